@@ -1,0 +1,113 @@
+# One word for each thing a contributor does; `make` lists them. Every target makes the .venv that it needs.
+#
+# Two installs in one .venv: what the programs need (.installed-run) and what development needs (.installed-dev). Each has
+# a stamp that holds this folder's path, so that a moved or copied tree installs anew, and is older than pyproject.toml,
+# setup.py, csrc/ or build_core.py when they changed, so that the C extension is built anew.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+DEMO ?=
+TESTS ?=
+
+VENV := .venv
+VPY := $(VENV)/bin/python
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+TIMES := build/times.txt
+
+BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find csrc/include csrc/src -name '*.[ch]' 2>/dev/null)
+
+# Of a stamp that was made elsewhere, or with a Python that is gone, nothing is worth keeping.
+stale = $(shell { [ "$$(cat $(1) 2>/dev/null)" = "$(CURDIR)" ] && $(VPY) -c '' 2>/dev/null; } || echo always)
+
+define install
+	@build_scripts/install_deps "$(PYTHON)"
+	@$(VPY) -c 'import pip' 2>/dev/null || { echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "installing $(1) into $(VENV) (the first time takes a minute or two)"
+	@rm -f $(RUN) $(DEV)
+	@$(VPY) -m pip install --quiet --disable-pip-version-check --editable '.[$(1)]' || \
+		{ echo "make: pip could not install the package; its reason stands above. Package index out of reach? Then nothing was changed: run make again later" >&2; exit 1; }
+endef
+
+# $(call stage,NAME,COMMAND) runs one part of the test run and notes how long it took.
+define stage
+	@mkdir -p build; echo "== $(1)"; start=$$SECONDS; $(2) || { echo "make: $(1) failed after $$((SECONDS - start)) s" >&2; exit 1; }; \
+		printf '%-10s %4d s\n' '$(1)' $$((SECONDS - start)) >> $(TIMES)
+endef
+
+.PHONY: help
+help: ## list what make can do
+	@echo 'make TARGET, where TARGET is:'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo
+	@echo 'Options: DEMO="--seconds 40 --json" passes arguments to the demo, TESTS="tests/wire -k ring" to pytest,'
+	@echo '         PYTHON=python3.13 chooses the Python that .venv is made with.'
+
+.PHONY: demo
+demo: $(RUN) ## three simulated consoles, a gateway that is killed half way, a live table
+	@$(VPY) -m flight_client demo $(DEMO)
+
+.PHONY: test
+test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
+	@rm -f $(TIMES)
+	$(call stage,style,$(VPY) -m ruff check . && $(VPY) -m ruff format --check .)
+	$(call stage,types,$(VPY) -m mypy)
+	$(call stage,generated,$(VPY) build_scripts/generate.py --check)
+	$(call stage,docs,$(VPY) build_scripts/check_docs.py)
+	$(call stage,tests,$(VPY) -m pytest $(TESTS))
+	@echo '== time per stage'; cat $(TIMES); awk '{ all += $$2 } END { printf "%-10s %4d s\n", "all", all }' $(TIMES)
+
+.PHONY: lint
+lint: $(DEV) ## style and types
+	@$(VPY) -m ruff check .
+	@$(VPY) -m ruff format --check .
+	@$(VPY) -m mypy
+
+.PHONY: format
+format: $(DEV) ## put the code into the project's style
+	@$(VPY) -m ruff check --fix-only --quiet .
+	@$(VPY) -m ruff format .
+
+.PHONY: generate
+generate: ## write the generated files from spec/flight.toml
+	@build_scripts/install_deps "$(PYTHON)"
+	@$(PYTHON) build_scripts/generate.py
+
+.PHONY: bench
+bench: $(DEV) ## benchmarks; figures go to build/bench/
+	@mkdir -p build/bench
+	@$(VPY) -m pytest benchmarks --benchmark-enable --benchmark-only -o timeout=0
+
+.PHONY: docs
+docs: $(DEV) ## check that every link in the docs leads somewhere
+	@$(VPY) build_scripts/check_docs.py
+
+.PHONY: wheel
+wheel: $(DEV) ## build dist/*.whl and check it
+	@rm -rf dist build/lib* build/bdist* build/temp*
+	@$(VPY) -m build --outdir dist .
+	@$(VPY) build_scripts/check_wheel.py dist/*.whl
+
+.PHONY: clean
+clean: ## remove everything that make made
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage .coverage.* *.egg-info
+	@rm -f flight_client/_core*.so flight_client/_core*.pyd flight_client/_core.c
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN): $(BUILT_FROM) $(call stale,$(RUN))
+	$(call install,gateway$(comma)tools)
+	@echo '$(CURDIR)' > $@
+
+$(DEV): $(BUILT_FROM) $(call stale,$(DEV))
+	$(call install,gateway$(comma)tools$(comma)dev)
+	@echo '$(CURDIR)' | tee $(RUN) > $@
+
+comma := ,
+
+.PHONY: always
+always:

@@ -1,0 +1,360 @@
+"""Write every generated file from spec/flight.toml.
+
+`python build_scripts/generate.py` writes them; `--check` writes nothing and exits 1 when one is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pprint
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = ROOT / "spec" / "flight.toml"
+NOTE = "Generated from spec/flight.toml by build_scripts/generate.py. Do not edit."
+
+KIND_BYTES = {"u8": 1, "u16": 2, "i16": 2, "u32": 4}
+KIND_STRUCT = {"u8": "B", "u16": "H", "i16": "h", "u32": "I"}
+KIND_C = {"u8": "uint8_t", "u16": "uint16_t", "i16": "int16_t", "u32": "uint32_t"}
+
+# The tables whose entries become constants, with the prefix of the constant.
+TABLES = {
+    "flags": "FLAG",
+    "types": "TYPE",
+    "drop_causes": "DROP",
+    "gap_reasons": "GAP",
+    "channel_modes": "MODE",
+    "start_modes": "START",
+    "session_states": "STATE",
+    "client_types": "CLIENT",
+    "capabilities": "CAPABILITY",
+    "transports": "TRANSPORT",
+    "component_states": "COMPONENT",
+    "v6r_event_types": "V6R",
+    "log_levels": "LOG",
+}
+PLAIN = {"timing": "", "limits": ""}
+
+# What of a profile the session needs, in the order of the generated tuples.
+SESSION_PROFILE = (
+    "id",
+    "transports",
+    "update_interval_ms",
+    "max_retries",
+    "connect_timeout_ms",
+    "connect_retry_interval_ms",
+    "frame_bytes",
+    "payload_bytes",
+    "window_frames",
+    "heartbeat_ms",
+    "backoff_floor_ms",
+    "backoff_cap_ms",
+    "poll_floor_ms",
+    "batch_delay_ms",
+    "probe",
+)
+
+
+def constant(*words: str) -> str:
+    return "_".join(word for word in words if word).replace("-", "_").upper()
+
+
+def check_spec(spec: dict[str, Any]) -> None:
+    """Refuse a spec that the wire could not carry."""
+    for table in TABLES:
+        values = list(spec[table].values())
+        if len(values) != len(set(values)):
+            raise SystemExit(f"spec: two entries of [{table}] have the same value")
+    for profile in spec["profiles"]:
+        room = profile["frame_bytes"] - spec["frame"]["header_bytes"] - spec["frame"]["trailer_bytes"]
+        room -= spec["frame"]["critical_prefix_bytes"] + spec["frame"]["record_head_bytes"] + 4
+        if profile["payload_bytes"] > room:
+            raise SystemExit(f"spec: {profile['name']}: payload_bytes is over the {room} bytes that a frame holds")
+        slots = min(profile["critical_slots"], profile["lossy_slots"])
+        if profile["payload_bytes"] + 16 > slots * profile["slot_bytes"]:
+            raise SystemExit(f"spec: {profile['name']}: the largest event does not fit the ring")
+    for layout in spec["layouts"]:
+        for wide in (False, True):
+            fixed_bytes(layout, wide)
+
+
+def field_bytes(field: dict[str, Any], wide: bool) -> int:
+    if field["kind"] == "size":
+        return 8 if wide else 4
+    return KIND_BYTES[field["kind"]]
+
+
+def fixed_bytes(layout: dict[str, Any], wide: bool) -> int:
+    """Size of the fixed part; every field must lie on its natural alignment (8-byte fields on 4)."""
+    offset = 0
+    for field in layout["fields"]:
+        size = field_bytes(field, wide)
+        if offset % min(size, 4):
+            raise SystemExit(f"spec: {layout['name']}.{field['name']} is not aligned")
+        offset += size
+    if offset % 4:
+        raise SystemExit(f"spec: {layout['name']}: the fixed part is not a multiple of 4")
+    return offset
+
+
+def has_wide(layout: dict[str, Any]) -> bool:
+    return any(field["kind"] == "size" for field in layout["fields"])
+
+
+def constants(spec: dict[str, Any]) -> list[tuple[str, list[tuple[str, int]]]]:
+    """All integer constants, grouped, as (group, [(name, value)])."""
+    groups: list[tuple[str, list[tuple[str, int]]]] = []
+    protocol = [(constant(k), v) for k, v in spec["protocol"].items() if isinstance(v, int)]
+    groups.append(("protocol", protocol))
+    groups.append(("frame", [(constant(k), v) for k, v in spec["frame"].items()]))
+    for table, prefix in TABLES.items():
+        groups.append((table, [(constant(prefix, k), v) for k, v in spec[table].items()]))
+    groups.append(("flags_supported", [("FLAGS_SUPPORTED", spec["flags_supported"]["mask"])]))
+    groups.append(("codes", [(constant("CODE", c["name"]), c["value"]) for c in spec["codes"]]))
+    groups.extend((table, [(constant(k), v) for k, v in spec[table].items()]) for table in PLAIN)
+    layouts = [(constant("LAYOUT", la["name"]), la["id"]) for la in spec["layouts"]]
+    groups.append(("layouts", [*layouts, ("LAYOUT_WIDE", 0x80)]))
+    groups.append(("platforms", [(constant("PLATFORM", p["name"]), p["id"]) for p in spec["profiles"]]))
+    return groups
+
+
+def write_c(spec: dict[str, Any]) -> str:
+    out = [
+        f"/* {NOTE} */",
+        "#ifndef FLIGHT_SPEC_H",
+        "#define FLIGHT_SPEC_H",
+        "",
+        "#include <stdint.h>",
+    ]
+    for group, entries in constants(spec):
+        out += ["", f"/* {group} */"]
+        out += [
+            f"#define FLIGHT_{name} {value:#x}u" if value > 9 else f"#define FLIGHT_{name} {value}u"
+            for name, value in entries
+        ]
+    for layout in spec["layouts"]:
+        out += c_layout(layout, wide=False)
+        if has_wide(layout):
+            out += c_layout(layout, wide=True)
+    numbers = (
+        "frame_bytes",
+        "payload_bytes",
+        "slot_bytes",
+        "critical_slots",
+        "lossy_slots",
+        "window_frames",
+        "heartbeat_ms",
+    )
+    for profile in spec["profiles"]:
+        out += ["", f"/* profile {profile['name']} */"]
+        out += [f"#define {constant('FLIGHT', profile['name'], key)} {profile[key]}u" for key in numbers]
+    out += ["", "#endif", ""]
+    return "\n".join(out)
+
+
+def c_layout(layout: dict[str, Any], wide: bool) -> list[str]:
+    """The fixed part as a struct of naturally aligned fields; a 64-bit size is two words, low first."""
+    name = layout["name"].replace("-", "_") + ("_wide" if wide else "")
+    tail = ", ".join(f"{t['name']} ({t['kind']})" for t in layout["tail"]) or "none"
+    out = ["", f"/* Fixed part of {layout['name']}{' with 64-bit sizes' if wide else ''}. Tail: {tail}. */"]
+    out += [
+        f"#define {constant('FLIGHT', name, 'bytes')} {fixed_bytes(layout, wide)}u",
+        f"typedef struct flight_{name} {{",
+    ]
+    for field in layout["fields"]:
+        doc = f" /* {field['doc']}{unit(field)} */" if "doc" in field else ""
+        if field["kind"] == "size":
+            declaration = f"uint32_t {field['name']}[2]" if wide else f"uint32_t {field['name']}"
+        else:
+            declaration = f"{KIND_C[field['kind']]} {field['name']}"
+        out.append(f"    {declaration};{doc}")
+    out.append(f"}} flight_{name};")
+    return out
+
+
+def unit(field: dict[str, Any]) -> str:
+    text = f", in 1/{field['scale']}" if "scale" in field else ""
+    unknown = "0x8000" if field["kind"] == "i16" else "all bits set"
+    return text + (f", {unknown} = unknown" if field.get("optional") else "")
+
+
+def write_session(spec: dict[str, Any]) -> str:
+    """Constants for the session: the common subset of CPython and MicroPython."""
+    out = [f'"""{NOTE}"""', ""]
+    wanted: tuple[str, ...] = (
+        "protocol",
+        "frame",
+        "flags",
+        "types",
+        "drop_causes",
+        "gap_reasons",
+        "channel_modes",
+        "start_modes",
+    )
+    wanted += ("session_states", "transports", "flags_supported", "codes", "timing", "limits")
+    for group, entries in constants(spec):
+        if group in wanted:
+            out += [f"# {group}"]
+            out += [
+                f"{name} = {value:#x}" if value > 255 and value % 1000 else f"{name} = {value}"
+                for name, value in entries
+            ]
+    fatal = tuple(c["value"] for c in spec["codes"] if c["fatal"])
+    out += ["", "# codes after which the client stops", f"FATAL_CODES = {fatal!r}"]
+    out += ["", "# per platform: " + ", ".join(SESSION_PROFILE), "PROFILES = {"]
+    for profile in spec["profiles"]:
+        values = [session_value(spec, profile, key) for key in SESSION_PROFILE]
+        out.append(f'    "{profile["name"]}": ({", ".join(values)}),')
+    out += ["}", ""]
+    return "\n".join(out)
+
+
+def session_value(spec: dict[str, Any], profile: dict[str, Any], key: str) -> str:
+    value = profile[key]
+    if key == "transports":
+        names = tuple(spec["transports"][name] for name in value)
+        return repr(names)
+    return repr(int(value))
+
+
+def write_tables(spec: dict[str, Any]) -> str:
+    """Names, texts and layouts for the CPython side."""
+    layouts = []
+    for layout in spec["layouts"]:
+        entry = {"name": layout["name"], "id": layout["id"], "wide": has_wide(layout)}
+        entry["fields"] = [dict(field) for field in layout["fields"]]
+        entry["tail"] = [dict(tail) for tail in layout["tail"]]
+        entry["format"] = "<" + "".join(struct_code(field, wide=False) for field in layout["fields"])
+        entry["format_wide"] = "<" + "".join(struct_code(field, wide=True) for field in layout["fields"])
+        layouts.append(entry)
+    names = {table: dict(spec[table]) for table in (*TABLES, "connection_states", "priorities")}
+    out = [f'"""{NOTE}"""', "", "from typing import Any", ""]
+    strings = {k: v for k, v in spec["protocol"].items() if isinstance(v, str)}
+    parts = {
+        "STRINGS: dict[str, str]": strings,
+        "NAMES: dict[str, dict[str, int]]": names,
+        "CODES: list[dict[str, Any]]": spec["codes"],
+        "CHANNELS: dict[str, dict[str, Any]]": spec["channels"],
+        "LAYOUTS: list[dict[str, Any]]": layouts,
+        "PROFILES: list[dict[str, Any]]": spec["profiles"],
+    }
+    for name, value in parts.items():
+        text = pprint.pformat(value, width=110, sort_dicts=False)
+        out += [f"{name} = {text}", ""]
+    return "\n".join(out)
+
+
+def struct_code(field: dict[str, Any], wide: bool) -> str:
+    if field["kind"] == "size":
+        return "Q" if wide else "I"
+    return KIND_STRUCT[field["kind"]]
+
+
+def write_docs(spec: dict[str, Any]) -> str:
+    out = ["# Reference of the specification", "", f"<!-- {NOTE} -->", ""]
+    out += ["## Platform profiles", ""]
+    keys: tuple[str, ...] = (
+        "name",
+        "memory",
+        "connection_mode",
+        "transports",
+        "update_interval_ms",
+        "max_retries",
+        "frame_bytes",
+    )
+    keys += ("payload_bytes", "window_frames", "heartbeat_ms", "backoff_floor_ms", "backoff_cap_ms", "poll_floor_ms")
+    rows = [[cell(profile[key]) for key in keys] for profile in spec["profiles"]]
+    out += markdown(list(keys), rows)
+    out += ["", "## Frame types and flags", ""]
+    out += markdown(["type", "value"], [[k, str(v)] for k, v in spec["types"].items()])
+    out += [""]
+    mask = spec["flags_supported"]["mask"]
+    flags = [[k, f"{v:#04x}", "yes" if v & mask else "refused in this version"] for k, v in spec["flags"].items()]
+    out += markdown(["flag", "bit", "understood"], flags)
+    out += ["", "## Codes", ""]
+    rows = [
+        [c["name"], str(c["value"]), "yes" if c["fatal"] else "no", c["fault"], c["text"], c["next"]]
+        for c in spec["codes"]
+    ]
+    out += markdown(["code", "value", "fatal", "fault", "what happened", "what to do"], rows)
+    for table in (
+        "session_states",
+        "drop_causes",
+        "gap_reasons",
+        "start_modes",
+        "channel_modes",
+        "client_types",
+        "capabilities",
+    ):
+        out += ["", f"## {table.replace('_', ' ').capitalize()}", ""]
+        out += markdown(["name", "value"], [[k, str(v)] for k, v in spec[table].items()])
+    out += ["", "## Timing and limits", ""]
+    out += markdown(["name", "value"], [[k, str(v)] for table in PLAIN for k, v in spec[table].items()])
+    out += ["", "## Event layouts", ""]
+    for layout in spec["layouts"]:
+        out += docs_layout(layout)
+    return "\n".join(out)
+
+
+def docs_layout(layout: dict[str, Any]) -> list[str]:
+    title = f"### {layout['name']}, layout {layout['id']}"
+    if has_wide(layout):
+        title += f", wide {layout['id'] | 0x80}"
+    out = [title, ""]
+    rows, narrow, wide = [], 0, 0
+    for field in layout["fields"]:
+        doc = field.get("doc", "must be 0") + unit(field)
+        rows.append([field["name"], field["kind"], str(narrow), str(wide) if has_wide(layout) else "", doc])
+        narrow, wide = narrow + field_bytes(field, False), wide + field_bytes(field, True)
+    out += markdown(["field", "kind", "offset", "offset (wide)", "meaning"], rows)
+    if layout["tail"]:
+        out += [""]
+        rows = [[t["name"], t["kind"], str(t["limit"]), "yes" if t.get("optional") else "no"] for t in layout["tail"]]
+        out += markdown(["tail field", "kind", "limit in bytes", "may be absent"], rows)
+    return [*out, ""]
+
+
+def cell(value: object) -> str:
+    return ", ".join(str(v) for v in value) if isinstance(value, list) else str(value)
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def outputs(spec: dict[str, Any]) -> dict[Path, str]:
+    return {
+        ROOT / "csrc" / "include" / "flight_spec.h": write_c(spec),
+        ROOT / "flight_client" / "session" / "spec.py": write_session(spec),
+        ROOT / "flight_client" / "_tables.py": write_tables(spec),
+        ROOT / "docs" / "reference-spec.md": write_docs(spec),
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Write the files generated from spec/flight.toml.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
+    arguments = parser.parse_args(argv)
+    spec = tomllib.loads(SPEC.read_text(encoding="utf-8"))
+    check_spec(spec)
+    stale = []
+    for path, text in outputs(spec).items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(str(path.relative_to(ROOT)))
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+    if stale:
+        print(("stale: " if arguments.check else "wrote: ") + ", ".join(stale))
+        if arguments.check:
+            print("run `make generate` and commit the result", file=sys.stderr)
+    return 1 if stale and arguments.check else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
