@@ -1,0 +1,221 @@
+"""Describes the extension module flight_client._core to cffi: the C core, and a few calls shaped for Python.
+
+setup.py names `ffibuilder` in cffi_modules; building is setuptools' business. The module is abi3 and keeps the GIL.
+"""
+
+import sys
+from pathlib import Path
+
+from cffi import FFI
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What Python may call. The compiler checks each line against flight.h.
+DECLARATIONS = """
+uint32_t flight_version(void);
+const char *flight_error_text(int code);
+int flight_selftest(void *scratch);
+
+uint32_t flight_crc32c(const uint8_t *data, size_t bytes, uint32_t previous);
+uint8_t flight_header_check(const uint8_t *header);
+
+typedef struct flight_frame {
+    const uint8_t *payload;
+    uint32_t payload_bytes;
+    uint32_t seq;
+    uint32_t ack;
+    uint16_t channel;
+    uint8_t type;
+    uint8_t flags;
+} flight_frame;
+uint32_t flight_frame_bytes(uint32_t payload_bytes, uint8_t flags);
+int flight_frame_seal(uint8_t *buffer, size_t capacity, const flight_frame *frame);
+int flight_frame_encode(uint8_t *buffer, size_t capacity, const flight_frame *frame);
+int flight_frame_decode(const uint8_t *data, size_t data_bytes, uint32_t limit_bytes, flight_frame *frame);
+
+typedef struct flight_stream {
+    uint8_t *buffer;
+    uint32_t capacity;
+    uint32_t limit_bytes;
+    uint32_t start;
+    uint32_t end;
+    uint32_t summed_to;
+    uint32_t credit_bytes;
+    uint32_t garbage_bytes;
+    uint32_t summed_bytes;
+    uint8_t required_flags;
+} flight_stream;
+int flight_stream_init(flight_stream *stream, uint8_t *buffer, size_t capacity, uint32_t limit_bytes,
+                       uint8_t required_flags);
+size_t flight_stream_push(flight_stream *stream, const uint8_t *data, size_t bytes);
+int flight_stream_next(flight_stream *stream, flight_frame *frame);
+void flight_stream_give_up(flight_stream *stream);
+
+typedef struct flight_ring {
+    uint32_t *memory;
+    uint16_t slots;
+    uint16_t slot_words;
+    uint16_t tail;
+    uint16_t put;
+    uint16_t head;
+    uint16_t taken;
+} flight_ring;
+typedef struct flight_event {
+    const uint8_t *record;
+    const uint8_t *body;
+    uint32_t record_bytes;
+    uint32_t body_bytes;
+    uint32_t stamp_ms;
+    uint16_t channel;
+    uint8_t layout;
+} flight_event;
+int flight_ring_init(flight_ring *ring, void *memory, uint32_t slots, uint32_t slot_bytes);
+uint32_t flight_ring_body_limit(const flight_ring *ring);
+uint32_t flight_ring_count(const flight_ring *ring);
+int flight_ring_reserve(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes, void **body);
+int flight_ring_commit(flight_ring *ring, uint32_t stamp_ms);
+int flight_ring_put(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t stamp_ms, const uint8_t *body,
+                    uint32_t body_bytes);
+int flight_ring_peek(flight_ring *ring, flight_event *event);
+int flight_ring_release(flight_ring *ring);
+
+typedef struct flight_batch {
+    uint32_t events;
+    uint16_t channel;
+} flight_batch;
+typedef struct flight_record {
+    const uint8_t *body;
+    uint32_t body_bytes;
+    uint32_t age_ms;
+    uint8_t layout;
+} flight_record;
+int flight_batch_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
+                      flight_batch *batch);
+int flight_batch_next(const uint8_t *data, size_t data_bytes, flight_record *record);
+int flight_batch_count(const uint8_t *data, size_t data_bytes);
+int flight_batch_skip(const uint8_t *data, size_t data_bytes, uint32_t skip_events);
+uint16_t flight_age_encode(uint32_t age_ms);
+int flight_age_decode(uint16_t age, uint32_t *age_ms);
+uint32_t flight_layout_bytes(uint8_t layout);
+
+int python_seal(uint8_t *buffer, uint32_t capacity, uint8_t type, uint8_t flags, uint16_t channel, uint32_t seq,
+                uint32_t ack, uint32_t payload_bytes);
+int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint32_t limit_bytes);
+int64_t python_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
+                    uint32_t limit_events);
+int python_head(flight_ring *ring);
+int python_count(const uint8_t *data, uint32_t start, uint32_t end);
+int python_skip(const uint8_t *data, uint32_t start, uint32_t end, uint32_t skip_events);
+int python_index(const uint8_t *data, uint32_t start, uint32_t end, uint32_t *entries, uint32_t limit_entries);
+"""
+
+# cffi puts this text in front of the wrappers that it generates.
+#
+# Why the GIL is kept: cffi wraps each call in "allow threads". Every call of the core is short and bounded, so nobody
+# gains by it, but beside a busy Python thread the caller then waits for the GIL to come back, 5 ms and more. The
+# wrappers use two pairs of macros; here they become nothing. A test looks for the symbols that must be gone.
+#
+# The python_ calls take offsets instead of pointers and return what fits one integer: pointer arithmetic and reading
+# struct fields through cffi cost more than the work itself.
+SOURCE = """
+#undef Py_BEGIN_ALLOW_THREADS
+#undef Py_END_ALLOW_THREADS
+#define Py_BEGIN_ALLOW_THREADS {
+#define Py_END_ALLOW_THREADS }
+#undef _cffi_restore_errno
+#undef _cffi_save_errno
+#define _cffi_restore_errno() ((void)0)
+#define _cffi_save_errno() ((void)0)
+
+#include <string.h>
+#include "flight.h"
+
+static int python_seal(uint8_t *buffer, uint32_t capacity, uint8_t type, uint8_t flags, uint16_t channel, uint32_t seq,
+                       uint32_t ack, uint32_t payload_bytes)
+{
+    flight_frame frame;
+
+    memset(&frame, 0, sizeof frame);
+    frame.type = type;
+    frame.flags = flags;
+    frame.channel = channel;
+    frame.seq = seq;
+    frame.ack = ack;
+    frame.payload_bytes = payload_bytes;
+    return flight_frame_seal(buffer, capacity, &frame);
+}
+
+static int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint32_t limit_bytes)
+{
+    flight_frame frame;
+
+    return flight_frame_decode(data + start, end - start, limit_bytes, &frame);
+}
+
+/* Bytes in bits 0 to 19, events in 20 to 39, channel in 40 to 55; or an error, below zero. */
+static int64_t python_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
+                           uint32_t limit_events)
+{
+    flight_batch batch;
+    int bytes = flight_batch_pack(ring, out + offset, capacity, now_ms, limit_events, &batch);
+
+    return bytes < 0 ? bytes : (int64_t)bytes | ((int64_t)batch.events << 20) | ((int64_t)batch.channel << 40);
+}
+
+/* Channel of the oldest event, or -1. */
+static int python_head(flight_ring *ring)
+{
+    flight_event event;
+
+    return flight_ring_peek(ring, &event) == 0 ? event.channel : -1;
+}
+
+static int python_count(const uint8_t *data, uint32_t start, uint32_t end)
+{
+    return flight_batch_count(data + start, end - start);
+}
+
+static int python_skip(const uint8_t *data, uint32_t start, uint32_t end, uint32_t skip_events)
+{
+    return flight_batch_skip(data + start, end - start, skip_events);
+}
+
+/* Four words for each record: layout, age_ms, where its body starts and ends. Returns records or an error. */
+static int python_index(const uint8_t *data, uint32_t start, uint32_t end, uint32_t *entries, uint32_t limit_entries)
+{
+    flight_record record;
+    uint32_t count = 0;
+
+    while (start < end && count < limit_entries) {
+        int bytes = flight_batch_next(data + start, end - start, &record);
+
+        if (bytes < 0) {
+            return bytes;
+        }
+        entries[0] = record.layout;
+        entries[1] = record.age_ms;
+        entries[2] = (uint32_t)(record.body - data);
+        entries[3] = entries[2] + record.body_bytes;
+        entries += 4;
+        start += (uint32_t)bytes;
+        count++;
+    }
+    return (int)count;
+}
+"""
+
+ffibuilder = FFI()
+ffibuilder.cdef(DECLARATIONS)
+ffibuilder.set_source(
+    "flight_client._core",
+    SOURCE,
+    # setuptools wants paths relative to setup.py.
+    sources=[path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "csrc" / "src").glob("*.c"))],
+    include_dirs=["csrc/include"],
+    # Python's own flags ask for debug information, which is two thirds of the module.
+    extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
+    depends=[path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "csrc").glob("*/*.h"))],
+)
+
+if __name__ == "__main__":
+    raise SystemExit("build_core.py only describes the module; build it with: pip install --editable .")

@@ -1,0 +1,114 @@
+/* Little-endian words in byte buffers. Private.
+ *
+ * Two ways to each word: bytewise, which every machine can do at any address, and by one aligned load or store. gcc and
+ * clang turn the first into one instruction where the machine allows unaligned words (x86, ARM), but not on SH-4 and MIPS,
+ * so callers that know their alignment say so. */
+#ifndef FLIGHT_BYTES_H
+#define FLIGHT_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FLIGHT_LITTLE_ENDIAN 1
+#else
+#define FLIGHT_LITTLE_ENDIAN 0 /* also "not known": bytewise is always right */
+#endif
+
+#if defined(__GNUC__)
+#define FLIGHT_ASSUME_ALIGNED(pointer) __builtin_assume_aligned((pointer), 4)
+#else
+#define FLIGHT_ASSUME_ALIGNED(pointer) (pointer)
+#endif
+
+static inline int flight_is_aligned(const void *pointer)
+{
+    return ((uintptr_t)pointer & 3u) == 0;
+}
+
+static inline uint16_t flight_load16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] | (at[1] << 8));
+}
+
+static inline uint32_t flight_load32(const uint8_t *at)
+{
+    return (uint32_t)at[0] | ((uint32_t)at[1] << 8) | ((uint32_t)at[2] << 16) | ((uint32_t)at[3] << 24);
+}
+
+static inline void flight_store16(uint8_t *at, uint16_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+}
+
+static inline void flight_store32(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+    at[2] = (uint8_t)(value >> 16);
+    at[3] = (uint8_t)(value >> 24);
+}
+
+/* memcpy of four aligned bytes is how C99 spells "one load" without breaking the aliasing rules. */
+static inline uint32_t flight_load32_aligned(const uint8_t *at)
+{
+#if FLIGHT_LITTLE_ENDIAN
+    uint32_t value;
+
+    memcpy(&value, FLIGHT_ASSUME_ALIGNED(at), 4);
+    return value;
+#else
+    return flight_load32(at);
+#endif
+}
+
+static inline void flight_store32_aligned(uint8_t *at, uint32_t value)
+{
+#if FLIGHT_LITTLE_ENDIAN
+    memcpy(FLIGHT_ASSUME_ALIGNED(at), &value, 4);
+#else
+    flight_store32(at, value);
+#endif
+}
+
+/* The four words of a frame header. By value: compilers keep them in registers. */
+typedef struct flight_words {
+    uint32_t w0, w1, w2, w3;
+} flight_words;
+
+static inline flight_words flight_load_header(const uint8_t *at)
+{
+    flight_words words;
+
+    if (flight_is_aligned(at)) {
+        words.w0 = flight_load32_aligned(at);
+        words.w1 = flight_load32_aligned(at + 4);
+        words.w2 = flight_load32_aligned(at + 8);
+        words.w3 = flight_load32_aligned(at + 12);
+    } else {
+        words.w0 = flight_load32(at);
+        words.w1 = flight_load32(at + 4);
+        words.w2 = flight_load32(at + 8);
+        words.w3 = flight_load32(at + 12);
+    }
+    return words;
+}
+
+static inline void flight_store_header(uint8_t *at, flight_words words)
+{
+    if (flight_is_aligned(at)) {
+        flight_store32_aligned(at, words.w0);
+        flight_store32_aligned(at + 4, words.w1);
+        flight_store32_aligned(at + 8, words.w2);
+        flight_store32_aligned(at + 12, words.w3);
+    } else {
+        flight_store32(at, words.w0);
+        flight_store32(at + 4, words.w1);
+        flight_store32(at + 8, words.w2);
+        flight_store32(at + 12, words.w3);
+    }
+}
+
+#endif

@@ -1,0 +1,89 @@
+"""Batches: the event records of one payload."""
+
+import struct
+
+from flight_client.errors import CallerError
+from flight_client.session.spec import RECORD_HEAD_BYTES
+from flight_client.wire._core_access import ARGUMENT, Buffer, ffi, frame_error, lib, readable
+
+__all__ = ["count_records", "decode_age", "encode_age", "records", "skip_records"]
+
+_AGE_NONE = 0xFFFFFFFF
+_INDEX = struct.Struct("=IIII")  # the core writes words of this machine
+# The smallest record: a head and four bytes of body.
+_RECORD_BYTES = RECORD_HEAD_BYTES + 4
+_CHUNK_RECORDS = 256
+
+
+def records(data: Buffer, start: int, end: int) -> list[tuple[int, int | None, int, int]]:
+    """The records between start and end as (layout, age_ms or None, where the body starts, where it ends).
+
+    Raises FrameError if any record is cut, not canonical or of an unknown layout.
+    """
+    _check_range(data, start, end)
+    found: list[tuple[int, int | None, int, int]] = []
+    source = readable(data)
+    limit = min(_CHUNK_RECORDS, (end - start) // _RECORD_BYTES + 1)
+    entries = ffi.new("uint32_t[]", 4 * limit)
+    position = start
+    while position < end:
+        count = lib.python_index(source, position, end, entries, limit)
+        if count < 0:
+            raise frame_error(count, position)
+        for layout, age_ms, body_start, body_end in _INDEX.iter_unpack(ffi.buffer(entries, 16 * count)):
+            found.append((layout, None if age_ms == _AGE_NONE else age_ms, body_start, body_end))
+        position = found[-1][3]
+    return found
+
+
+def count_records(data: Buffer, start: int, end: int) -> int:
+    """Check every record between start and end, and count them. Raises FrameError as `records` does."""
+    _check_range(data, start, end)
+    count = lib.python_count(readable(data), start, end)
+    if count < 0:
+        raise frame_error(count, start)
+    return count
+
+
+def skip_records(data: Buffer, start: int, end: int, n: int) -> int:
+    """The offset in data behind the first n records."""
+    _check_range(data, start, end)
+    offset = lib.python_skip(readable(data), start, end, n)
+    if offset == ARGUMENT:
+        raise CallerError(
+            "there are fewer records to skip", value=n, next_step="count_records() tells how many there are"
+        )
+    if offset < 0:
+        raise frame_error(offset, start)
+    return start + offset
+
+
+def encode_age(age_ms: int | None) -> int:
+    """An age as its two wire bytes: milliseconds below 32,768, then whole seconds; unknown (None) and over 9 hours alike."""
+    if age_ms is None:
+        return 0xFFFF
+    if age_ms < 0:
+        raise CallerError(
+            "an age is never below zero", value=age_ms, next_step="subtract the older clock from the newer one"
+        )
+    return lib.flight_age_encode(min(age_ms, _AGE_NONE))
+
+
+def decode_age(age: int) -> int | None:
+    """Two wire bytes as an age in ms, None for unknown. Raises FrameError for a form that no sender may write."""
+    out = ffi.new("uint32_t *")
+    code = lib.flight_age_decode(age, out)
+    if code < 0:
+        raise frame_error(code, 0, hex(age))
+    age_ms = int(out[0])
+    return None if age_ms == _AGE_NONE else age_ms
+
+
+def _check_range(data: Buffer, start: int, end: int) -> None:
+    """The core trusts its caller with offsets, so they are checked here."""
+    if not 0 <= start <= end <= len(data):
+        raise CallerError(
+            "start and end lie outside the data",
+            value=(start, end, len(data)),
+            next_step="use 0 <= start <= end <= len(data)",
+        )
