@@ -1,0 +1,37 @@
+"""What the session needs to know of a platform."""
+
+from ..spec import PROFILES
+
+
+class Profile:
+    """The session's share of a platform profile; every value can be replaced before the session is made.
+
+    Times are milliseconds, sizes bytes. Source of the values: spec/flight.toml, [[profiles]].
+    """
+
+    def __init__(
+        self, values: tuple[int, tuple[int, ...], int, int, int, int, int, int, int, int, int, int, int, int, int]
+    ):
+        (
+            self.platform,
+            self.transports,
+            self.update_interval_ms,
+            self.max_retries,
+            self.connect_timeout_ms,
+            self.connect_retry_interval_ms,
+            self.frame_bytes,
+            self.payload_bytes,
+            self.window_frames,
+            self.heartbeat_ms,
+            self.backoff_floor_ms,
+            self.backoff_cap_ms,
+            self.poll_floor_ms,
+            self.batch_delay_ms,
+            self.probe,
+        ) = values
+
+
+def profile_of(platform: str) -> Profile | None:
+    """The profile of a platform of the spec, or None."""
+    values = PROFILES.get(platform)
+    return None if values is None else Profile(values)

@@ -1,0 +1,1 @@
+"""The role of a device, a host tool or any other client."""

@@ -1,0 +1,226 @@
+"""What a device does with each frame it receives."""
+
+from ..common.fields import Buffer, copy, get_u32
+from ..spec import (
+    CODE_PROOF,
+    CODE_STALE_GENERATION,
+    CODE_UNKNOWN_SESSION,
+    FATAL_CODES,
+    GAP_UNANNOUNCED,
+    MODE_SUBSCRIBE,
+    STATE_ATTACHING,
+    STATE_CLOSING,
+    STATE_GREETING,
+    STATE_READY,
+    TYPE_ACK,
+    TYPE_CLOSE,
+    TYPE_DELIVER,
+    TYPE_GAP,
+    TYPE_HEARTBEAT,
+    TYPE_OPENED,
+    TYPE_REFUSED,
+    TYPE_RESEND,
+    TYPE_RESET,
+    TYPE_RESUMED,
+    TYPE_SKIP,
+    TYPE_WELCOME,
+)
+from .codes import (
+    ANSWERED,
+    BROKEN,
+    CONNECTED,
+    DELIVERED,
+    DELIVERED_AFTER_HOLE,
+    ENDED,
+    EVENTS_REFUSED,
+    MISSING,
+    QUIET,
+)
+from .machine import DeviceSession
+
+_DELIVER_HEAD = 40
+
+
+class Inbox:
+    """Reads frames for one session; results of the last receive() stay in its fields."""
+
+    def __init__(self, session: DeviceSession):
+        self.session = session
+        self.event_channel = 0
+        self.event_start = 0  # of the whole DELIVER payload
+        self.event_records = 0  # where its records begin
+        self.event_end = 0
+        self.gap_reason = 0
+        self.gap_epoch = bytearray(8)
+        self.gap_after = bytearray(8)
+        self.gap_to = bytearray(8)
+        self.refused_code = 0
+
+    def receive(
+        self, kind: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int, random: int
+    ) -> int:
+        """Take one frame that the wire layer found sound; answers what it means for the application (codes.py)."""
+        session = self.session
+        state = session.state
+        if state < STATE_GREETING or state > STATE_CLOSING:
+            return QUIET  # late news of a transport that was given up
+        session.heard(now)
+        if state >= STATE_READY:
+            return self._in_session(kind, channel, seq, ack, data, start, end, now, random)
+        if kind == TYPE_WELCOME and state == STATE_GREETING:
+            if not session.welcome.read(data, start, end):
+                return self._broken(now, random)
+            session.begin()
+            session.session_ready(now)
+            return CONNECTED
+        if kind == TYPE_RESUMED and state == STATE_ATTACHING:
+            return self._resumed(data, start, end, now, random)
+        if kind == TYPE_RESET or kind == TYPE_CLOSE:
+            return self._ended(kind, data, start, end, now, random)
+        return QUIET
+
+    def _in_session(
+        self, kind: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int, random: int
+    ) -> int:
+        session = self.session
+        result = QUIET
+        if seq and not session.sequenced(seq, now):
+            kind = TYPE_SKIP  # a duplicate or a jump: only its acknowledgement counts
+        if kind == TYPE_DELIVER:
+            result = self._deliver(channel, data, start, end)
+        elif kind == TYPE_ACK or kind == TYPE_HEARTBEAT:
+            result = self._counts(kind, data, start, end)
+        elif kind == TYPE_GAP:
+            result = self._gap(channel, data, start, end)
+        elif kind == TYPE_OPENED:
+            result = self._opened(channel, data, start, end)
+        elif kind == TYPE_REFUSED:
+            result = self._refused(channel, data, start, end)
+        elif kind == TYPE_RESEND:
+            session.store.rewind()
+        elif kind == TYPE_RESET or kind == TYPE_CLOSE:
+            return self._ended(kind, data, start, end, now, random)
+        if ack and not session.store.acknowledge(ack):
+            return self._broken(now, random)
+        if ack:
+            session.tally.acknowledged(session.store)
+        return self._broken(now, random) if result == BROKEN else result
+
+    def _resumed(self, data: Buffer, start: int, end: int, now: int, random: int) -> int:
+        session = self.session
+        if end - start < 16:
+            return self._broken(now, random)
+        next_expected = get_u32(data, start + 4)
+        lossy_stored = get_u32(data, start + 8)
+        if get_u32(data, start) != session.generation or next_expected < session.store.base or lossy_stored < 0:
+            return self._broken(now, random)
+        if not session.store.acknowledge(next_expected):
+            return self._broken(now, random)
+        session.tally.acknowledged(session.store)
+        session.tally.lossy_restart(lossy_stored)
+        session.policy.announce(get_u32(data, start + 12))
+        session.resumed = True
+        session.session_ready(now)
+        return CONNECTED
+
+    def _deliver(self, channel: int, data: Buffer, start: int, end: int) -> int:
+        if end - start < _DELIVER_HEAD:
+            return BROKEN
+        records = start + _DELIVER_HEAD + (data[start + 39] + 3 & ~3)
+        if records > end:
+            return BROKEN
+        state = self.session.channels.get(channel)
+        if state is None or not state.mode & MODE_SUBSCRIBE:
+            return QUIET  # left in the meantime
+        if self.session.channels.is_old(state, data, start):
+            self.session.tally.duplicates += 1
+            return QUIET
+        result = DELIVERED
+        if not self.session.channels.follows(state, data, start + 8):
+            result = DELIVERED_AFTER_HOLE
+            self.gap_reason = GAP_UNANNOUNCED
+            copy(self.gap_epoch, 0, state.epoch, 0, 8)
+            copy(self.gap_after, 0, state.offset, 0, 8)
+            copy(self.gap_to, 0, data, start + 8, 8)
+        copy(state.offset, 0, data, start, 8)
+        self.session.tally.delivered_entries += 1
+        self.event_channel = channel
+        self.event_start = start
+        self.event_records = records
+        self.event_end = end
+        return result
+
+    def _gap(self, channel: int, data: Buffer, start: int, end: int) -> int:
+        if end - start < 28:
+            return BROKEN
+        state = self.session.channels.get(channel)
+        if state is None:
+            return QUIET
+        self.event_channel = channel
+        self.gap_reason = data[start]
+        copy(self.gap_epoch, 0, data, start + 4, 8)
+        copy(self.gap_after, 0, data, start + 12, 8)
+        copy(self.gap_to, 0, data, start + 20, 8)
+        self.session.channels.position(state, data, start + 4, start + 20)
+        return MISSING
+
+    def _opened(self, channel: int, data: Buffer, start: int, end: int) -> int:
+        state = self.session.channels.get(channel)
+        if end - start < 20 or state is None:
+            return BROKEN
+        state.code = data[start]
+        granted = data[start + 1]  # less than we want when it answers an OPEN from before the mode was widened
+        state.opened = state.code != 0 or granted & state.mode == state.mode
+        if state.code == 0 and granted & MODE_SUBSCRIBE and not state.positioned:
+            self.session.channels.position(state, data, start + 4, start + 12)
+        self.event_channel = channel
+        return ANSWERED
+
+    def _refused(self, channel: int, data: Buffer, start: int, end: int) -> int:
+        if end - start < 12:
+            return BROKEN
+        seq = get_u32(data, start)
+        events = get_u32(data, start + 8)
+        if seq == 0:
+            self.session.tally.lossy_refused(events)
+        elif not self.session.store.was_sent(seq):
+            return BROKEN
+        elif not self.session.store.refuse(seq):
+            self.session.tally.refused_late(events)
+        self.event_channel = channel
+        self.refused_code = data[start + 4]
+        return EVENTS_REFUSED
+
+    def _counts(self, kind: int, data: Buffer, start: int, end: int) -> int:
+        if end - start < (8 if kind == TYPE_HEARTBEAT else 4):
+            return BROKEN
+        self.session.tally.lossy_stored(get_u32(data, start))
+        if kind == TYPE_HEARTBEAT:
+            self.session.policy.announce(get_u32(data, start + 4))
+        return QUIET
+
+    def _ended(self, kind: int, data: Buffer, start: int, end: int, now: int, random: int) -> int:
+        session = self.session
+        ending = session.ending
+        if not ending.read(data, start, end):
+            return self._broken(now, random)
+        if ending.code in FATAL_CODES:
+            session.stop(ending.code)
+            return ENDED
+        if ending.retry_after_ms > 0:
+            session.policy.hint(ending.retry_after_ms)
+        # As an answer to HELLO this is no reason to say HELLO at once: it would come again, without end.
+        lost = ending.code in (CODE_UNKNOWN_SESSION, CODE_PROOF, CODE_STALE_GENERATION)
+        if kind == TYPE_RESET and lost and session.state != STATE_GREETING:
+            session.session_lost()
+            return ENDED
+        if kind == TYPE_RESET:
+            session.known = False
+        session.failed(now, random)
+        return ENDED
+
+    def _broken(self, now: int, random: int) -> int:
+        """The peer broke the protocol: nothing of this session can be trusted, so HELLO again on a new transport."""
+        self.session.known = False
+        self.session.failed(now, random)
+        return BROKEN

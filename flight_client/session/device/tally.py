@@ -1,0 +1,60 @@
+"""The counters of a client. They make the law of conservation checkable:
+
+accepted = settled + queued + dropped, where settled = critical events acknowledged + lossy events handed to a transport,
+less those that a dead link swallowed. The client adds what it accepted and what its rings hold.
+"""
+
+from .store import SendStore
+
+
+class Tally:
+    """Counters of one client since it was made. Integers only."""
+
+    def __init__(self) -> None:
+        self.critical_acked = 0  # events the gateway stored
+        self.refused = 0  # events the gateway refused
+        self.lossy_settled = 0  # events handed to a transport and not known to be lost
+        self.link_dropped = 0  # lossy events that a transport took with it when it died
+        self.lossy_handed = 0  # of this incarnation, as the gateway will count them
+        self.lossy_confirmed = 0  # of those, stored by the gateway
+        self.delivered_entries = 0
+        self.duplicates = 0  # frames received twice
+        self.resent_frames = 0
+        self.connections = 0  # times the session became ready
+
+    def acknowledged(self, store: SendStore) -> None:
+        """Take what the store freed last."""
+        self.critical_acked += store.acked_events
+        self.refused += store.refused_events
+
+    def refused_late(self, events: int) -> None:
+        """The gateway refused a frame whose acknowledgement overtook the refusal."""
+        if 0 < events <= self.critical_acked:
+            self.critical_acked -= events
+            self.refused += events
+
+    def lossy_stored(self, count: int) -> None:
+        """The gateway has stored this many lossy events so far; more may be on their way."""
+        if self.lossy_confirmed < count <= self.lossy_handed:
+            self.lossy_confirmed = count
+
+    def lossy_refused(self, events: int) -> None:
+        """The gateway refused lossy events instead of storing them."""
+        if 0 < events <= self.lossy_handed - self.lossy_confirmed:
+            self.lossy_handed -= events
+            self.lossy_settled -= events
+            self.refused += events
+
+    def lossy_restart(self, count: int) -> None:
+        """On a new transport nothing is on its way: what was handed over and is not stored was lost with the link.
+
+        A count below what was confirmed means that the gateway lost its store: then only what it had not yet confirmed
+        is ours to count, the rest is a gap of the log.
+        """
+        known = count if count >= self.lossy_confirmed else self.lossy_confirmed
+        lost = self.lossy_handed - known
+        if lost > 0:
+            self.link_dropped += lost
+            self.lossy_settled -= lost
+        self.lossy_handed = count
+        self.lossy_confirmed = count
