@@ -1,0 +1,95 @@
+"""Flight: a real-time messaging client for retro consoles and small devices.
+
+    import asyncio
+    from flight_client import Client, MemoryUpdate
+
+The names below are the public ones; docs/ explains them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .errors import (
+        CallerError,
+        CoreMissingError,
+        EventError,
+        FlightError,
+        FrameError,
+        LinkError,
+        PeerError,
+        RefusedError,
+    )
+    from .events import ComponentUpdate, FrameTime, Log, MemoryUpdate, Payload, SystemMonitoring, V6REvent
+    from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
+    from .streams import EventStream, RealtimeEvent, Source
+
+__all__ = [
+    "CallerError",
+    "Client",
+    "ComponentUpdate",
+    "ConnectionState",
+    "CoreMissingError",
+    "Counters",
+    "EventError",
+    "EventStream",
+    "FlightError",
+    "FrameError",
+    "FrameTime",
+    "Gap",
+    "LinkError",
+    "Log",
+    "MemoryUpdate",
+    "Outcome",
+    "Payload",
+    "PeerError",
+    "RealtimeEvent",
+    "RefusedError",
+    "Source",
+    "StateChange",
+    "SystemMonitoring",
+    "V6REvent",
+    "__version__",
+]
+
+_HOME = {
+    "CallerError": "errors",
+    "Client": "client",
+    "ComponentUpdate": "events",
+    "ConnectionState": "observe",
+    "CoreMissingError": "errors",
+    "Counters": "observe",
+    "EventError": "errors",
+    "EventStream": "streams",
+    "FlightError": "errors",
+    "FrameError": "errors",
+    "FrameTime": "events",
+    "Gap": "observe",
+    "LinkError": "errors",
+    "Log": "events",
+    "MemoryUpdate": "events",
+    "Outcome": "observe",
+    "Payload": "events",
+    "PeerError": "errors",
+    "RealtimeEvent": "streams",
+    "RefusedError": "errors",
+    "Source": "streams",
+    "StateChange": "observe",
+    "SystemMonitoring": "events",
+    "V6REvent": "events",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: `flight doctor` must start where the core is missing, and fast."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,324 @@
+"""The asyncio driver of a device session: sockets, clock and random source for a machine that has none.
+
+It obeys the session's commands and tells it what happened. Everything runs on one event loop; no method here blocks.
+A turn that is on its way, an opening, a probe and the reader of a duplex transport are one task each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from .clock import monotonic_ms
+from .errors import FlightError, FrameError, LinkError, RefusedError
+from .platforms import Platform
+from .session.device import codes
+from .session.device.inbox import Inbox
+from .session.device.machine import DeviceSession
+from .session.spec import (
+    CODE_CREDENTIAL,
+    MAX_FRAME_BYTES,
+    POLL_BODY_BYTES,
+    STATE_CLOSED,
+    STATE_IDLE,
+    STATE_STOPPED,
+    STATE_WAITING,
+    TYPE_PROBE,
+    TYPE_PROBED,
+)
+from .transports import Address, Transport, TransportFactory
+from .wire.frames import FrameReader, encode_frame, seal_frame
+from .wire.ring import EventRing
+
+_log = logging.getLogger("flight.client")
+
+TokenSource = str | Callable[[], str] | Callable[[], Awaitable[str]]
+
+
+class Listener(Protocol):
+    """What the driver reports to the client above it."""
+
+    def on_result(self, result: int, data: bytes) -> None:
+        """A frame meant something for the application (session/device/codes.py)."""
+
+    def on_drive(self) -> None:
+        """The session may have changed its state."""
+
+
+class Driver:
+    """Runs one session over real transports."""
+
+    def __init__(
+        self,
+        session: DeviceSession,
+        platform: Platform,
+        address: Address,
+        token: TokenSource,
+        factories: dict[int, TransportFactory],
+        listener: Listener,
+    ):
+        self.session = session
+        self.inbox = Inbox(session)
+        self.critical = EventRing(platform.critical_slots, platform.slot_bytes)
+        self.lossy = EventRing(platform.lossy_slots, platform.slot_bytes)
+        self.last_error: FlightError | None = None
+        self._batch_events = platform.batch_events
+        self._address = address
+        self._token = token
+        self._factories = factories
+        self._listener = listener
+        self._reader = FrameReader()
+        self._transport: Transport | None = None
+        self._body = bytearray()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._link_tasks: set[asyncio.Task[None]] = set()  # of the present transport
+        self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.Handle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin to connect; on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self.session.start(monotonic_ms())
+        self.wake()
+
+    @property
+    def running(self) -> bool:
+        """Whether start() was called and stop() was not."""
+        return self._loop is not None
+
+    def clear(self) -> None:
+        """Forget what the rings and the store hold; the client has counted it."""
+        for ring in (self.critical, self.lossy):
+            while ring.count:
+                ring.drop_oldest()
+        self.session.store.clear()
+
+    def wake(self) -> None:
+        """Something changed: look at it in this turn of the loop, once."""
+        if self._soon is None and self._loop is not None:
+            self._soon = self._loop.call_soon(self._drive)
+
+    async def stop(self) -> None:
+        """Release transport, timers and tasks."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._soon is not None:
+            self._soon.cancel()
+        self._loop = None
+        self._drop()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _drive(self) -> None:
+        self._soon = None
+        session = self.session
+        while self._loop is not None:
+            now = monotonic_ms()
+            session.waiting_critical = self.critical.count
+            session.waiting_lossy = self.lossy.count
+            command = session.poll(now, secrets.randbits(16))
+            if command == codes.NOTHING:
+                break
+            self._obey(command, now)
+        self._listener.on_drive()
+        self._drop_if_over()
+        if self._loop is not None:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        assert self._loop is not None
+        wait_ms = self.session.wake_in_ms(monotonic_ms())
+        self._timer = self._loop.call_later(max(1, wait_ms) / 1000, self.wake)
+
+    def _obey(self, command: int, now: int) -> None:
+        if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
+            command = self._pack(self.critical if command == codes.PACK_CRITICAL else self.lossy, now)
+        if command == codes.SEND:
+            s = self.session
+            total = seal_frame(s.out, s.out_type, s.out_flags, s.out_channel, s.out_seq, s.out_ack, s.out_bytes)
+            self._body += memoryview(s.out)[:total]
+        elif command == codes.TURN:
+            body, self._body = bytes(self._body), bytearray()
+            if self._transport is not None:
+                self._link_task(self._send(self._transport, body))
+        elif command == codes.OPEN:
+            self._drop()
+            self._link_task(self._open(self.session.policy.transport()))
+        elif command == codes.DROP:
+            self._drop()
+        elif command == codes.PROBE:
+            self._task(self._probe(self.session.policy.probe_target()))
+
+    def _pack(self, ring: EventRing, now: int) -> int:
+        session = self.session
+        record_bytes = ring.pack(session.out, session.out_at, session.out_room, now, self._batch_events)
+        return session.packed(record_bytes, ring.packed_events, ring.packed_channel, now)
+
+    # Transports
+
+    async def _open(self, number: int) -> None:
+        transport = self._factories[number](self._address)
+        self._transport = transport
+        try:
+            token = await self._fresh_token()
+            await transport.open()
+        except FlightError as error:
+            self._link_failed(transport, error)
+            return
+        except Exception as error:
+            self._link_failed(transport, _unexpected(error))
+            return
+        session = self.session
+        session.identity.token = token
+        session.nonce[:] = os.urandom(len(session.nonce))
+        if not session.identity.fits():
+            self._link_failed(transport, RefusedError(CODE_CREDENTIAL, f"a token of {len(token)} bytes"))
+            return
+        session.opened(monotonic_ms())
+        if not transport.turn_based:
+            self._link_task(self._receive(transport))
+        self.wake()
+
+    async def _fresh_token(self) -> bytes:
+        token = self._token if isinstance(self._token, str) else self._token()
+        if not isinstance(token, str):
+            token = await token
+        return token.encode()
+
+    async def _send(self, transport: Transport, body: bytes) -> None:
+        try:
+            reply = await transport.send(body)
+        except FlightError as error:
+            self._link_failed(transport, error)
+            return
+        except Exception as error:
+            self._link_failed(transport, _unexpected(error))
+            return
+        if transport is not self._transport:
+            return
+        if reply:
+            self._take(transport, reply)
+        if len(reply) > POLL_BODY_BYTES // 2:
+            self.session.poll_soon()  # a full reply: there may be more
+        self.session.turn_done(monotonic_ms())
+        self.wake()
+
+    async def _receive(self, transport: Transport) -> None:
+        while transport is self._transport:
+            try:
+                data = await transport.receive()
+            except FlightError as error:
+                self._link_failed(transport, error)
+                return
+            except Exception as error:
+                self._link_failed(transport, _unexpected(error))
+                return
+            self._take(transport, data)
+            self.wake()
+
+    def _take(self, transport: Transport, data: bytes) -> None:
+        """Feed whole frames to the session."""
+        reader = self._reader
+        try:
+            reader.feed(data, MAX_FRAME_BYTES)
+            while transport is self._transport and reader.next():
+                now = monotonic_ms()
+                result = self.inbox.receive(
+                    reader.type,
+                    reader.channel,
+                    reader.seq,
+                    reader.ack,
+                    data,
+                    reader.start,
+                    reader.end,
+                    now,
+                    secrets.randbits(16),
+                )
+                if result:
+                    self._listener.on_result(result, data)
+                self._drop_if_over()
+        except FrameError as error:
+            self._link_failed(transport, error)
+
+    def _drop_if_over(self) -> None:
+        if self.session.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED):
+            self._drop()
+
+    def _link_failed(self, transport: Transport, error: FlightError) -> None:
+        if transport is not self._transport:
+            return
+        self.last_error = error
+        _log.info("link failed: %s", error)
+        self._drop()
+        self.session.failed(monotonic_ms(), secrets.randbits(16))
+        self.wake()
+
+    def _drop(self) -> None:
+        """Give up the present transport; its tasks end, its late news are not listened to."""
+        transport, self._transport = self._transport, None
+        self._body = bytearray()
+        current = asyncio.current_task() if self._link_tasks else None
+        for task in list(self._link_tasks):
+            if task is not current:
+                task.cancel()
+        self._link_tasks.clear()
+        if transport is not None:
+            self._task(transport.close())
+
+    async def _probe(self, number: int) -> None:
+        """One PROBE on a throw-away connection."""
+        transport = self._factories[number](self._address)
+        works = False
+        try:
+            async with asyncio.timeout(self.session.profile.connect_timeout_ms / 1000):
+                works = await _probe_answered(transport)
+        except (FlightError, TimeoutError) as error:
+            _log.info("probe failed: %s", error)
+        finally:
+            await transport.close()
+        self.session.probed(works, monotonic_ms())
+        self.wake()
+
+    # Tasks
+
+    def _task(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        async def run() -> None:
+            await work
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _link_task(self, work: Awaitable[None]) -> None:
+        task = self._task(work)
+        self._link_tasks.add(task)
+        task.add_done_callback(self._link_tasks.discard)
+
+
+async def _probe_answered(transport: Transport) -> bool:
+    nonce = os.urandom(8)
+    await transport.open()
+    reply = await transport.send(encode_frame(TYPE_PROBE, 0, 0, 0, 0, nonce))
+    data = reply or await transport.receive()
+    reader = FrameReader()
+    reader.feed(data, MAX_FRAME_BYTES)
+    return reader.next() and reader.type == TYPE_PROBED and data[reader.start : reader.end] == nonce
+
+
+def _unexpected(error: Exception) -> LinkError:
+    _log.warning("unexpected error of a transport", exc_info=error)
+    return LinkError(
+        what="a transport failed in an unexpected way",
+        value=f"{type(error).__name__}: {error}",
+        next_step="please report it with `flight doctor --report`",
+    )

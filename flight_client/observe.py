@@ -1,0 +1,104 @@
+"""What a client lets its user see: state, changes, counters, gaps."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+from .session.spec import (
+    STATE_CLOSED,
+    STATE_CLOSING,
+    STATE_IDLE,
+    STATE_READY,
+    STATE_STOPPED,
+)
+
+
+class ConnectionState(enum.Enum):
+    """Where a client stands. The values are those of the JSON form."""
+
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+_STATES = {
+    STATE_IDLE: ConnectionState.DISCONNECTED,
+    STATE_READY: ConnectionState.CONNECTED,
+    STATE_CLOSING: ConnectionState.CONNECTED,
+    STATE_CLOSED: ConnectionState.CLOSED,
+    STATE_STOPPED: ConnectionState.FAILED,
+}
+
+
+def connection_state(session_state: int, connections: int) -> ConnectionState:
+    """The user's view of a session state; `connections` is how often the session was ready before."""
+    between = ConnectionState.RECONNECTING if connections else ConnectionState.CONNECTING
+    return _STATES.get(session_state, between)
+
+
+class Outcome(enum.Enum):
+    """What became of one emit. Only QUEUED means that the event was accepted."""
+
+    QUEUED = "queued"
+    REFUSED_FULL = "refused: the queue is full"
+    REFUSED_TOO_LARGE = "refused: larger than the platform allows"
+    REFUSED_CHANNEL = "refused: the gateway does not allow this channel"
+    REFUSED_CLOSED = "refused: the client is closed"
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the event will be delivered, or counted as dropped with a cause."""
+        return self is Outcome.QUEUED
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StateChange:
+    """One change of the connection. `reason` is a sentence, `next_attempt_ms` 0 where no attempt is planned."""
+
+    old: ConnectionState
+    new: ConnectionState
+    transport: str
+    reason: str
+    next_attempt_ms: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gap:
+    """Entries of a channel that will not come: offsets in (after, to] of the log named `epoch`."""
+
+    channel: str
+    reason: str
+    after: int
+    to: int
+    epoch: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counters:
+    """A snapshot of a client's counters.
+
+    At any moment accepted == settled + queued + sum(dropped.values()). settled = critical events acknowledged + lossy
+    events handed to a transport. Refused emits were never accepted and stand apart.
+    """
+
+    accepted: int
+    acked: int
+    settled: int
+    queued: int
+    dropped: dict[str, int]
+    refused_emits: dict[str, int]
+    delivered: int
+    duplicates: int
+    resent_frames: int
+    connections: int
+    reconnects: int
+    transport_switches: int
+
+    @property
+    def law_holds(self) -> bool:
+        """Whether every accepted event has exactly one visible fate."""
+        return self.accepted == self.settled + self.queued + sum(self.dropped.values())

@@ -1,0 +1,115 @@
+"""Events on their way to the application: what arrived, from whom, and the iterator that hands it out."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from .errors import FlightError
+from .events import Event, decode_event
+from .platforms import platform_name
+from .wire.records import decode_age, records
+
+# Entries that one iterator holds before the oldest is dropped (and counted): a tool that stops reading for a while.
+STREAM_EVENTS = 10000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Who sent an event. `session_id` is the public short id of the sender's session, never its secret."""
+
+    device_id: str
+    platform: str
+    session_id: str
+
+
+@dataclasses.dataclass(slots=True)
+class RealtimeEvent:
+    """One event as it was received.
+
+    `timestamp_ms` is the time of the event in milliseconds since 1970: when the gateway got it, less its age. It is
+    None where the age is unknown. `counter` is the sender's number of a critical event, 0 for a lossy one.
+    """
+
+    type: str
+    data: Event
+    channel: str
+    source: Source
+    offset: int
+    received_ms: int
+    age_ms: int | None
+    counter: int
+
+    @property
+    def timestamp_ms(self) -> int | None:
+        """When it happened, by the gateway's clock."""
+        return None if self.age_ms is None else self.received_ms - self.age_ms
+
+
+def read_delivery(data: bytes, start: int, records_start: int, end: int, channel: str) -> list[RealtimeEvent]:
+    """The events of one DELIVER payload. Raises FrameError when they are not what they say they are."""
+    offset = int.from_bytes(data[start : start + 8], "little")
+    received_ms = int.from_bytes(data[start + 16 : start + 24], "little")
+    short_id = data[start + 24 : start + 32].decode("ascii", "replace")
+    counter = int.from_bytes(data[start + 32 : start + 36], "little")
+    held_ms = decode_age(int.from_bytes(data[start + 36 : start + 38], "little"))
+    device_id = data[start + 40 : start + 40 + data[start + 39]].decode("utf-8", "replace")
+    source = Source(device_id, platform_name(data[start + 38]), short_id)
+    found = []
+    for layout, age_ms, body_start, body_end in records(data, records_start, end):
+        event = decode_event(layout, data[body_start:body_end])
+        age = None if age_ms is None or held_ms is None else age_ms + held_ms
+        found.append(RealtimeEvent(event.event_name, event, channel, source, offset, received_ms, age, counter))
+        counter += 1 if counter else 0
+    return found
+
+
+class EventStream:
+    """An asynchronous iterator over events. Cancelling a wait loses nothing; a slow reader loses the oldest, counted."""
+
+    def __init__(self, types: frozenset[str], on_close: Callable[[EventStream], None]):
+        self.types = types
+        self.dropped = 0
+        """Events this stream dropped because nobody read it."""
+        self._waiting: deque[RealtimeEvent] = deque()
+        self._wake = asyncio.Event()
+        self._over = False
+        self._error: FlightError | None = None
+        self._on_close = on_close
+
+    def put(self, event: RealtimeEvent) -> None:
+        """Hand an event to the reader."""
+        if self.types and event.type not in self.types:
+            return
+        if len(self._waiting) >= STREAM_EVENTS:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append(event)
+        self._wake.set()
+
+    def finish(self, error: FlightError | None) -> None:
+        """No more events will come; what waits can still be read."""
+        self._over = True
+        self._error = error
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.finish(None)
+        self._waiting.clear()
+        self._on_close(self)
+
+    def __aiter__(self) -> AsyncIterator[RealtimeEvent]:
+        return self
+
+    async def __anext__(self) -> RealtimeEvent:
+        while not self._waiting:
+            if self._over:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        return self._waiting.popleft()

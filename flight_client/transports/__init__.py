@@ -1,0 +1,9 @@
+"""The only place with sockets on the client's side. One file per transport, one small interface (base.py)."""
+
+from .address import Address
+from .base import Transport, TransportFactory
+from .catalog import available, factory
+from .polling import PollingTransport
+from .websocket import WebSocketTransport
+
+__all__ = ["Address", "PollingTransport", "Transport", "TransportFactory", "WebSocketTransport", "available", "factory"]
