@@ -1,0 +1,1 @@
+"""The gateway: ends sessions, keeps channels in an engine, hands events to subscribers."""

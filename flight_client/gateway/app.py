@@ -1,0 +1,160 @@
+"""The gateway as a server: one port for WebSocket, polling and the health page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+from aiohttp import web
+
+import flight_client
+from flight_client._tables import CODES, STRINGS
+from flight_client.clock import monotonic_ms
+from flight_client.errors import CallerError
+from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
+from flight_client.gateway.engines import open_engine
+from flight_client.gateway.hub import Hub
+from flight_client.gateway.polling import serve_poll
+from flight_client.gateway.registry import Registry
+from flight_client.gateway.settings import GatewaySettings
+from flight_client.gateway.stream import serve_stream
+from flight_client.session import spec
+from flight_client.wire.records import skip_records
+
+_log = logging.getLogger("flight.gateway")
+
+_EXPIRE_S = 5.0
+_SHUTDOWN_S = 2.0
+_GOING_AWAY_RETRY_MS = 500
+
+
+class Gateway:
+    """A gateway in this process: start(), then stop(). All methods belong to one event loop."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self.key = self._load_key()
+        engine = open_engine(settings.engine, skip_records, settings.engine_limits)
+        self.hub = Hub(engine, settings.hub_limits, permit=permits)
+        verifier = TokenVerifier([self.key])
+        self.registry = Registry(self.hub, verifier.verify_token, monotonic_ms, settings.sessions)
+        self.port = settings.port
+        self._runner: web.AppRunner | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def _load_key(self) -> SigningKey:
+        settings = self.settings
+        key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
+        settings.check_key(key.development)
+        return key
+
+    async def start(self) -> None:
+        """Open the engine and the port. Raises CallerError when the port is taken, LinkError when the log is not to be had."""
+        await self.hub.start()
+        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[self._check_origin])
+        app.router.add_get(STRINGS["stream_path"], self._stream)
+        app.router.add_post(STRINGS["poll_path"], self._poll)
+        app.router.add_get(STRINGS["health_path"], self._health)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=_SHUTDOWN_S, max_line_size=4096, max_field_size=8192
+        )
+        await self._runner.setup()
+        try:
+            site = web.TCPSite(self._runner, self.settings.host, self.settings.port, reuse_address=True, backlog=4096)
+            await site.start()
+        except OSError as error:
+            await self.stop()
+            raise CallerError(
+                what=f"port {self.settings.port} on {self.settings.host} cannot be opened",
+                value=error.strerror,
+                next_step="stop what uses it, or choose another with --port (0 takes any free one)",
+            ) from error
+        for address in self._runner.addresses:
+            self.port = int(address[1])
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Tell every client to come back later, store what is queued, close."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        for peer in self.registry.peers():
+            if peer.pipe is not None:
+                peer.pipe.end(spec.CODE_GOING_AWAY, _GOING_AWAY_RETRY_MS, "the gateway stops")
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self.hub.close()
+
+    def addresses(self) -> list[str]:
+        """The addresses to give to a device, the likeliest first."""
+        host = self.settings.host
+        if host not in ("0.0.0.0", "::"):  # noqa: S104 - only compared
+            return [f"http://{host}:{self.port}"]
+        return [f"http://{found}:{self.port}" for found in (*_lan_addresses(), "127.0.0.1")]
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRE_S)
+            self.registry.expire()
+
+    @web.middleware
+    async def _check_origin(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """A browser names the page that asks; pages we do not know get nothing, on every route."""
+        origin = request.headers.get("Origin")
+        if origin is not None:
+            allowed = self.settings.allowed_origins
+            own = f"{request.url.scheme}://{request.host}"
+            if origin != own and origin not in allowed and "*" not in allowed:
+                return web.Response(status=403, text="this origin is not allowed; see --allow-origin\n")
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        return await serve_stream(self.registry, request)
+
+    async def _poll(self, request: web.Request) -> web.StreamResponse:
+        return await serve_poll(self.registry, request)
+
+    async def _health(self, _request: web.Request) -> web.StreamResponse:
+        health = self.hub.engine.health()
+        counters = self.registry.counters
+        hub = self.hub.counters()
+        codes = {code["value"]: code["name"] for code in CODES}
+        body = {
+            "status": "ok" if health.ok else "failing",
+            "version": flight_client.__version__,
+            "protocol": spec.VERSION,
+            "engine": {"name": self.hub.engine.name, "ok": health.ok, "text": health.text, "queued": health.queued},
+            "epoch": self.hub.epoch.hex(),
+            "sessions": {
+                "open": len(self.registry),
+                "attached": sum(1 for peer in self.registry.peers() if peer.pipe is not None),
+                "refused": {codes.get(code, str(code)): count for code, count in counters.by_code.items()},
+                "malformed": counters.malformed,
+            },
+            "channels": len(self.hub.channels()),
+            "subscribers": self.hub.subscribers(),
+            "events": {
+                "published": hub.published,
+                "stored": hub.stored,
+                "duplicate": hub.duplicate,
+                "failed": hub.failed,
+                "delivered": hub.delivered,
+                "dropped": hub.dropped,
+            },
+        }
+        return web.json_response(body, status=200 if health.ok else 503, headers={"Cache-Control": "no-store"})
+
+
+def _lan_addresses() -> list[str]:
+    """Addresses of this machine on its networks; nothing is sent."""
+    found: list[str] = []
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))  # a documentation address: the routing table alone answers
+            found.append(str(probe.getsockname()[0]))
+    except OSError:
+        _log.debug("no route to any network")
+    return [address for address in found if not address.startswith("127.")]

@@ -1,0 +1,241 @@
+"""What every engine does: keep each channel's log, and know which critical events it already has.
+
+Theory of operation
+- The unit is a batch: what one device packed into one frame, events of one channel and one lane. An entry is a stored
+  batch with its place in the log.
+- One append stores the entry, raises the mark of its (device, incarnation) and counts its lossy events in one
+  transaction. Only then is the result given, so that an acknowledgement never says more than the disk knows.
+- A batch at or below the mark was stored before: it is a duplicate. A batch that reaches across the mark is cut, and
+  only the part above the mark is stored.
+- Offsets rise within a channel and may have holes. Every entry names the offset before it; only that name tells a
+  reader whether something is missing.
+- Everything stored reaches `on_entry`, in the order of the log. An engine shared by several gateways reports the
+  entries of the others there too; that is why a stored entry is not part of the result of an append.
+- No append is left without a result. A store that cannot take a batch says FAILED and why.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from flight_client.errors import LinkError
+from flight_client.session import spec
+
+READ_BYTES = 262144  # what one read() gives at most, so that catching up stays in small steps
+EPOCH_BYTES = 8
+INCARNATION_BYTES = 8
+MARKS_TOTAL = 100_000  # marks kept over all devices: a flood of device ids must not fill the store
+
+# offset, previous, received_ms, short id, counter, held, platform id, length of the device id
+_DELIVER_HEAD = struct.Struct("<QQQ8sIHBB")
+
+# skip_records(data, start, end, events) -> offset after that many records
+SkipRecords = Callable[[bytes, int, int, int], int]
+
+
+class StoreError(LinkError):
+    """The engine could not read its log; what was stored before is not lost by it."""
+
+
+class Source:
+    """Who sent a batch. One object per session, shared by all its batches."""
+
+    __slots__ = ("device_id", "platform", "short_id", "tail")
+
+    def __init__(self, device_id: str, platform: int, short_id: bytes) -> None:
+        self.device_id = device_id
+        self.platform = platform
+        self.short_id = short_id
+        name = device_id.encode()
+        self.tail = name + bytes(-len(name) % 4)  # as DELIVER carries it: padded to 4
+
+    def __repr__(self) -> str:
+        return f"Source({self.device_id!r}, {self.platform}, {self.short_id!r})"
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a session hands to the engine: one frame's events."""
+
+    channel: str
+    source: Source
+    incarnation: bytes
+    counter: int  # of the first critical event; 0 = lossy
+    events: int
+    held: int  # age unit: how long the device kept the batch after packing it
+    received_ms: int
+    records: bytes
+    # The mark that must have been reached before this batch may be stored; 0 = any. It keeps a batch from overtaking an
+    # earlier one of the same incarnation whose append failed: the mark would swallow that one when it comes again.
+    follows: int = 0
+
+
+class Entry:
+    """A stored batch. Its DELIVER payload is built once and shared by every subscriber."""
+
+    __slots__ = (
+        "channel", "counter", "events", "held", "incarnation", "offset", "payload", "previous", "received_ms", "source",
+    )  # fmt: skip
+
+    def __init__(self, batch: Batch, offset: int, previous: int) -> None:
+        source = batch.source
+        self.channel = batch.channel
+        self.offset = offset
+        self.previous = previous
+        self.source = source
+        self.incarnation = batch.incarnation
+        self.counter = batch.counter
+        self.events = batch.events
+        self.held = batch.held
+        self.received_ms = batch.received_ms
+        head = _DELIVER_HEAD.pack(
+            offset, previous, batch.received_ms, source.short_id, batch.counter, batch.held, source.platform,
+            len(source.device_id),
+        )  # fmt: skip
+        self.payload = b"".join((head, source.tail, batch.records))
+
+    @property
+    def records(self) -> bytes:
+        """The events as the device packed them."""
+        return self.payload[_DELIVER_HEAD.size + len(self.source.tail) :]
+
+    def __repr__(self) -> str:
+        return (
+            f"Entry({self.channel!r}, {self.offset} after {self.previous}, {self.events} of {self.source.device_id!r})"
+        )
+
+
+class AppendStatus(enum.Enum):
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class AppendResult:
+    """What became of one batch. `mark` and `lossy_stored` hold for its (device, incarnation) after this append."""
+
+    status: AppendStatus
+    offset: int = 0  # 0 = not stored, or known to the reading side only
+    events: int = 0  # stored by this append; fewer than the batch had when its beginning was stored before
+    mark: int = 0
+    lossy_stored: int = 0
+    error: str = ""  # for FAILED: what happened, with the value, and the next step
+
+
+class Marks(NamedTuple):
+    """How far one life of a device's counters is stored."""
+
+    mark: int
+    lossy_stored: int
+
+
+class Bounds(NamedTuple):
+    """First and last offset that a channel's log holds; first = last + 1 when it holds nothing."""
+
+    first: int
+    last: int
+
+
+@dataclass(slots=True, frozen=True)
+class Health:
+    ok: bool
+    text: str  # one sentence for a person
+    queued: int  # batches that wait for their result
+    queued_bytes: int
+    failed: int  # appends that failed since start
+
+
+OnEntry = Callable[[Entry], None]
+OnResult = Callable[[AppendResult], None]
+
+
+class Engine(ABC):
+    """The log of every channel. All methods belong to the event loop that called start()."""
+
+    name: str
+    durable: bool  # a stored batch survives the end of this process
+    epoch: bytes  # identity of the whole log, valid after start(); a log that was lost comes back with another one
+
+    @abstractmethod
+    async def start(self, on_entry: OnEntry) -> None:
+        """Open the log. `on_entry` is called on the event loop for each stored entry, in the order of the log."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Store what is queued, give every result, then close. May be called twice."""
+
+    @abstractmethod
+    def append(self, batch: Batch, done: OnResult) -> None:
+        """Store a batch. `done` is called exactly once on the event loop, before or after this call returns."""
+
+    @abstractmethod
+    async def read(self, channel: str, after: int, limit: int, limit_bytes: int = READ_BYTES) -> list[Entry]:
+        """Entries with an offset above `after`, oldest first; at least one if there is one."""
+
+    @abstractmethod
+    async def bounds(self, channel: str) -> Bounds:
+        """What the channel's log holds."""
+
+    @abstractmethod
+    async def before_last(self, channel: str, count: int) -> int:
+        """The offset after which the last `count` entries follow."""
+
+    @abstractmethod
+    async def marks(self, device_id: str, incarnation: bytes) -> Marks:
+        """Mark and lossy count, every append made before this call included."""
+
+    @abstractmethod
+    async def channels(self) -> list[str]:
+        """Every channel that ever had an entry."""
+
+    @abstractmethod
+    async def trim(self, channel: str, keep: int) -> None:
+        """Forget all but the newest `keep` entries. Appending trims by itself to the engine's own limit."""
+
+    @abstractmethod
+    def health(self) -> Health:
+        """For the health page; never waits."""
+
+
+@dataclass(slots=True, frozen=True)
+class EngineLimits:
+    """What an engine keeps, and how much may wait in front of it."""
+
+    history_entries: int = spec.HISTORY_ENTRIES
+    history_bytes: int = 64 * 1024 * 1024  # per channel, of an engine that keeps its log in memory
+    marks_per_device: int = spec.MARKS_PER_DEVICE
+    marks_total: int = MARKS_TOTAL
+    queue_entries: int = 8192
+    queue_bytes: int = 16 * 1024 * 1024
+
+
+def failed(what: str) -> AppendResult:
+    return AppendResult(AppendStatus.FAILED, error=what)
+
+
+def cut_to_mark(batch: Batch, mark: int, skip_records: SkipRecords) -> Batch | None:
+    """The part of a batch that is above the mark: the batch itself, a shorter one, or None for a duplicate."""
+    if batch.counter == 0 or batch.counter > mark:
+        return batch
+    known = mark - batch.counter + 1
+    if known >= batch.events:
+        return None
+    records = batch.records
+    start = skip_records(records, 0, len(records), known)
+    return replace(batch, counter=mark + 1, events=batch.events - known, records=records[start:])
+
+
+def overtakes(batch: Batch, mark: int) -> str:
+    """Why a batch must wait for an earlier one of the same incarnation, or an empty text."""
+    if batch.counter == 0 or batch.follows <= mark:
+        return ""
+    return (
+        f"the batch from counter {batch.counter} of device {batch.source.device_id!r} comes before the events up to "
+        f"{batch.follows} are stored (mark {mark}); they are sent again first"
+    )

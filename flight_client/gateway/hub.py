@@ -1,0 +1,243 @@
+"""The middle of the gateway: batches go to the engine, and what the engine has stored goes to every subscriber.
+
+Nothing is fanned out before it is stored, so that no subscriber ever saw an event that a restart takes back. Fan-out
+is one append to a queue per subscriber, with no task and no wait: a subscriber that does not read costs the others
+nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flight_client.errors import RefusedError
+from flight_client.gateway.engines.base import (
+    AppendResult,
+    AppendStatus,
+    Batch,
+    Engine,
+    Entry,
+    OnResult,
+    Source,
+    failed,
+)
+from flight_client.gateway.names import check_channel_name, printable, refusal
+from flight_client.gateway.subscription import Channel, Gap, SubscriberLimits, Subscription
+from flight_client.session import spec
+
+__all__ = ["Gap", "Hub", "HubLimits", "SubscriberLimits", "Subscription"]
+
+# permit(identity, channel, mode) -> whether this identity may publish (MODE_PUBLISH) or subscribe (MODE_SUBSCRIBE)
+Permit = Callable[[Any, str, int], bool]
+Key = tuple[str, bytes]  # device id, incarnation
+
+
+@dataclass(slots=True, frozen=True)
+class HubLimits:
+    channels: int = 1024
+    subscriber: SubscriberLimits = field(default_factory=SubscriberLimits)
+
+
+@dataclass(slots=True)
+class HubCounters:
+    """Events, but for `batches`. published = stored + duplicate + failed once nothing is on its way to the engine."""
+
+    batches: int = 0
+    published: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    failed: int = 0
+    delivered: int = 0  # taken by subscribers
+    dropped: int = 0  # dropped from full subscriber queues
+
+
+class Hub:
+    """Publish and subscribe over one engine. All of it runs on one event loop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        limits: HubLimits | None = None,
+        clock_ms: Callable[[], int] | None = None,
+        *,
+        permit: Permit,
+    ) -> None:
+        self.engine = engine
+        self._limits = limits or HubLimits()
+        self._clock_ms = clock_ms or _epoch_ms
+        self._permit = permit
+        self._channels: dict[str, Channel] = {}
+        self._on_the_way: dict[Key, list[int]] = {}  # critical: appends without a result, counter of the last event
+        self._counters = HubCounters()
+
+    async def start(self) -> None:
+        """Open the engine and learn where each channel stands."""
+        await self.engine.start(self._fan_out)
+        for name in await self.engine.channels():
+            bounds = await self.engine.bounds(name)
+            self._channels[name] = Channel(name, bounds.last)
+
+    async def close(self) -> None:
+        """End every subscription, store what is queued, close the engine."""
+        for channel in list(self._channels.values()):
+            for subscription in channel.subscribers:
+                subscription.close()
+        await self.engine.close()
+
+    @property
+    def epoch(self) -> bytes:
+        return self.engine.epoch
+
+    def channels(self) -> list[str]:
+        return sorted(self._channels)
+
+    def subscribers(self) -> int:
+        return sum(len(channel.subscribers) for channel in self._channels.values())
+
+    def counters(self) -> HubCounters:
+        """A copy, with the open subscriptions added up."""
+        now = self._counters
+        total = HubCounters(
+            now.batches, now.published, now.stored, now.duplicate, now.failed, now.delivered, now.dropped
+        )
+        for channel in self._channels.values():
+            for subscription in channel.subscribers:
+                total.delivered += subscription.delivered_events
+                total.dropped += subscription.dropped_events
+        return total
+
+    def open_channel(self, identity: Any, name: str, mode: int) -> None:
+        """For OPEN: check name, permission and limit. RefusedError says with which code it is refused."""
+        check_channel_name(name)
+        for bit in (spec.MODE_PUBLISH, spec.MODE_SUBSCRIBE):
+            if mode & bit and not self._permit(identity, name, bit):
+                raise refusal(spec.CODE_FORBIDDEN, "publish" if bit == spec.MODE_PUBLISH else "subscribe", name)
+        if mode & spec.MODE_PUBLISH:
+            self._channel(name).reserved = True
+        elif name not in self._channels and len(self._channels) >= self._limits.channels:
+            raise self._too_many(name)
+
+    def publish(
+        self, channel: str, source: Source, incarnation: bytes, counter: int, events: int, held: int, records: bytes,
+        done: OnResult,
+    ) -> None:  # fmt: skip
+        """Store one batch; `done` is called once, before or after this returns. counter 0 = lossy.
+
+        After a failure the caller hands over nothing newer of this incarnation before the failed batch has come again
+        or was definitely refused. What was on its way at that time fails too, so that it cannot overtake.
+        """
+        self._counters.batches += 1
+        self._counters.published += events
+        try:
+            self._channel(channel)
+        except RefusedError as error:
+            self._finish(events, failed(str(error)), done)
+            return
+        batch = Batch(channel, source, incarnation, counter, events, held, self._clock_ms(), records)
+        if counter:
+            self._publish_critical(batch, done)
+        else:
+            self.engine.append(batch, lambda result: self._finish(events, result, done))
+
+    def _publish_critical(self, batch: Batch, done: OnResult) -> None:
+        key = (batch.source.device_id, batch.incarnation)
+        events = batch.events
+        ahead = self._on_the_way.setdefault(key, [0, 0])
+        # A batch that goes back behind what is on its way is sent again: it has nothing to wait for.
+        batch.follows = ahead[1] if ahead[1] < batch.counter else 0
+        ahead[0] += 1
+        ahead[1] = batch.counter + events - 1
+
+        def settle(result: AppendResult) -> None:
+            ahead[0] -= 1
+            if not ahead[0] and self._on_the_way.get(key) is ahead:
+                del self._on_the_way[key]
+            self._finish(events, result, done)
+
+        self.engine.append(batch, settle)
+
+    def _finish(self, events: int, result: AppendResult, done: OnResult) -> None:
+        self._count(events, result)
+        done(result)
+
+    def _count(self, events: int, result: AppendResult) -> None:
+        counters = self._counters
+        if result.status is AppendStatus.STORED:
+            counters.stored += result.events
+            counters.duplicate += events - result.events
+        elif result.status is AppendStatus.DUPLICATE:
+            counters.duplicate += events
+        else:
+            counters.failed += events
+
+    async def subscribe(
+        self, name: str, start: int, on_ready: Callable[[], object], *, epoch: bytes = b"", offset: int = 0,
+        count: int = 0, limits: SubscriberLimits | None = None,
+    ) -> Subscription:  # fmt: skip
+        """For OPEN after open_channel(): follow a channel from now, after (epoch, offset) or from its last `count`.
+
+        `on_ready` is called when there is something to take, once until next() has given None.
+        """
+        own = limits or self._limits.subscriber
+        if start == spec.START_LIVE:
+            channel = self._channel(name)
+            return self._join(channel, own, on_ready, channel.last, channel.last, False)
+        first, last = await self.engine.bounds(name)
+        epoch_gap = False
+        if start == spec.START_LAST:
+            cursor = tail = await self.engine.before_last(name, count)
+        elif start != spec.START_AFTER:
+            raise refusal(spec.CODE_UNSUPPORTED, "the start is neither live, after nor last", str(start))
+        elif epoch != self.engine.epoch or offset > last:
+            # Another log, or one that lost its end: offsets of the old one mean nothing here, so everything is offered.
+            epoch_gap = True
+            cursor = 0
+            tail = first - 1
+        else:
+            cursor, tail = offset, max(offset, first - 1)
+        return self._join(self._channel(name), own, on_ready, cursor, tail, epoch_gap)
+
+    def _join(
+        self, channel: Channel, limits: SubscriberLimits, on_ready: Callable[[], object], cursor: int, tail: int,
+        epoch_gap: bool,
+    ) -> Subscription:  # fmt: skip
+        subscription = Subscription(self, channel, limits, on_ready, cursor, tail, epoch_gap)
+        channel.subscribers += (subscription,)
+        return subscription
+
+    def left(self, subscription: Subscription) -> None:
+        """From Subscription.close()."""
+        channel = subscription.channel
+        channel.subscribers = tuple(other for other in channel.subscribers if other is not subscription)
+        if not channel.subscribers and not channel.reserved:
+            self._channels.pop(channel.name, None)
+        self._counters.delivered += subscription.delivered_events
+        self._counters.dropped += subscription.dropped_events
+
+    def _fan_out(self, entry: Entry) -> None:
+        """From the engine, for each entry once it is stored."""
+        channel = self._channels.get(entry.channel)
+        if channel is None:  # stored by another gateway, or a channel whose limit was lowered: it exists
+            channel = self._channels[entry.channel] = Channel(entry.channel)
+        channel.last = entry.offset
+        channel.reserved = True
+        for subscription in channel.subscribers:
+            subscription.offer(entry)
+
+    def _channel(self, name: str) -> Channel:
+        channel = self._channels.get(name)
+        if channel is None:
+            check_channel_name(name)
+            if len(self._channels) >= self._limits.channels:
+                raise self._too_many(name)
+            channel = self._channels[name] = Channel(name)
+        return channel
+
+    def _too_many(self, name: str) -> RefusedError:
+        return refusal(spec.CODE_TOO_MANY, f"the gateway has {len(self._channels)} channels", printable(name))
+
+
+def _epoch_ms() -> int:
+    return time.time_ns() // 1_000_000

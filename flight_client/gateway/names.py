@@ -1,0 +1,41 @@
+"""Which names the gateway takes from strangers, and how it shows them: a name ends up in logs, URLs and pages."""
+
+from __future__ import annotations
+
+import re
+
+from flight_client.errors import RefusedError
+from flight_client.session import spec
+
+_CHANNEL = re.compile(r"[a-z0-9._/-]+", re.ASCII)
+_DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
+_SHOWN_CHARACTERS = 48
+
+
+def check_channel_name(name: str) -> str:
+    """The name itself, or RefusedError(bad-name)."""
+    if not 1 <= len(name) <= spec.CHANNEL_NAME_BYTES or _CHANNEL.fullmatch(name) is None:
+        raise refusal(spec.CODE_BAD_NAME, "channel", printable(name))
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        raise refusal(spec.CODE_BAD_NAME, "channel with an empty part, '.' or '..' between slashes", printable(name))
+    return name
+
+
+def check_device_id(device_id: str) -> str:
+    """The device id itself, or RefusedError(bad-name)."""
+    if not 1 <= len(device_id) <= spec.DEVICE_ID_BYTES or _DEVICE_ID.fullmatch(device_id) is None:
+        allowed = f"1 to {spec.DEVICE_ID_BYTES} of A-Z, a-z, 0-9 and . _ : -, a letter or digit first"
+        raise refusal(spec.CODE_BAD_NAME, f"device id, allowed are {allowed}", printable(device_id))
+    return device_id
+
+
+def printable(value: object) -> str:
+    """Somebody else's text for a log or a message: bounded, quoted, without control characters."""
+    text = value if isinstance(value, str) else str(value)
+    shown = ascii(text[:_SHOWN_CHARACTERS])
+    return shown if len(text) <= _SHOWN_CHARACTERS else f"{shown}... ({len(text)} characters)"
+
+
+def refusal(code: int, what: str, value: str) -> RefusedError:
+    """A refusal whose text fits the frame that carries it. The table of codes adds what to do next."""
+    return RefusedError(code, f"{what}: {value}".encode()[: spec.TEXT_BYTES].decode(errors="ignore"))

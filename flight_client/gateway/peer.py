@@ -1,0 +1,372 @@
+"""One session as the gateway sees it: its numbers, its channels, and what waits for its device.
+
+A peer outlives its transports. The transport that is attached is its `pipe`; a newer one fences the older. Everything runs
+on one event loop and nothing here waits, but for the store and the history of a channel, which answer later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any, Protocol
+
+from flight_client.clock import monotonic_ms
+from flight_client.errors import FlightError, FrameError, RefusedError
+from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Source
+from flight_client.gateway.hub import Hub
+from flight_client.gateway.subscription import SubscriberLimits, Subscription
+from flight_client.proof import SessionKey
+from flight_client.session import spec
+from flight_client.session.common.fields import get_u16, get_u32
+from flight_client.session.gateway import machine, messages
+from flight_client.wire.frames import encode_frame
+from flight_client.wire.records import count_records
+
+_log = logging.getLogger("flight.gateway")
+
+
+class Pipe(Protocol):
+    """The transport that a peer is attached to."""
+
+    turn_based: bool
+
+    def wake(self) -> None:
+        """There is something to send, or to wait for."""
+
+    def end(self, code: int, retry_after_ms: int = 0, text: str = "") -> None:
+        """Tell the device why and close."""
+
+
+class Violation(Exception):  # noqa: N818 - it ends a connection, it is not an error of this program
+    """The device broke the protocol; `code` says how."""
+
+    def __init__(self, code: int, text: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class OpenChannel:
+    """A channel that this peer opened."""
+
+    __slots__ = ("mode", "name", "subscription")
+
+    def __init__(self, name: str, mode: int) -> None:
+        self.name = name
+        self.mode = mode
+        self.subscription: Subscription | None = None
+
+
+class PeerCounters:
+    """Events of one session, by what became of them."""
+
+    __slots__ = ("failed", "received", "refused", "stored")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.stored = 0
+        self.refused = 0
+        self.failed = 0
+
+
+class Peer:
+    """One session of one device."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        identity: Any,
+        hello: messages.Hello,
+        source: Source,
+        session_id: bytes,
+        key: SessionKey,
+        incarnation: bytes,
+        heartbeat_ms: int,
+        window_in: int,
+        channel_limit: int,
+    ) -> None:
+        self.hub = hub
+        self.identity = identity
+        self.source = source
+        self.session_id = session_id
+        self.key = key
+        self.incarnation = incarnation
+        self.platform = hello.platform.decode()
+        self.version = hello.version.decode("utf-8", "replace")
+        self.session = machine.GatewaySession(hello.window_frames, hello.window_bytes, heartbeat_ms, window_in)
+        self.counters = PeerCounters()
+        self.pipe: Pipe | None = None
+        self.transport = ""
+        self.detached_at = 0
+        self.gone = False
+        self.poll_lock = asyncio.Lock()
+        self._entry_limit = hello.frame_bytes - spec.HEADER_BYTES - spec.TRAILER_BYTES
+        self._channel_limit = channel_limit
+        self._channels: dict[int, OpenChannel] = {}
+        self._ready: deque[int] = deque()  # channels whose subscription has something
+        self._ready_set: set[int] = set()
+        self._unsettled = 0  # appends and opens without an answer
+        self._settle_waiters: list[asyncio.Future[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # Transports
+
+    def attach(self, pipe: Pipe, transport: str) -> None:
+        """This transport is the current one from now on; the older is told and closed."""
+        older, self.pipe = self.pipe, pipe
+        self.transport = transport
+        if older is not None and older is not pipe:
+            older.end(spec.CODE_STALE_GENERATION)
+
+    def detach(self, pipe: Pipe, now: int) -> None:
+        """This transport is gone; the session stays for its time to live."""
+        if self.pipe is pipe:
+            self.pipe = None
+            self.detached_at = now
+
+    def wake(self) -> None:
+        """Something may be sent."""
+        if self.pipe is not None:
+            self.pipe.wake()
+
+    def discard(self, code: int, text: str = "") -> None:
+        """The session is over: leave all channels, tell the device."""
+        if self.gone:
+            return
+        self.gone = True
+        for channel in self._channels.values():
+            if channel.subscription is not None:
+                channel.subscription.close()
+        for task in self._tasks:
+            task.cancel()
+        pipe, self.pipe = self.pipe, None
+        if pipe is not None:
+            pipe.end(code, 0, text)
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait until the store and the hub have answered everything that came in. False when it takes too long."""
+        if not self._unsettled:
+            return True
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._settle_waiters.append(waiter)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await waiter
+        except TimeoutError:
+            return False
+        return True
+
+    def _settled(self) -> None:
+        self._unsettled -= 1
+        if not self._unsettled:
+            waiters, self._settle_waiters = self._settle_waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    # What comes in
+
+    def take(
+        self, kind: int, flags: int, channel: int, seq: int, ack: int, data: bytes, start: int, end: int, now: int,
+        fresh: bool = True,
+    ) -> None:  # fmt: skip
+        """One frame inside the session. `fresh` is False for a polling request that came before: lossy events count once.
+
+        Raises Violation when the device broke the protocol.
+        """
+        verdict = self.session.receive(seq, ack, now)
+        if verdict == machine.VIOLATION:
+            raise Violation(spec.CODE_SEQUENCE, f"sequence {seq}, acknowledgement {ack}")
+        if verdict == machine.IGNORE:
+            self.wake()
+            return
+        if kind == spec.TYPE_DATA:
+            if seq or fresh:
+                self._data(flags, channel, seq, data, start, end, now)
+        elif kind == spec.TYPE_OPEN:
+            self._open(channel, messages.read_open(data, start, end))
+        elif kind == spec.TYPE_SKIP and seq:
+            self.session.done(seq, now)
+        elif kind == spec.TYPE_RESEND:
+            self.session.rewind()
+            self.wake()
+        elif kind not in (spec.TYPE_ACK, spec.TYPE_HEARTBEAT) or seq:
+            raise Violation(spec.CODE_MALFORMED, f"frame type {kind} does not belong here")
+        if self.session.flooded():
+            raise Violation(spec.CODE_TOO_MANY, "answers are provoked and not read")
+        if ack and self._ready:
+            self.wake()
+
+    def _data(self, flags: int, number: int, seq: int, data: bytes, start: int, end: int, now: int) -> None:
+        critical = flags & spec.FLAG_CRITICAL
+        if bool(critical) != bool(seq) or not flags & spec.FLAG_BATCH:
+            raise Violation(spec.CODE_MALFORMED, "critical batches are sequenced, lossy ones are not")
+        counter = held = 0
+        if critical:
+            if end - start < spec.CRITICAL_PREFIX_BYTES:
+                raise Violation(spec.CODE_MALFORMED, "a critical batch without its counter")
+            counter = get_u32(data, start)
+            held = get_u16(data, start + 4)
+            start += spec.CRITICAL_PREFIX_BYTES
+            if counter <= 0:
+                raise Violation(spec.CODE_MALFORMED, "a counter of 0 or over the limit")
+        try:
+            events = count_records(data, start, end)
+        except FrameError as error:
+            raise Violation(spec.CODE_MALFORMED, error.what) from None
+        if not events:
+            raise Violation(spec.CODE_MALFORMED, "an empty batch")
+        self.counters.received += events
+        channel = self._channels.get(number)
+        if channel is None or not channel.mode & spec.MODE_PUBLISH:
+            self._refuse(seq, number, events, spec.CODE_UNKNOWN_CHANNEL, now)
+            return
+        self._unsettled += 1
+
+        def done(result: AppendResult) -> None:
+            self._stored(seq, number, events, result)
+
+        self.hub.publish(
+            channel.name, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done
+        )
+
+    def _refuse(self, seq: int, number: int, events: int, code: int, now: int) -> None:
+        self.counters.refused += events
+        payload = messages.refused(seq, code, events)
+        self.session.send(spec.TYPE_REFUSED, 0, number, payload)
+        if seq:
+            self.session.done(seq, now)
+        self.wake()
+
+    def _stored(self, seq: int, number: int, events: int, result: AppendResult) -> None:
+        self._settled()
+        if self.gone:
+            return
+        if result.status is AppendStatus.FAILED:
+            self.counters.failed += events
+            _log.error("%s: an append failed: %s", self.source.device_id, result.error)
+            if seq:  # nothing may be acknowledged out of order: the session begins anew and the device sends again
+                self.discard(spec.CODE_STORE, result.error)
+            else:
+                self._refuse(0, number, events, spec.CODE_STORE, monotonic_ms())
+            return
+        self.counters.stored += result.events
+        self.session.lossy_stored = result.lossy_stored
+        if seq:
+            self.session.done(seq, monotonic_ms())
+            self.wake()
+
+    # Channels
+
+    def _open(self, number: int, asked: messages.Open | None) -> None:
+        if asked is None or number == 0:
+            raise Violation(spec.CODE_MALFORMED, "OPEN cannot be read")
+        if asked.mode == 0:
+            self._leave(number)
+            self._answer(number, spec.CODE_OK, 0, 0)
+            return
+        try:
+            name = asked.name.decode("ascii", "replace")
+            known = self._channels.get(number)
+            if known is not None and known.name != name:
+                self._leave(number)
+            elif known is None and len(self._channels) >= self._channel_limit:
+                raise RefusedError(spec.CODE_TOO_MANY, f"{self._channel_limit} channels are open")
+            self.hub.open_channel(self.identity, name, asked.mode)
+        except RefusedError as error:
+            self._answer(number, error.code, 0, 0, error.text)
+            return
+        channel = self._channels.setdefault(number, OpenChannel(name, 0))
+        channel.mode |= asked.mode
+        if not asked.mode & spec.MODE_SUBSCRIBE:
+            self._answer(number, spec.CODE_OK, channel.mode, 0)
+        elif channel.subscription is not None:
+            self._answer(number, spec.CODE_OK, channel.mode, channel.subscription.starts_after)
+        else:
+            self._unsettled += 1
+            task = asyncio.get_running_loop().create_task(self._subscribe(number, channel, asked))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _subscribe(self, number: int, channel: OpenChannel, asked: messages.Open) -> None:
+        try:
+            limits = SubscriberLimits(entry_bytes=self._entry_limit)
+            subscription = await self.hub.subscribe(
+                channel.name,
+                asked.start,
+                lambda: self._is_ready(number),
+                epoch=asked.epoch,
+                offset=asked.offset,
+                count=asked.count,
+                limits=limits,
+            )
+        except RefusedError as error:
+            channel.mode &= ~spec.MODE_SUBSCRIBE
+            self._answer(number, error.code, 0, 0, error.text)
+        except FlightError as error:
+            channel.mode &= ~spec.MODE_SUBSCRIBE
+            self._answer(number, spec.CODE_STORE, 0, 0, error.what)
+        else:
+            if self.gone or self._channels.get(number) is not channel or channel.subscription is not None:
+                subscription.close()
+                return
+            channel.subscription = subscription
+            self._answer(number, spec.CODE_OK, channel.mode, subscription.starts_after)
+            self._is_ready(number)
+        finally:
+            self._settled()
+
+    def _answer(self, number: int, code: int, mode: int, offset: int, text: str = "") -> None:
+        payload = messages.opened(code, mode, self.hub.epoch, offset, text)
+        self.session.control(spec.TYPE_OPENED, number, payload)
+        self.wake()
+
+    def _leave(self, number: int) -> None:
+        channel = self._channels.pop(number, None)
+        if channel is not None and channel.subscription is not None:
+            channel.subscription.close()
+
+    def _is_ready(self, number: int) -> None:
+        if number not in self._ready_set:
+            self._ready_set.add(number)
+            self._ready.append(number)
+        self.wake()
+
+    # What goes out
+
+    def collect(self, limit_bytes: int, now: int) -> bytes:
+        """The frames to send now, at most about `limit_bytes`; b'' when there is nothing."""
+        out: list[bytes] = []
+        size = 0
+        session = self.session
+        while size < limit_bytes:
+            frame = session.next_frame(now)
+            if frame is None:
+                if not session.can_send() or not self._pull():
+                    break
+                continue
+            kind, flags, channel, seq, payload = frame
+            data = encode_frame(kind, flags, channel, seq, session.ack(), payload)
+            out.append(data)
+            size += len(data)
+        return b"".join(out)
+
+    def _pull(self) -> bool:
+        """Move one entry from a subscription into the session, the channels in turn. False when none has anything."""
+        while self._ready:
+            number = self._ready.popleft()
+            channel = self._channels.get(number)
+            item = channel.subscription.next() if channel is not None and channel.subscription is not None else None
+            if item is None:
+                self._ready_set.discard(number)
+                continue
+            self._ready.append(number)
+            if isinstance(item, Entry):
+                flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0)
+                self.session.send(spec.TYPE_DELIVER, flags, number, item.payload)
+            else:
+                payload = messages.gap(item.reason, self.hub.epoch, item.after, item.to)
+                self.session.send(spec.TYPE_GAP, 0, number, payload)
+            return True
+        return False

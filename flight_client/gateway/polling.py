@@ -1,0 +1,113 @@
+"""HTTP polling in the gateway: a request carries frames up, its reply carries what waits for the device."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from flight_client.errors import FrameError, RefusedError
+from flight_client.gateway.greeting import closing, greet, malformed, reset
+from flight_client.gateway.peer import Peer, Violation
+from flight_client.gateway.registry import Registry
+from flight_client.session import spec
+from flight_client.session.gateway import messages
+from flight_client.wire.frames import FrameReader
+
+_log = logging.getLogger("flight.gateway")
+
+_REPLY_BYTES = spec.POLL_BODY_BYTES // 2 + 1  # collect() may go one frame over: the reply stays within the limit
+_SETTLE_S = 5.0  # how long a reply waits for the store; what is not stored by then is acknowledged by the next one
+_HEADERS = {"Cache-Control": "no-store"}  # a proxy must not answer for us
+
+
+class PollPipe:
+    """The transport of a peer that polls: it holds nothing, the next request takes what waits."""
+
+    turn_based = True
+
+    def __init__(self) -> None:
+        self.ending: bytes | None = None
+
+    def wake(self) -> None:
+        """Nothing to do: the device asks."""
+
+    def end(self, code: int, retry_after_ms: int = 0, text: str = "") -> None:
+        """Told with the next reply, if there is one."""
+        self.ending = closing(code, retry_after_ms, text)
+
+
+async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
+    """POST /v1/poll."""
+    if request.content_length is not None and request.content_length > spec.POLL_BODY_BYTES:
+        return _too_large()
+    try:
+        data = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return _too_large()
+    reader = FrameReader()
+    reader.feed(data, spec.MAX_FRAME_BYTES)
+    try:
+        if not reader.next():
+            return _reply(malformed(registry, "an empty request"))
+        if reader.type != spec.TYPE_POLL:
+            peer, answer = await greet(registry, reader, data)
+            if peer is not None:
+                peer.attach(PollPipe(), "polling")
+            return _reply(answer)
+        asked = messages.read_attach(data, reader.start, reader.end)
+        if asked is None:
+            return _reply(malformed(registry, "POLL cannot be read"))
+        peer = registry.polled(asked)
+        async with peer.poll_lock:
+            return _reply(await _poll(registry, peer, asked.number, reader, data))
+    except FrameError as error:
+        return _reply(malformed(registry, error.what))
+    except RefusedError as error:
+        return _reply(reset(error.code, error.text))
+
+
+async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader, data: bytes) -> bytes:
+    pipe = peer.pipe
+    fresh = peer.session.new_poll(number)
+    now = registry.clock()
+    peer.session.heard_at = now
+    try:
+        while reader.next():
+            if reader.type == spec.TYPE_CLOSE:
+                await peer.settle(_SETTLE_S)
+                registry.drop(peer, spec.CODE_OK)
+                return closing(spec.CODE_OK)
+            peer.take(
+                reader.type,
+                reader.flags,
+                reader.channel,
+                reader.seq,
+                reader.ack,
+                data,
+                reader.start,
+                reader.end,
+                now,
+                fresh,
+            )
+    except Violation as error:
+        registry.counters.malformed += 1
+        _log.warning("%s: %s", peer.source.device_id, error.text)
+        registry.drop(peer, error.code, error.text)
+        return closing(error.code, 0, error.text)
+    await peer.settle(_SETTLE_S)
+    if isinstance(pipe, PollPipe) and pipe.ending is not None:
+        return pipe.ending
+    if not fresh:
+        peer.session.rewind()  # the reply to this request was lost: say it again
+    now = registry.clock()
+    peer.session.ack_now(now)
+    return peer.collect(_REPLY_BYTES, now)
+
+
+def _reply(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/octet-stream", headers=_HEADERS)
+
+
+def _too_large() -> web.Response:
+    return web.Response(status=413, text=f"a polling request has at most {spec.POLL_BODY_BYTES} bytes\n")

@@ -1,0 +1,215 @@
+"""All sessions of this gateway: who may have one, which one a frame belongs to, and when one is over.
+
+Everything before the token was verified costs one frame and no engine call.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flight_client._tables import NAMES, PROFILES
+from flight_client.clock import Clock
+from flight_client.errors import FlightError, RefusedError
+from flight_client.gateway.auth import Identity
+from flight_client.gateway.engines.base import Source
+from flight_client.gateway.hub import Hub
+from flight_client.gateway.names import check_device_id, printable, refusal
+from flight_client.gateway.peer import Peer
+from flight_client.proof import SessionKey
+from flight_client.session import spec
+from flight_client.session.common.clock import elapsed
+from flight_client.session.gateway import messages
+
+_log = logging.getLogger("flight.gateway")
+
+Verify = Callable[[str], Identity]
+
+_PROFILES = {profile["name"]: profile for profile in PROFILES}
+_SETTLE_S = 5.0  # how long a new transport waits for the store to answer what came over the old one
+
+
+@dataclass(slots=True)
+class RegistryCounters:
+    """What happened since the gateway started."""
+
+    hellos: int = 0
+    attaches: int = 0
+    refused: int = 0
+    resets: int = 0
+    expired: int = 0
+    malformed: int = 0
+    by_code: dict[int, int] = field(default_factory=dict)
+
+
+class Registry:
+    """Sessions by id, and by device: a device has one."""
+
+    def __init__(self, hub: Hub, verify: Verify, clock: Clock, session_limit: int) -> None:
+        self.hub = hub
+        self.clock = clock
+        self.counters = RegistryCounters()
+        self._verify = verify
+        self._limit = session_limit
+        self._by_id: dict[bytes, Peer] = {}
+        self._by_device: dict[str, Peer] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def peers(self) -> list[Peer]:
+        """All sessions, attached or not."""
+        return list(self._by_id.values())
+
+    def spread_ms(self) -> int:
+        """How widely clients spread their first retry: little for a few, enough for a fleet (spec: timing)."""
+        fleet = spec.RECONNECT_SPREAD_FLEET_MS * len(self._by_id) // spec.RECONNECT_SPREAD_FLEET
+        return max(spec.RECONNECT_SPREAD_MS, fleet)
+
+    async def hello(self, hello: messages.Hello) -> tuple[Peer, bytes]:
+        """A new session and the payload of its WELCOME; RefusedError says why there is none."""
+        self.counters.hellos += 1
+        try:
+            identity, device_id = self._admit(hello)
+            older = self._by_device.get(device_id)
+            if older is None and len(self._by_id) >= self._limit:
+                raise refusal(spec.CODE_BUSY, "sessions", str(len(self._by_id)))
+            if older is not None:
+                self.drop(older, spec.CODE_REPLACED)
+            return await self._create(hello, identity, device_id)
+        except RefusedError as error:
+            self.counters.refused += 1
+            self.counters.by_code[error.code] = self.counters.by_code.get(error.code, 0) + 1
+            raise
+
+    def _admit(self, hello: messages.Hello) -> tuple[Identity, str]:
+        if not hello.version_min <= spec.VERSION <= hello.version_max:
+            offered = f"{hello.version_min} to {hello.version_max}, this gateway speaks {spec.VERSION}"
+            raise refusal(spec.CODE_VERSION, "offered", offered)
+        try:
+            token = hello.token.decode("ascii")
+            device_id = hello.device_id.decode("utf-8")
+            platform = hello.platform.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise refusal(spec.CODE_BAD_NAME, "not valid text", error.encoding) from None
+        identity = self._verify(token)
+        identity.check_device(check_device_id(device_id))
+        profile = _PROFILES.get(platform)
+        if profile is None or profile["id"] != hello.platform_number:
+            raise refusal(spec.CODE_UNKNOWN_PLATFORM, "platform", printable(platform))
+        if hello.client_type not in NAMES["client_types"].values():
+            raise refusal(spec.CODE_UNSUPPORTED, "client type", str(hello.client_type))
+        allowed = NAMES["capabilities"]["polling-mode"]
+        for name in profile["capabilities"]:
+            allowed |= NAMES["capabilities"][name]
+        if hello.capabilities & ~allowed:
+            raise refusal(spec.CODE_FORBIDDEN, "capabilities beyond the platform's", f"{hello.capabilities:#x}")
+        return identity, device_id
+
+    async def _create(self, hello: messages.Hello, identity: Identity, device_id: str) -> tuple[Peer, bytes]:
+        fresh = hello.incarnation == bytes(8)
+        incarnation = os.urandom(8) if fresh else hello.incarnation
+        mark = lossy_stored = 0
+        if not fresh:
+            try:
+                mark, lossy_stored = await self.hub.engine.marks(device_id, incarnation)
+            except FlightError as error:
+                raise refusal(spec.CODE_STORE, "marks", error.what) from error
+        profile = _PROFILES[hello.platform.decode()]
+        key = SessionKey()
+        nonce = os.urandom(spec.NONCE_BYTES)
+        key.begin(hello.token, hello.nonce, nonce)
+        session_id = os.urandom(spec.SESSION_ID_BYTES)
+        short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
+        source = Source(device_id, hello.platform_number, short_id)
+        tool = profile["memory_bytes"] == 0
+        limit = spec.TOOL_CHANNELS if tool else spec.DEVICE_CHANNELS
+        heartbeat_ms = profile["heartbeat_ms"]
+        window = profile["window_frames"]
+        peer = Peer(self.hub, identity, hello, source, session_id, key, incarnation, heartbeat_ms, window, limit)
+        now = self.clock()
+        peer.session.heard_at = peer.session.sent_at = peer.detached_at = now
+        peer.session.lossy_stored = lossy_stored
+        peer.session.spread_ms = self.spread_ms()
+        concurrent = self._by_device.get(device_id)  # a second HELLO of the device came while we asked the engine
+        if concurrent is not None:
+            self.drop(concurrent, spec.CODE_REPLACED)
+        self._by_id[session_id] = peer
+        self._by_device[device_id] = peer
+        numbers = (
+            heartbeat_ms,
+            window,
+            spec.MAX_FRAME_BYTES,
+            self.spread_ms(),
+            mark,
+            lossy_stored,
+            spec.SESSION_TTL_MS,
+        )
+        payload = messages.welcome(session_id, short_id, incarnation, self.hub.epoch, nonce, numbers)
+        _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode())
+        return peer, payload
+
+    async def attach(self, asked: messages.Attach) -> tuple[Peer, bytes]:
+        """The session that ATTACH goes on with and the payload of RESUMED; RefusedError becomes RESET."""
+        self.counters.attaches += 1
+        peer = self._by_id.get(asked.session_id)
+        if peer is None:
+            raise self._reset(spec.CODE_UNKNOWN_SESSION)
+        if not peer.key.attach_is_true(asked.proof, asked.generation):
+            raise self._reset(spec.CODE_PROOF)
+        if asked.generation <= peer.session.generation:
+            raise self._reset(spec.CODE_STALE_GENERATION)
+        now = self.clock()
+        if peer.pipe is not None:  # fence first: what the older transport still holds must not come in any more
+            pipe, peer.pipe = peer.pipe, None
+            pipe.end(spec.CODE_STALE_GENERATION)
+        if not await peer.settle(_SETTLE_S) or peer.gone:
+            raise self._reset(spec.CODE_UNKNOWN_SESSION)
+        if asked.generation <= peer.session.generation:  # a newer one came while we waited
+            raise self._reset(spec.CODE_STALE_GENERATION)
+        if not peer.session.attach(asked.generation, asked.number, now):
+            self.drop(peer, spec.CODE_SEQUENCE)
+            raise self._reset(spec.CODE_UNKNOWN_SESSION)
+        session = peer.session
+        session.spread_ms = self.spread_ms()
+        return peer, messages.resumed(asked.generation, session.ack(), session.lossy_stored, session.spread_ms)
+
+    def polled(self, asked: messages.Attach) -> Peer:
+        """The session that a polling request belongs to; RefusedError becomes RESET."""
+        peer = self._by_id.get(asked.session_id)
+        if peer is None:
+            raise self._reset(spec.CODE_UNKNOWN_SESSION)
+        if not peer.key.poll_is_true(asked.proof, asked.generation, asked.number):
+            raise self._reset(spec.CODE_PROOF)
+        if asked.generation != peer.session.generation or peer.pipe is None or not peer.pipe.turn_based:
+            raise self._reset(spec.CODE_STALE_GENERATION)
+        return peer
+
+    def _reset(self, code: int) -> RefusedError:
+        self.counters.resets += 1
+        return RefusedError(code)
+
+    def drop(self, peer: Peer, code: int, text: str = "") -> None:
+        """The session is over."""
+        if self._by_id.pop(peer.session_id, None) is not None:
+            _log.info("%s: session %s is over", peer.source.device_id, peer.source.short_id.decode())
+        if self._by_device.get(peer.source.device_id) is peer:
+            del self._by_device[peer.source.device_id]
+        peer.discard(code, text)
+
+    def expire(self) -> None:
+        """Forget sessions that ended by themselves or were away longer than their time to live."""
+        now = self.clock()
+        for peer in list(self._by_id.values()):
+            if peer.gone:
+                self.drop(peer, spec.CODE_UNKNOWN_SESSION)
+            elif peer.pipe is not None and peer.pipe.turn_based:
+                if elapsed(now, peer.session.heard_at) > spec.SESSION_TTL_MS:
+                    self.counters.expired += 1
+                    self.drop(peer, spec.CODE_UNKNOWN_SESSION)
+            elif peer.pipe is None and elapsed(now, peer.detached_at) > spec.SESSION_TTL_MS:
+                self.counters.expired += 1
+                self.drop(peer, spec.CODE_UNKNOWN_SESSION)

@@ -1,0 +1,188 @@
+"""What a gateway is started with: arguments over environment over defaults, each value checked before anything opens.
+
+The environment has the names of the guide: WEBSOCKET_PORT, REALTIME_BROKER_URL, PLATFORM_MODE.
+PLATFORM_MODE=production refuses what is meant for a desk: the memory engine, the development key and wildcard
+origins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from flight_client.errors import CallerError
+from flight_client.gateway.engines import EngineLimits, check_engine_url
+from flight_client.gateway.hub import HubLimits, SubscriberLimits
+from flight_client.session import spec
+
+LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
+
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}", re.ASCII)
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
+
+# argument -> environment variable
+ENVIRONMENT = {
+    "port": "WEBSOCKET_PORT",
+    "engine": "REALTIME_BROKER_URL",
+    "mode": "PLATFORM_MODE",
+    "host": "FLIGHT_HOST",
+    "state_dir": "FLIGHT_STATE_DIR",
+    "key_file": "FLIGHT_KEY_FILE",
+    "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Valid by construction: a bad value is a CallerError with its name, the value and what is allowed."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080  # 0 = any free port
+    engine: str = "memory:"
+    mode: str = "development"  # or production
+    state_dir: Path = Path(".flight")  # where the development key is kept
+    key_file: Path | None = None  # instead of the development key
+    allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
+    channels: int = 1024
+    sessions: int = spec.SESSIONS
+    history_entries: int = spec.HISTORY_ENTRIES
+    subscriber_entries: int = spec.SUBSCRIBER_ENTRIES
+    subscriber_bytes: int = spec.SUBSCRIBER_BYTES
+
+    def __post_init__(self) -> None:
+        _check_host("host", self.host)
+        _check_number("port", self.port, 0, 65535)
+        check_engine_url(self.engine)
+        if self.mode not in ("development", "production"):
+            raise _bad("mode", self.mode, "development or production")
+        for origin in self.allowed_origins:
+            _check_origin("allowed_origins", origin)
+        _check_number("channels", self.channels, 1, 100_000)
+        _check_number("sessions", self.sessions, 1, 1_000_000)
+        _check_number("history_entries", self.history_entries, 1, 100_000_000)
+        _check_number("subscriber_entries", self.subscriber_entries, 1, 1_000_000)
+        # Two of the largest entries: less would drop what it cannot even hold.
+        _check_number("subscriber_bytes", self.subscriber_bytes, 2 * spec.MAX_FRAME_BYTES, 1 << 30)
+        if self.production:
+            self._check_production()
+
+    @property
+    def production(self) -> bool:
+        return self.mode == "production"
+
+    @property
+    def engine_limits(self) -> EngineLimits:
+        return EngineLimits(history_entries=self.history_entries)
+
+    @property
+    def hub_limits(self) -> HubLimits:
+        return HubLimits(self.channels, SubscriberLimits(self.subscriber_entries, self.subscriber_bytes))
+
+    def _check_production(self) -> None:
+        if self.engine == "memory:":
+            raise _bad("engine", self.engine, "a durable engine in production mode: sqlite:PATH")
+        if self.key_file is None:
+            raise _bad(
+                "key_file",
+                None,
+                "a key file in production mode, which does not use the development key: --key-file FILE",
+            )
+        if "*" in self.allowed_origins:
+            raise _bad("allowed_origins", "*", "named origins in production mode, as in https://tools.example")
+
+    def check_key(self, development: bool) -> None:
+        """Call with what the loaded key says of itself: a copied development key is refused in production."""
+        if self.production and development:
+            raise _bad("key_file", str(self.key_file), "a key that is not a development key in production mode")
+
+
+def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> GatewaySettings:
+    """Settings from a command's arguments (None = not given) and the environment."""
+    known = {field.name for field in fields(GatewaySettings)}
+    values: dict[str, Any] = {}
+    for name, variable in ENVIRONMENT.items():
+        text = environment.get(variable, "")
+        if text and arguments.get(name) is None:  # what an argument replaces need not be right
+            values[name] = _from_text(name, text, variable)
+    for name, value in arguments.items():
+        if name == "lan":
+            continue
+        if name not in known:
+            raise _bad("the arguments", name, "a setting of " + ", ".join(sorted(known)))
+        if value is not None:
+            values[name] = _from_text(name, value, name) if isinstance(value, str) else value
+    if arguments.get("lan") and arguments.get("host") is None:
+        values["host"] = LAN_HOST
+    for name in ("state_dir", "key_file"):
+        if isinstance(values.get(name), str):
+            values[name] = Path(values[name])
+    if isinstance(values.get("allowed_origins"), list):
+        values["allowed_origins"] = tuple(values["allowed_origins"])
+    return GatewaySettings(**values)
+
+
+def _from_text(name: str, text: str, shown: str) -> Any:
+    return _READERS.get(name, _as_text)(text, shown)
+
+
+def _as_text(text: str, _shown: str) -> str:
+    return text
+
+
+def _as_number(text: str, shown: str) -> int:
+    if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) is None:
+        raise _bad(shown, text, "a whole number")
+    return int(text)
+
+
+def _as_mode(text: str, shown: str) -> str:
+    if text not in ("development", "production"):
+        raise _bad(shown, text, "development or production")
+    return text
+
+
+def _as_origins(text: str, shown: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        _check_origin(shown, origin)
+    return origins
+
+
+def _as_port(text: str, shown: str) -> int:
+    port = _as_number(text, shown)
+    _check_number(shown, port, 0, 65535)
+    return port
+
+
+_READERS: dict[str, Callable[[str, str], Any]] = {
+    "port": _as_port,
+    "mode": _as_mode,
+    "allowed_origins": _as_origins,
+    "channels": _as_number,
+    "sessions": _as_number,
+    "history_entries": _as_number,
+    "subscriber_entries": _as_number,
+    "subscriber_bytes": _as_number,
+}
+
+
+def _check_host(name: str, host: str) -> None:
+    if _HOST.fullmatch(host) is None:
+        raise _bad(name, host, "an address or a host name, as in 127.0.0.1")
+
+
+def _check_number(name: str, value: int, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise _bad(name, value, f"a whole number from {low} to {high}")
+
+
+def _check_origin(name: str, origin: str) -> None:
+    if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+        raise _bad(name, origin, "origins without a path, as in https://tools.example or http://localhost:3000, or *")
+
+
+def _bad(name: str, value: object, allowed: str) -> CallerError:
+    return CallerError(f"{name} has a value that is not allowed", value=value, next_step=f"use {allowed}")
