@@ -1,0 +1,125 @@
+"""Run a gateway: devices and host tools connect to it.
+
+It binds to this machine only, until --lan or --host opens it. The first start makes a development key in the state
+folder; whoever has a token made with it may connect.
+
+examples:
+  flight gateway                                  this machine only, events kept in ~/.flight/log.sqlite
+  flight gateway --lan                            consoles on the network can connect
+  flight gateway --engine memory: --port 9000     nothing is kept
+  flight gateway --print-token --device my-dc     a token for one device; then paste it into the program
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+from flight_client.cli.loop import run_loop
+from flight_client.errors import CallerError
+from flight_client.gateway.app import Gateway
+from flight_client.gateway.auth import DEVELOPMENT_LIFETIME_S, development_key, load_key, make_token
+from flight_client.gateway.settings import GatewaySettings, load_settings
+from flight_client.version import __version__
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `flight gateway`."""
+    parser.add_argument("--port", help="port to listen on (environment WEBSOCKET_PORT; default 8080; 0: any free one)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--host", help="address to bind to (environment FLIGHT_HOST; default 127.0.0.1)")
+    where.add_argument("--lan", action="store_true", help="bind to all addresses of this machine")
+    parser.add_argument(
+        "--engine",
+        metavar="URL",
+        help="where events are kept: sqlite:PATH or memory: (environment REALTIME_BROKER_URL; "
+        "default: log.sqlite in the state folder)",
+    )
+    parser.add_argument("--state-dir", metavar="DIR", help="folder of key and log (default ~/.flight)")
+    parser.add_argument("--key-file", metavar="FILE", help="key to check tokens with, instead of the development key")
+    parser.add_argument(
+        "--allow-origin", action="append", metavar="ORIGIN", help="a web page's origin that may connect; repeatable"
+    )
+    parser.add_argument("--print-token", action="store_true", help="print a token and exit")
+    parser.add_argument(
+        "--device", default="*", metavar="ID", help="the device id that the token is for (default: any)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="log every session")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`flight gateway`."""
+    settings = _settings(arguments)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    if arguments.print_token:
+        key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
+        print(make_token(key, arguments.device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S))
+        return 0
+    level = logging.INFO if arguments.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        return run_loop(_serve(settings, arguments.device))
+    except KeyboardInterrupt:
+        print("gateway stopped", file=sys.stderr)
+        return 130
+
+
+def _settings(arguments: argparse.Namespace) -> GatewaySettings:
+    folder = Path(arguments.state_dir or os.environ.get("FLIGHT_STATE_DIR") or Path.home() / ".flight")
+    given = {
+        "port": arguments.port,
+        "host": arguments.host,
+        "lan": arguments.lan,
+        "engine": arguments.engine,
+        "state_dir": str(folder),
+        "key_file": arguments.key_file,
+        "allowed_origins": ",".join(arguments.allow_origin) if arguments.allow_origin else None,
+    }
+    if given["engine"] is None and not os.environ.get("REALTIME_BROKER_URL"):
+        given["engine"] = f"sqlite:{folder / 'log.sqlite'}"
+    return load_settings(given, os.environ)
+
+
+async def _serve(settings: GatewaySettings, device: str) -> int:
+    gateway = Gateway(settings)
+    try:
+        await gateway.start()
+        _announce(gateway, device)
+        await asyncio.Event().wait()
+    except OSError as error:
+        raise CallerError(what="the gateway cannot start", value=str(error), next_step="see `flight doctor`") from error
+    finally:
+        await gateway.stop()
+    return 0
+
+
+def _announce(gateway: Gateway, device: str) -> None:
+    """What a person needs next: the address, a token, the line to paste."""
+    settings = gateway.settings
+    addresses = gateway.addresses()
+    address = addresses[0]
+    open_to = "this machine only; --lan opens it to the network" if len(addresses) == 1 else "open to the network"
+    token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S)
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    days = DEVELOPMENT_LIFETIME_S // 86400
+    lines = [
+        f"flight gateway {__version__} listens on {', '.join(addresses)} ({open_to})",
+        f"engine {settings.engine}, epoch {gateway.hub.epoch.hex()}",
+        f"token for {'any device' if device == '*' else device}, good for {days} days:",
+        "",
+        f"  {token}",
+        "",
+        "paste into",
+        f'  C            #define FLIGHT_HOST "{host}"',
+        f"               #define FLIGHT_PORT {port}",
+        '               #define FLIGHT_TOKEN "(the token above)"',
+        f'  Python       client = Client("{address}", token="(the token above)", device_id="my-device")',
+        f'  MicroPython  ADDRESS, TOKEN = "{address}", "(the token above)"',
+        "",
+        f"watch: flight tail --gateway {address}      health: {address}/health      stop: Ctrl-C",
+    ]
+    print("\n".join(lines), flush=True)

@@ -1,0 +1,1 @@
+"""The demonstration: real processes, a real gateway that is killed half way, and the books kept by both ends."""

@@ -1,0 +1,58 @@
+"""What a user installs: built, checked, put into an empty venv and used away from the source tree."""
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from build_scripts import check_wheel
+from tests.project.tree import ROOT
+
+
+def run(command: list[str], folder: Path) -> str:
+    # Neither the tree nor this interpreter's packages may help.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the source distribution, so that this is complete too."""
+    folder = tmp_path_factory.mktemp("dist")
+    run([sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)], folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_is_abi3_small_typed_and_holds_nothing_else(wheel: Path) -> None:
+    assert check_wheel.problems(wheel) == []
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_works_in_an_empty_venv_away_from_the_tree(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", with_pip=True)
+    scripts = "Scripts" if os.name == "nt" else "bin"
+    python = str(tmp_path / "venv" / scripts / "python")
+    run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)], tmp_path)
+    where = run([python, "-W", "error", "-c", "import flight_client; print(flight_client.__file__)"], tmp_path)
+    assert Path(where.strip()).is_relative_to(tmp_path)
+    assert run([python, "-m", "flight_client", "--version"], tmp_path).startswith("flight 0.1.0\ncore 0.1.0\n")
+    run([python, "-m", "flight_client", "doctor"], tmp_path)
+    run([python, "-c", "from flight_client import Client; Client"], tmp_path)
+
+
+def test_a_wheel_with_strangers_and_the_wrong_tag_is_refused(tmp_path: Path) -> None:
+    bad = tmp_path / "flight_realtime-0.1.0-cp311-cp311-linux_x86_64.whl"
+    with zipfile.ZipFile(bad, "w") as archive:
+        archive.writestr("tests/test_x.py", "")
+        archive.writestr("flight_client/_core.cpython-311-x86_64-linux-gnu.so", b"x" * 200_000)
+    found = " ".join(check_wheel.problems(bad))
+    for word in ("cp311-cp311", "over the limit", "stable ABI", "py.typed", "tests"):
+        assert word in found
