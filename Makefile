@@ -60,6 +60,7 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	$(call stage,generated,$(VPY) build_scripts/generate.py --check)
 	$(call stage,docs,$(VPY) build_scripts/check_docs.py)
 	$(call stage,tests,$(VPY) -m pytest $(TESTS))
+	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)
 	@echo '== time per stage'; cat $(TIMES); awk '{ all += $$2 } END { printf "%-10s %4d s\n", "all", all }' $(TIMES)
 
 .PHONY: lint
@@ -81,7 +82,7 @@ generate: ## write the generated files from spec/flight.toml
 .PHONY: bench
 bench: $(DEV) ## benchmarks; figures go to build/bench/
 	@mkdir -p build/bench
-	@$(VPY) -m pytest benchmarks --benchmark-enable --benchmark-only -o timeout=0
+	@$(VPY) -m pytest benchmarks --benchmark-enable -o timeout=0
 
 .PHONY: docs
 docs: $(DEV) ## check that every link in the docs leads somewhere
