@@ -57,7 +57,7 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	@rm -f $(TIMES)
 	$(call stage,style,$(VPY) -m ruff check . && $(VPY) -m ruff format --check .)
 	$(call stage,types,$(VPY) -m mypy)
-	$(call stage,generated,$(VPY) build_scripts/generate.py --check)
+	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check)
 	$(call stage,docs,$(VPY) build_scripts/check_docs.py)
 	$(call stage,tests,$(VPY) -m pytest $(TESTS))
 	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)
@@ -78,6 +78,7 @@ format: $(DEV) ## put the code into the project's style
 generate: ## write the generated files from spec/flight.toml
 	@build_scripts/install_deps "$(PYTHON)"
 	@$(PYTHON) build_scripts/generate.py
+	@! test -x $(VPY) || $(VPY) build_scripts/make_vectors.py
 
 .PHONY: bench
 bench: $(DEV) ## benchmarks; figures go to build/bench/

@@ -137,10 +137,11 @@ CODES: list[dict[str, Any]] = [{'name': 'ok', 'value': 0, 'fatal': False, 'fault
   'next': 'use one of the profiles, or register_platform() on both sides'},
  {'name': 'bad-name',
   'value': 13,
-  'fatal': False,
+  'fatal': True,
   'fault': 'caller',
   'text': 'the name is not valid',
-  'next': "use 1 to 64 of a-z, 0-9, '.', '-', '_' and '/'"},
+  'next': "channels: 1 to 64 of a-z, 0-9, '.', '-', '_' and '/'; device ids: 1 to 32 of A-Z, a-z, 0-9 and "
+          "'.', '_', ':', '-'"},
  {'name': 'too-large',
   'value': 14,
   'fatal': False,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -26,6 +27,7 @@ from .session.spec import (
     CHANNEL_NAME_BYTES,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
+    DEVICE_ID_BYTES,
     MODE_PUBLISH,
     MODE_SUBSCRIBE,
     STATE_CLOSED,
@@ -35,7 +37,7 @@ from .session.spec import (
     TOOL_CHANNELS,
 )
 from .streams import EventStream, read_delivery
-from .transports import Address, available, factory
+from .transports import Address, TransportFactory, available, factory
 
 _log = logging.getLogger("flight.client")
 
@@ -61,20 +63,22 @@ class Client:
         device_id: str | None = None,
         version: str = "0.1.0",
         transports: Iterable[str] | None = None,
+        transport_factories: Mapping[str, TransportFactory] | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
 
         address: http://host:port of the gateway. token: what `flight gateway` printed, or a callable (plain or async)
         that is asked before each attempt. platform: a profile of the spec. device_id: up to 32 bytes, the same one
         after every restart; by default host name and process number. transports: names in order of preference instead
-        of the profile's.
+        of the profile's. transport_factories: own makers of transports (transports/base.py), by name.
 
         Raises CallerError for a value that cannot work.
         """
         self.platform = get_platform(platform)
         self.address = Address.parse(address)
-        chosen = self._choose(transports)
-        self.device_id = device_id or f"{socket.gethostname()[:20]}-{os.getpid()}"
+        own = dict(transport_factories or {})
+        chosen = self._choose(transports, own)
+        self.device_id = device_id or _default_device_id()
         profile = profile_of(platform)
         assert profile is not None  # get_platform() knows the same names
         identity = Identity(
@@ -87,6 +91,12 @@ class Client:
         identity.capabilities = self.platform.capability_bits
         identity.boot[:] = os.urandom(8)
         identity.token = token.encode() if isinstance(token, str) else b""
+        if _DEVICE_ID.fullmatch(self.device_id) is None:
+            raise CallerError(
+                what="not a device id",
+                value=self.device_id,
+                next_step="use 1 to 32 of A-Z, a-z, 0-9 and . _ : -, a letter or digit first",
+            )
         if not identity.fits():
             raise CallerError(
                 what="device id, version or token is empty or too long",
@@ -96,7 +106,7 @@ class Client:
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
         self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
-        factories = {NAMES["transports"][name]: factory(name) for name in chosen}
+        factories = {NAMES["transports"][name]: own.get(name) or factory(name) for name in chosen}
         self._driver = Driver(self._session, self.platform, self.address, token, factories, self)
         self._channels: dict[str, Channel] = {}
         self._names: list[str] = []
@@ -113,12 +123,13 @@ class Client:
         self._delivered = 0
         self._error: FlightError | None = None
 
-    def _choose(self, transports: Iterable[str] | None) -> tuple[str, ...]:
+    def _choose(self, transports: Iterable[str] | None, own: Mapping[str, TransportFactory]) -> tuple[str, ...]:
         if transports is None:
-            return tuple(name for name in self.platform.transports if name in available())
+            return tuple(name for name in self.platform.transports if name in available() or name in own)
         chosen = tuple(transports)
         for name in chosen:
-            factory(name)
+            if name not in own or name not in NAMES["transports"]:
+                factory(name)
         if not chosen:
             raise CallerError(what="no transport to use", value="()", next_step="leave `transports` out")
         return chosen
@@ -126,7 +137,11 @@ class Client:
     # Life
 
     async def __aenter__(self) -> Self:
-        await self.connect()
+        try:
+            await self.connect()
+        except BaseException:
+            await self.close()  # nobody else can: `async with` leaves without __aexit__()
+            raise
         return self
 
     async def __aexit__(
@@ -140,8 +155,8 @@ class Client:
         Raises RefusedError when the gateway refuses for good, LinkError when `timeout_s` passes first (the client goes
         on trying until close()). Without a limit it waits as long as it takes.
         """
-        if self._session.state == STATE_CLOSED:
-            raise CallerError(what="this client was closed", value=self.device_id, next_step="make a new one")
+        if self._state is ConnectionState.CLOSED or self._session.state == STATE_CLOSED:
+            raise self._was_closed()
         if self._state is ConnectionState.DISCONNECTED:
             self._driver.start()
         try:
@@ -157,8 +172,11 @@ class Client:
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is queued: critical events are acknowledged, lossy ones handed to a transport.
 
-        Returns False when `timeout_s` passed first. Raises RefusedError when the gateway refused for good.
+        Returns False when `timeout_s` passed first. Raises RefusedError when the gateway refused for good, and
+        CallerError when the client is closed or gets closed meanwhile.
         """
+        if self._state is ConnectionState.CLOSED:
+            raise self._was_closed()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._until(lambda: self._queued() == 0 and self._session.state == STATE_READY)
@@ -189,6 +207,13 @@ class Client:
         for streams in self._streams.values():
             for stream in streams:
                 stream.finish(self._error)
+        waiters, self._waiters = self._waiters, []
+        for _, future in waiters:
+            if not future.done():
+                future.set_exception(self._error or self._was_closed())
+
+    def _was_closed(self) -> CallerError:
+        return CallerError(what="this client was closed", value=self.device_id, next_step="make a new one")
 
     # Events out
 
@@ -201,12 +226,14 @@ class Client:
         return known
 
     def _add_channel(self, name: str, mode: int, start: int = 0, count: int = 0) -> int:
-        if not name or len(name) > CHANNEL_NAME_BYTES or not all(c in _NAME_CHARACTERS for c in name):
+        sound = 0 < len(name) <= CHANNEL_NAME_BYTES and all(c in _NAME_CHARACTERS for c in name)
+        if not sound or any(part in ("", ".", "..") for part in name.split("/")):
             raise CallerError(
                 what="not a channel name",
                 value=repr(name[:80]),
-                next_step=f"use 1 to {CHANNEL_NAME_BYTES} of a-z, 0-9, '.', '-', '_' and '/'",
+                next_step=f"use 1 to {CHANNEL_NAME_BYTES} of a-z, 0-9, '.', '-', '_' and '/', with a name between slashes",
             )
+        self._driver.check_thread()
         number = self._session.channels.add(name.encode(), mode, start, count)
         if number == 0:
             raise CallerError(
@@ -221,6 +248,7 @@ class Client:
 
     def _emit(self, number: int, layout: int, body: bytes, critical: bool) -> Outcome:
         """Channel.emit() ends here."""
+        self._driver.check_thread()
         state = self._session.channels.items[number - 1]
         if self._session.state in (STATE_CLOSED, STATE_STOPPED) or self._state is ConnectionState.CLOSED:
             return self._refuse(Outcome.REFUSED_CLOSED)
@@ -352,11 +380,14 @@ class Client:
         elif result == codes.ENDED:
             ending = self._session.ending
             text = data[ending.text_start : ending.text_end].decode("utf-8", "replace")
-            self._driver.last_error = RefusedError(ending.code, text)
+            self._driver.last_error = RefusedError(ending.code, _plain(text))
         elif result == codes.ANSWERED:
             code = self._session.channels.items[inbox.event_channel - 1].code
             if code:
-                _log.warning("channel %s: %s", self._names[inbox.event_channel - 1], RefusedError(code))
+                refusal = RefusedError(code, f"channel {self._names[inbox.event_channel - 1]}")
+                _log.warning("%s", refusal)
+                for stream in self._streams.get(inbox.event_channel, ()):
+                    stream.finish(refusal)
         elif result == codes.BROKEN:
             _log.warning("the gateway broke the protocol; a new session begins")
 
@@ -368,8 +399,9 @@ class Client:
             for streams in self._streams.values():
                 for stream in streams:
                     stream.finish(self._error)
-        reason = str(self._driver.last_error) if self._driver.last_error and session.state != STATE_READY else ""
-        self._change_state(connection_state(session.state, session.tally.connections), reason)
+        state = connection_state(session.state, session.tally.connections)
+        going_well = state in (ConnectionState.CONNECTED, ConnectionState.CLOSED)
+        self._change_state(state, "" if going_well else str(self._driver.last_error or ""))
         waiters, self._waiters = self._waiters, []
         for condition, future in waiters:
             if future.done():
@@ -439,4 +471,16 @@ class Client:
         await future
 
 
+_DEVICE_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{DEVICE_ID_BYTES - 1}}}", re.ASCII)
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
+
+
+def _default_device_id() -> str:
+    """Host name and process number, as far as the host name is made of what a device id may hold."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()).lstrip(".-")[:20]
+    return f"{host or 'host'}-{os.getpid()}"
+
+
+def _plain(text: str) -> str:
+    """The gateway's words for a log or a terminal: control characters spelt out."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

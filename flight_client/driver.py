@@ -10,11 +10,12 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 from .clock import monotonic_ms
-from .errors import FlightError, FrameError, LinkError, RefusedError
+from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
 from .platforms import Platform
 from .session.device import codes
 from .session.device.inbox import Inbox
@@ -76,13 +77,16 @@ class Driver:
         self._body = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
         self._link_tasks: set[asyncio.Task[None]] = set()  # of the present transport
+        self._closings: set[asyncio.Task[None]] = set()  # of transports that were given up: never cancelled
         self._timer: asyncio.TimerHandle | None = None
         self._soon: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
 
     def start(self) -> None:
         """Begin to connect; on the running loop."""
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self.session.start(monotonic_ms())
         self.wake()
 
@@ -90,6 +94,15 @@ class Driver:
     def running(self) -> bool:
         """Whether start() was called and stop() was not."""
         return self._loop is not None
+
+    def check_thread(self) -> None:
+        """Refuse a call from another thread: rings and session have no locks."""
+        if self._loop is not None and threading.get_ident() != self._thread:
+            raise CallerError(
+                what="this client belongs to the thread of its event loop",
+                value=threading.current_thread().name,
+                next_step="call it through loop.call_soon_threadsafe(...)",
+            )
 
     def clear(self) -> None:
         """Forget what the rings and the store hold; the client has counted it."""
@@ -111,10 +124,9 @@ class Driver:
             self._soon.cancel()
         self._loop = None
         self._drop()
-        tasks = list(self._tasks)
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._closings, return_exceptions=True)
 
     def _drive(self) -> None:
         self._soon = None
@@ -272,7 +284,9 @@ class Driver:
                 task.cancel()
         self._link_tasks.clear()
         if transport is not None:
-            self._task(transport.close())
+            closing = asyncio.get_running_loop().create_task(transport.close())
+            self._closings.add(closing)
+            closing.add_done_callback(self._closings.discard)
 
     async def _probe(self, number: int) -> None:
         """One PROBE on a throw-away connection."""
@@ -283,6 +297,8 @@ class Driver:
                 works = await _probe_answered(transport)
         except (FlightError, TimeoutError) as error:
             _log.info("probe failed: %s", error)
+        except Exception as error:  # a probe without an answer to the session would be the last one
+            _unexpected(error)
         finally:
             await transport.close()
         self.session.probed(works, monotonic_ms())
@@ -290,16 +306,13 @@ class Driver:
 
     # Tasks
 
-    def _task(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        async def run() -> None:
-            await work
-
-        task = asyncio.get_running_loop().create_task(run())
+    def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _link_task(self, work: Awaitable[None]) -> None:
+    def _link_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._task(work)
         self._link_tasks.add(task)
         task.add_done_callback(self._link_tasks.discard)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from .errors import FlightError
+from .errors import EventError, FlightError
 from .events import Event, decode_event
 from .platforms import platform_name
 from .wire.records import decode_age, records
+
+_log = logging.getLogger("flight.client")
 
 # Entries that one iterator holds before the oldest is dropped (and counted): a tool that stops reading for a while.
 STREAM_EVENTS = 10000
@@ -49,7 +52,10 @@ class RealtimeEvent:
 
 
 def read_delivery(data: bytes, start: int, records_start: int, end: int, channel: str) -> list[RealtimeEvent]:
-    """The events of one DELIVER payload. Raises FrameError when they are not what they say they are."""
+    """The events of one DELIVER payload; one that its sender wrote against the rules is left out, and logged.
+
+    Raises FrameError when the batch as a whole cannot be read.
+    """
     offset = int.from_bytes(data[start : start + 8], "little")
     received_ms = int.from_bytes(data[start + 16 : start + 24], "little")
     short_id = data[start + 24 : start + 32].decode("ascii", "replace")
@@ -59,10 +65,15 @@ def read_delivery(data: bytes, start: int, records_start: int, end: int, channel
     source = Source(device_id, platform_name(data[start + 38]), short_id)
     found = []
     for layout, age_ms, body_start, body_end in records(data, records_start, end):
-        event = decode_event(layout, data[body_start:body_end])
-        age = None if age_ms is None or held_ms is None else age_ms + held_ms
-        found.append(RealtimeEvent(event.event_name, event, channel, source, offset, received_ms, age, counter))
+        number = counter
         counter += 1 if counter else 0
+        try:
+            event = decode_event(layout, data[body_start:body_end])
+        except EventError as error:
+            _log.warning("an event of %s on %s is left out: %s", source.device_id, channel, error)
+            continue
+        age = None if age_ms is None or held_ms is None else age_ms + held_ms
+        found.append(RealtimeEvent(event.event_name, event, channel, source, offset, received_ms, age, number))
     return found
 
 

@@ -8,6 +8,7 @@ import socket
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 import flight_client
 from flight_client._tables import CODES, STRINGS
@@ -16,6 +17,8 @@ from flight_client.errors import CallerError
 from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
 from flight_client.gateway.engines import open_engine
 from flight_client.gateway.hub import Hub
+from flight_client.gateway.inside import MemoryListener
+from flight_client.gateway.names import printable
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.settings import GatewaySettings
@@ -25,8 +28,22 @@ from flight_client.wire.records import skip_records
 
 _log = logging.getLogger("flight.gateway")
 
+
+def _of_ours(record: logging.LogRecord) -> bool:
+    """Keep mistakes of this program with their traceback; a stranger who speaks no HTTP to us is worth one line."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError | ConnectionError):
+        return True
+    _log.info("a request that is none: %s", printable(error))
+    return False
+
+
+_http_log = logging.getLogger("flight.gateway.http")
+_http_log.addFilter(_of_ours)
+
 _EXPIRE_S = 5.0
 _SHUTDOWN_S = 2.0
+_LINGER_S = 1.0  # how long the rest of a refused request is read, so that its sender gets to read why
 _GOING_AWAY_RETRY_MS = 500
 
 
@@ -43,6 +60,7 @@ class Gateway:
         self.port = settings.port
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._listeners: list[MemoryListener] = []
 
     def _load_key(self) -> SigningKey:
         settings = self.settings
@@ -58,7 +76,14 @@ class Gateway:
         app.router.add_post(STRINGS["poll_path"], self._poll)
         app.router.add_get(STRINGS["health_path"], self._health)
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=_SHUTDOWN_S, max_line_size=4096, max_field_size=8192
+            app,
+            access_log=None,
+            logger=_http_log,
+            shutdown_timeout=_SHUTDOWN_S,
+            lingering_time=_LINGER_S,
+            max_line_size=4096,
+            max_field_size=8192,
+            auto_decompress=False,  # nothing of ours is compressed, so a body is as large as it looks
         )
         await self._runner.setup()
         try:
@@ -85,7 +110,15 @@ class Gateway:
                 peer.pipe.end(spec.CODE_GOING_AWAY, _GOING_AWAY_RETRY_MS, "the gateway stops")
         if self._runner is not None:
             await self._runner.cleanup()
+        for listener in self._listeners:
+            await listener.close()
         await self.hub.close()
+
+    def listen_in_memory(self) -> MemoryListener:
+        """Accept connections from this process, without a socket; closed by stop()."""
+        listener = MemoryListener(self.registry)
+        self._listeners.append(listener)
+        return listener
 
     def addresses(self) -> list[str]:
         """The addresses to give to a device, the likeliest first."""

@@ -90,6 +90,11 @@ class Hub:
     def epoch(self) -> bytes:
         return self.engine.epoch
 
+    @property
+    def subscriber_limits(self) -> SubscriberLimits:
+        """What a subscription gets if nothing else is asked for; `_replace(entry_bytes=...)` fits it to a device."""
+        return self._limits.subscriber
+
     def channels(self) -> list[str]:
         return sorted(self._channels)
 

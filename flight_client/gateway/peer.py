@@ -15,15 +15,22 @@ from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.subscription import SubscriberLimits, Subscription
+from flight_client.gateway.subscription import Subscription
 from flight_client.proof import SessionKey
 from flight_client.session import spec
 from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.session.gateway import machine, messages
 from flight_client.wire.frames import encode_frame
-from flight_client.wire.records import count_records
+from flight_client.wire.records import count_records, decode_age
 
 _log = logging.getLogger("flight.gateway")
+
+
+_MODES = spec.MODE_PUBLISH | spec.MODE_SUBSCRIBE
+# A session is renewed before a number could reach the limit; the device's own numbers are its business.
+_RENEW_AT = spec.NUMBER_LIMIT - 0x10000
+# The longest DELIVER payload: with its header it fits a turn, and a polling reply of two turns stays within its limit.
+_ENTRY_BYTES = spec.POLL_BODY_BYTES // 2 - spec.HEADER_BYTES - spec.TRAILER_BYTES
 
 
 class Pipe(Protocol):
@@ -94,14 +101,17 @@ class Peer:
         self.incarnation = incarnation
         self.platform = hello.platform.decode()
         self.version = hello.version.decode("utf-8", "replace")
-        self.session = machine.GatewaySession(hello.window_frames, hello.window_bytes, heartbeat_ms, window_in)
+        # A device may ask for any window; what waits for it here stays within what a subscriber may hold.
+        window_frames = min(hello.window_frames, spec.SUBSCRIBER_ENTRIES)
+        window_bytes = min(hello.window_bytes, spec.SUBSCRIBER_BYTES)
+        self.session = machine.GatewaySession(window_frames, window_bytes, heartbeat_ms, window_in)
         self.counters = PeerCounters()
         self.pipe: Pipe | None = None
         self.transport = ""
         self.detached_at = 0
         self.gone = False
         self.poll_lock = asyncio.Lock()
-        self._entry_limit = hello.frame_bytes - spec.HEADER_BYTES - spec.TRAILER_BYTES
+        self._entry_limit = min(hello.frame_bytes - spec.HEADER_BYTES - spec.TRAILER_BYTES, _ENTRY_BYTES)
         self._channel_limit = channel_limit
         self._channels: dict[int, OpenChannel] = {}
         self._ready: deque[int] = deque()  # channels whose subscription has something
@@ -175,6 +185,8 @@ class Peer:
 
         Raises Violation when the device broke the protocol.
         """
+        if seq and kind not in (spec.TYPE_DATA, spec.TYPE_SKIP):
+            raise Violation(spec.CODE_MALFORMED, f"frame type {kind} has no sequence number")
         verdict = self.session.receive(seq, ack, now)
         if verdict == machine.VIOLATION:
             raise Violation(spec.CODE_SEQUENCE, f"sequence {seq}, acknowledgement {ack}")
@@ -191,7 +203,7 @@ class Peer:
         elif kind == spec.TYPE_RESEND:
             self.session.rewind()
             self.wake()
-        elif kind not in (spec.TYPE_ACK, spec.TYPE_HEARTBEAT) or seq:
+        elif kind not in (spec.TYPE_ACK, spec.TYPE_HEARTBEAT):
             raise Violation(spec.CODE_MALFORMED, f"frame type {kind} does not belong here")
         if self.session.flooded():
             raise Violation(spec.CODE_TOO_MANY, "answers are provoked and not read")
@@ -203,20 +215,15 @@ class Peer:
         if bool(critical) != bool(seq) or not flags & spec.FLAG_BATCH:
             raise Violation(spec.CODE_MALFORMED, "critical batches are sequenced, lossy ones are not")
         counter = held = 0
-        if critical:
-            if end - start < spec.CRITICAL_PREFIX_BYTES:
-                raise Violation(spec.CODE_MALFORMED, "a critical batch without its counter")
-            counter = get_u32(data, start)
-            held = get_u16(data, start + 4)
-            start += spec.CRITICAL_PREFIX_BYTES
-            if counter <= 0:
-                raise Violation(spec.CODE_MALFORMED, "a counter of 0 or over the limit")
         try:
+            if critical:
+                counter, held = _read_prefix(data, start, end)
+                start += spec.CRITICAL_PREFIX_BYTES
             events = count_records(data, start, end)
         except FrameError as error:
             raise Violation(spec.CODE_MALFORMED, error.what) from None
-        if not events:
-            raise Violation(spec.CODE_MALFORMED, "an empty batch")
+        if not events or counter + events > spec.NUMBER_LIMIT:
+            raise Violation(spec.CODE_MALFORMED, "an empty batch, or counters over the limit")
         self.counters.received += events
         channel = self._channels.get(number)
         if channel is None or not channel.mode & spec.MODE_PUBLISH:
@@ -260,7 +267,7 @@ class Peer:
     # Channels
 
     def _open(self, number: int, asked: messages.Open | None) -> None:
-        if asked is None or number == 0:
+        if asked is None or number == 0 or asked.mode & ~_MODES:
             raise Violation(spec.CODE_MALFORMED, "OPEN cannot be read")
         if asked.mode == 0:
             self._leave(number)
@@ -291,7 +298,7 @@ class Peer:
 
     async def _subscribe(self, number: int, channel: OpenChannel, asked: messages.Open) -> None:
         try:
-            limits = SubscriberLimits(entry_bytes=self._entry_limit)
+            limits = self.hub.subscriber_limits._replace(entry_bytes=self._entry_limit)
             subscription = await self.hub.subscribe(
                 channel.name,
                 asked.start,
@@ -340,6 +347,9 @@ class Peer:
         out: list[bytes] = []
         size = 0
         session = self.session
+        if session.next_out >= _RENEW_AT:
+            self.discard(spec.CODE_UNKNOWN_SESSION, "its numbers run out: a new session goes on")
+            return b""
         while size < limit_bytes:
             frame = session.next_frame(now)
             if frame is None:
@@ -370,3 +380,15 @@ class Peer:
                 self.session.send(spec.TYPE_GAP, 0, number, payload)
             return True
         return False
+
+
+def _read_prefix(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Counter and held age of a critical batch. Raises FrameError for what no device may write."""
+    if end - start < spec.CRITICAL_PREFIX_BYTES:
+        raise FrameError("a critical batch without its counter")
+    counter = get_u32(data, start)
+    held = get_u16(data, start + 4)
+    if counter <= 0 or get_u16(data, start + 6):
+        raise FrameError("a counter of 0 or over the limit, or a reserved field that is not 0")
+    decode_age(held)
+    return counter, held

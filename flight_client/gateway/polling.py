@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from aiohttp import web
@@ -42,9 +43,14 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
     if request.content_length is not None and request.content_length > spec.POLL_BODY_BYTES:
         return _too_large()
     try:
-        data = await request.read()
+        async with asyncio.timeout(spec.PREAUTH_MS / 1000):
+            data = await request.read()
     except web.HTTPRequestEntityTooLarge:
         return _too_large()
+    except TimeoutError:
+        return _given_up(408, f"the request was not complete after {spec.PREAUTH_MS} ms")
+    except (web.RequestPayloadError, ConnectionError):
+        return _given_up(400, "the request ended early")
     reader = FrameReader()
     reader.feed(data, spec.MAX_FRAME_BYTES)
     try:
@@ -60,6 +66,8 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
             return _reply(malformed(registry, "POLL cannot be read"))
         peer = registry.polled(asked)
         async with peer.poll_lock:
+            if registry.polled(asked) is not peer:  # while it waited the session may have ended, or moved on
+                raise RefusedError(spec.CODE_UNKNOWN_SESSION)
             return _reply(await _poll(registry, peer, asked.number, reader, data))
     except FrameError as error:
         return _reply(malformed(registry, error.what))
@@ -107,6 +115,13 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
 
 def _reply(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/octet-stream", headers=_HEADERS)
+
+
+def _given_up(status: int, text: str) -> web.Response:
+    """Answer and close: what may still come of this request is nobody's business."""
+    response = web.Response(status=status, text=f"{text}\n")
+    response.force_close()
+    return response
 
 
 def _too_large() -> web.Response:

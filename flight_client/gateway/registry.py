@@ -91,6 +91,9 @@ class Registry:
             raise refusal(spec.CODE_VERSION, "offered", offered)
         try:
             token = hello.token.decode("ascii")
+        except UnicodeDecodeError:
+            raise refusal(spec.CODE_CREDENTIAL, "the token is not text", f"{len(hello.token)} bytes") from None
+        try:
             device_id = hello.device_id.decode("utf-8")
             platform = hello.platform.decode("utf-8")
         except UnicodeDecodeError as error:

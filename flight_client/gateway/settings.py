@@ -43,7 +43,7 @@ class GatewaySettings:
     port: int = 8080  # 0 = any free port
     engine: str = "memory:"
     mode: str = "development"  # or production
-    state_dir: Path = Path(".flight")  # where the development key is kept
+    state_dir: Path = Path.home() / ".flight"  # where the development key is kept
     key_file: Path | None = None  # instead of the development key
     allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
     channels: int = 1024

@@ -1,180 +1,45 @@
-"""WebSocket in the gateway: one connection is one pipe. The reader feeds the peer, one writer task sends what it has."""
+"""WebSocket in the gateway: the handshake, and the connection as a carrier of a duplex pipe."""
 
 from __future__ import annotations
-
-import asyncio
-import logging
 
 from aiohttp import WSMsgType, web
 
 from flight_client._tables import STRINGS
-from flight_client.errors import FrameError
-from flight_client.gateway.greeting import closing, greet, malformed
-from flight_client.gateway.peer import Peer, Violation
+from flight_client.gateway.peer import Violation
+from flight_client.gateway.pipe import DuplexPipe
 from flight_client.gateway.registry import Registry
 from flight_client.session import spec
-from flight_client.wire.frames import FrameReader
 
-_log = logging.getLogger("flight.gateway")
-
-_MESSAGE_BYTES = spec.POLL_BODY_BYTES  # what one message holds at most, both ways
-_CLOSE_S = 2.0  # how long a device that is sent away may take to read why
+# A client's turn ends behind the frame that passes its limit, so a message may be one frame longer than that.
+_MESSAGE_BYTES = 2 * spec.POLL_BODY_BYTES
+_CLOSE_S = 2.0
 
 
-class StreamPipe:
-    """One WebSocket."""
+class WebSocketCarrier:
+    """An accepted WebSocket."""
 
-    turn_based = False
+    name = "websocket"
 
-    def __init__(self, registry: Registry, socket: web.WebSocketResponse) -> None:
-        self._registry = registry
+    def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
-        self._peer: Peer | None = None
-        self._reader = FrameReader()
-        self._awake = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-        self._ending: bytes | None = None
-        self._loop = asyncio.get_running_loop()
 
-    def wake(self) -> None:
-        """There may be something to send."""
-        self._awake.set()
+    async def receive(self) -> bytes:
+        """The next binary message."""
+        message = await self._socket.receive()
+        if message.type is WSMsgType.BINARY:
+            data: bytes = message.data
+            return data
+        if message.type is WSMsgType.TEXT:
+            raise Violation(spec.CODE_MALFORMED, "text where frames belong")
+        raise ConnectionResetError(f"close code {self._socket.close_code}")
 
-    def end(self, code: int, retry_after_ms: int = 0, text: str = "") -> None:
-        """Say why, then close."""
-        if self._ending is None:
-            self._ending = closing(code, retry_after_ms, text)
-        self._awake.set()
+    async def send(self, body: bytes) -> None:
+        """One binary message."""
+        await self._socket.send_bytes(body)
 
-    async def run(self) -> None:
-        """Serve the connection to its end."""
-        writer: asyncio.Task[None] | None = None
-        try:
-            first = await self._greet()
-            if self._peer is None:
-                return
-            self._peer.attach(self, "websocket")
-            self._awake.set()  # for what came between the answer and this moment
-            writer = self._loop.create_task(self._write())
-            if first:
-                await self._read()
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            if self._peer is not None:
-                self._peer.detach(self, self._registry.clock())
-            if writer is not None:
-                await self._end_writer(writer)
-
-    async def _end_writer(self, writer: asyncio.Task[None]) -> None:
-        if self._ending is None:
-            writer.cancel()
-        done, _ = await asyncio.wait({writer}, timeout=_CLOSE_S)
-        if not done:
-            writer.cancel()
-
-    async def _greet(self) -> bool:
-        """The first frames up to the one that leads to a session; False when the connection is to end."""
-        try:
-            async with asyncio.timeout(spec.PREAUTH_MS / 1000):
-                while True:
-                    message = await self._socket.receive()
-                    if message.type is not WSMsgType.BINARY:
-                        return False
-                    data: bytes = message.data
-                    self._reader.feed(data, spec.HELLO_FRAME_BYTES)
-                    if not self._reader.next():
-                        continue
-                    refused_for_good = self._reader.type not in (spec.TYPE_PROBE, spec.TYPE_ATTACH)
-                    self._peer, reply = await greet(self._registry, self._reader, data)
-                    await self._socket.send_bytes(reply)
-                    if self._peer is not None or refused_for_good:
-                        break  # after RESET the device says HELLO on the same connection
-        except FrameError as error:
-            await self._send_last(malformed(self._registry, error.what))
-            return False
-        except (TimeoutError, ConnectionError):
-            return False
-        if self._peer is None:
-            await self._socket.close()
-            return False
-        return True
-
-    async def _read(self) -> None:
-        peer = self._peer
-        assert peer is not None
-        while peer.pipe is self and self._ending is None:
-            message = await self._socket.receive()
-            if message.type is not WSMsgType.BINARY or peer.pipe is not self:
-                if message.type is WSMsgType.TEXT:
-                    self.end(spec.CODE_MALFORMED, 0, "text where frames belong")
-                return
-            try:
-                if not self._take(peer, message.data):
-                    return
-            except FrameError as error:
-                self._registry.counters.malformed += 1
-                self.end(spec.CODE_MALFORMED, 0, error.what)
-                return
-            except Violation as error:
-                self._registry.counters.malformed += 1
-                _log.warning("%s: %s", peer.source.device_id, error.text)
-                self.end(error.code, 0, error.text)
-                self._registry.drop(peer, error.code, error.text)
-                return
-
-    def _take(self, peer: Peer, data: bytes) -> bool:
-        """Feed the frames of one message; False when the session is over."""
-        reader = self._reader
-        now = self._registry.clock()
-        reader.feed(data, spec.MAX_FRAME_BYTES)
-        while reader.next():
-            if reader.type == spec.TYPE_CLOSE:
-                self._registry.drop(peer, spec.CODE_OK)
-                return False
-            if reader.type == spec.TYPE_HELLO:
-                raise Violation(spec.CODE_MALFORMED, "HELLO inside a session: open a new connection")
-            peer.take(
-                reader.type, reader.flags, reader.channel, reader.seq, reader.ack, data, reader.start, reader.end, now
-            )
-        return True
-
-    async def _write(self) -> None:
-        peer = self._peer
-        assert peer is not None
-        try:
-            while self._ending is None:
-                await self._awake.wait()
-                self._awake.clear()
-                now = self._registry.clock()
-                if peer.session.dead(now):
-                    _log.info("%s: silent for two heartbeats", peer.source.device_id)
-                    self._ending = closing(spec.CODE_GOING_AWAY, 0, "no sign of life")
-                    break
-                body = peer.collect(_MESSAGE_BYTES // 2, now)
-                if body:
-                    await self._socket.send_bytes(body)
-                    if len(body) >= _MESSAGE_BYTES // 2:
-                        self._awake.set()
-                self._set_timer(peer)
-            await self._send_last(self._ending)
-        except ConnectionError:
-            await self._socket.close()
-
-    def _set_timer(self, peer: Peer) -> None:
-        """Wake the writer when an acknowledgement or a heartbeat is due."""
-        if self._timer is not None:
-            self._timer.cancel()
-        wait_ms = max(1, peer.session.wake_in_ms(self._registry.clock()))
-        self._timer = self._loop.call_later(wait_ms / 1000, self._awake.set)
-
-    async def _send_last(self, frame: bytes) -> None:
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                await self._socket.send_bytes(frame)
-                await self._socket.close()
-        except (ConnectionError, TimeoutError):
-            _log.debug("a connection ended before it heard why")
+    async def close(self) -> None:
+        """The closing handshake, within a moment."""
+        await self._socket.close()
 
 
 async def serve_stream(registry: Registry, request: web.Request) -> web.StreamResponse:
@@ -185,11 +50,11 @@ async def serve_stream(registry: Registry, request: web.Request) -> web.StreamRe
         text = f"this gateway speaks {subprotocol}, offered was: {', '.join(filter(None, offered)) or 'nothing'}\n"
         return web.Response(status=400, text=text)
     socket = web.WebSocketResponse(
-        protocols=(subprotocol,), compress=False, max_msg_size=2 * _MESSAGE_BYTES, autoping=True, timeout=_CLOSE_S
+        protocols=(subprotocol,), compress=False, max_msg_size=_MESSAGE_BYTES, autoping=True, timeout=_CLOSE_S
     )
     try:
         await socket.prepare(request)
     except web.HTTPException as error:
         return web.Response(status=400, text=f"not a WebSocket handshake: {error.text}\n")
-    await StreamPipe(registry, socket).run()
+    await DuplexPipe(registry, WebSocketCarrier(socket)).run()
     return socket

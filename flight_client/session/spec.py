@@ -112,7 +112,7 @@ PROBE_CAP_MS = 600000
 SESSION_TTL_MS = 120000
 RECONNECT_SPREAD_MS = 250
 RECONNECT_SPREAD_FLEET = 10000
-RECONNECT_SPREAD_FLEET_MS = 0x1194
+RECONNECT_SPREAD_FLEET_MS = 6000
 CLOSE_WAIT_MS = 1000
 # limits
 DEVICE_ID_BYTES = 32
@@ -136,7 +136,7 @@ SESSIONS = 20000
 PREAUTH_MS = 10000
 
 # codes after which the client stops
-FATAL_CODES = (1, 2, 3, 12, 18)
+FATAL_CODES = (1, 2, 3, 12, 13, 18)
 
 # per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe
 PROFILES = {

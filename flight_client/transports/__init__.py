@@ -3,7 +3,18 @@
 from .address import Address
 from .base import Transport, TransportFactory
 from .catalog import available, factory
+from .memory import MemoryEnd, MemoryTransport
 from .polling import PollingTransport
 from .websocket import WebSocketTransport
 
-__all__ = ["Address", "PollingTransport", "Transport", "TransportFactory", "WebSocketTransport", "available", "factory"]
+__all__ = [
+    "Address",
+    "MemoryEnd",
+    "MemoryTransport",
+    "PollingTransport",
+    "Transport",
+    "TransportFactory",
+    "WebSocketTransport",
+    "available",
+    "factory",
+]

@@ -30,6 +30,7 @@ FLOOR = {
     "gateway": 8,
     "sync_client": 9,
     "capture": 9,
+    "demo": 10,
     "testing": 10,
     "dashboard": 10,
     "cli": 11,

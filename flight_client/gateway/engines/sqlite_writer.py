@@ -124,10 +124,8 @@ class Writer:
         return status.st_dev, status.st_ino
 
     def _give_up(self) -> None:
-        """Forget what the failed group had changed; the next group opens the file again."""
+        """Roll back. The next group opens the file again and loads what is really in it."""
         connection, self._connection = self._connection, None
-        self._channels.clear()
-        self._marks.clear()
         if connection is not None:
             # Closing rolls back. Should it fail, the file is opened anew and its journal decides what is there.
             with contextlib.suppress(sqlite3.Error):

@@ -142,6 +142,9 @@ class Inbox:
             copy(self.gap_epoch, 0, state.epoch, 0, 8)
             copy(self.gap_after, 0, state.offset, 0, 8)
             copy(self.gap_to, 0, data, start + 8, 8)
+        if not state.positioned:  # OPENED was lost with a transport; this entry came again, OPENED does not
+            copy(state.epoch, 0, self.session.welcome.epoch, 0, 8)
+            state.positioned = True
         copy(state.offset, 0, data, start, 8)
         self.session.tally.delivered_entries += 1
         self.event_channel = channel

@@ -116,6 +116,7 @@ class DeviceSession:
         self._unacked_in = 0
         self._ack_at = 0
         self._resend_wanted = False
+        self._resend_asked = 0  # the number for which a resend was asked on this transport
         self._heard_at = 0
         self._sent_at = 0
         self._in_turn = False
@@ -199,12 +200,12 @@ class DeviceSession:
         """How long poll() has nothing to do if nothing happens; never more than a heartbeat."""
         if self.state == STATE_WAITING:
             return max(0, -elapsed(now, self._retry_at))
-        if self.state == STATE_OPENING and not self._open_asked:
+        if (self.state == STATE_OPENING and not self._open_asked) or (self.state == STATE_READY and self._renew):
             return 0
-        if self.state in (STATE_OPENING, STATE_GREETING, STATE_ATTACHING):
+        if STATE_OPENING <= self.state <= STATE_ATTACHING:  # a tuple of states would take heap
             return max(0, -elapsed(now, self._deadline))
         wait = self._heartbeat_ms
-        if self.state not in (STATE_READY, STATE_CLOSING):
+        if self.state != STATE_READY and self.state != STATE_CLOSING:
             return wait
         polling = self._polling()
         if self._awaiting or not polling:
@@ -401,15 +402,11 @@ class DeviceSession:
     def _urgent(self, now: int) -> bool:
         if self._poll_now or self.channels.unopened or self.store.to_send(self._window) or self.state == STATE_CLOSING:
             return True
-        if self.waiting_critical and self.store.room():
-            return True
-        return self._unacked_in * 2 >= self.profile.window_frames
+        return (self.waiting_critical > 0 and self.store.room()) or self._unacked_in * 2 >= self.profile.window_frames
 
     def _poll_due(self, now: int) -> bool:
         since = elapsed(now, self._turn_at)
-        if since >= self.profile.update_interval_ms:
-            return True
-        return since >= self.profile.poll_floor_ms and self._urgent(now)
+        return since >= self.profile.update_interval_ms or (since >= self.profile.poll_floor_ms and self._urgent(now))
 
     def _may_number(self) -> bool:
         """Whether numbers are left; when they run out and nothing is held, the session starts anew."""
@@ -441,7 +438,7 @@ class DeviceSession:
         self._heard_at = now
         self._sent_at = now
         self._turn_bytes = 0
-        self._unacked_in = 0
+        self._unacked_in = self._resend_asked = 0
         self._resend_wanted = False
         self._turn_at = later(now, -self.profile.update_interval_ms)
         self._go(states.RESUMED if self.resumed else states.WELCOMED)
@@ -480,7 +477,8 @@ class DeviceSession:
             self.next_in += 1
             return True
         if seq > self.next_in:
-            self._resend_wanted = True
+            self._resend_wanted = self._resend_wanted or self._resend_asked != self.next_in
+            self._resend_asked = self.next_in
         else:
             self.tally.duplicates += 1
         return False

@@ -186,7 +186,7 @@ class GatewaySession:
         if self._unacked_in == 0:
             self._ack_at = later(now, ACK_DELAY_MS)
         self._unacked_in += 1
-        if self._unacked_in * 2 >= self._window_frames:
+        if self._unacked_in * 2 >= self._window_in:
             self._ack_at = now
 
     def ack_now(self, now: int) -> None:

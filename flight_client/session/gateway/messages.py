@@ -6,6 +6,7 @@ Readers answer None for a payload that is not what it says it is; writers return
 from ..common.fields import Buffer, get_u16, get_u32, put_u16, put_u32
 from ..spec import (
     DEVICE_ID_BYTES,
+    HELLO_FRAME_BYTES,
     NONCE_BYTES,
     PLATFORM_BYTES,
     PROOF_BYTES,
@@ -72,7 +73,12 @@ def read_hello(data: Buffer, start: int, end: int) -> Hello | None:
     if at + 2 > end or get_u16(data, at) > TOKEN_BYTES or at + 2 + get_u16(data, at) != end:
         return None
     hello.token = bytes(data[at + 2 : end])
-    sound = hello.capabilities >= 0 and hello.window_bytes > 0 and hello.window_frames > 0 and hello.frame_bytes > 0
+    sound = (
+        hello.capabilities >= 0
+        and hello.window_bytes > 0
+        and hello.window_frames > 0
+        and hello.frame_bytes >= HELLO_FRAME_BYTES
+    )
     return hello if sound else None
 
 
@@ -124,6 +130,15 @@ def read_open(data: Buffer, start: int, end: int) -> Open | None:
     return opened
 
 
+def _said(text: str) -> bytes:
+    """A text within its limit, cut between two characters."""
+    said = text.encode()
+    end = min(len(said), TEXT_BYTES)
+    while end < len(said) and said[end] & 0xC0 == 0x80:
+        end -= 1
+    return said[:end]
+
+
 def welcome(
     session_id: bytes, short_id: bytes, incarnation: bytes, epoch: bytes, nonce: bytes, numbers: tuple[int, ...]
 ) -> bytes:
@@ -156,7 +171,7 @@ def resumed(generation: int, next_expected: int, lossy_stored: int, spread_ms: i
 
 def ending(code: int, retry_after_ms: int = 0, text: str = "") -> bytes:
     """CLOSE or RESET."""
-    said = text.encode()[:TEXT_BYTES]
+    said = _said(text)
     out = bytearray(8)
     out[0] = code
     put_u16(out, 2, len(said))
@@ -166,7 +181,7 @@ def ending(code: int, retry_after_ms: int = 0, text: str = "") -> bytes:
 
 def opened(code: int, mode: int, epoch: bytes, offset: int, text: str = "") -> bytes:
     """OPENED: the answer to OPEN and the position behind which the stream begins."""
-    said = text.encode()[:TEXT_BYTES]
+    said = _said(text)
     out = bytearray(20)
     out[0] = code
     out[1] = mode
@@ -183,7 +198,7 @@ def gap(reason: int, epoch: bytes, after: int, to: int) -> bytes:
 
 def refused(seq: int, code: int, events: int, text: str = "") -> bytes:
     """REFUSED: this frame of yours was not stored."""
-    said = text.encode()[:TEXT_BYTES]
+    said = _said(text)
     out = bytearray(12)
     put_u32(out, 0, seq)
     out[4] = code

@@ -1,0 +1,125 @@
+"""Settings: arguments over environment over defaults, and each bad value named with what is allowed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flight_client.errors import CallerError
+from flight_client.gateway.settings import GatewaySettings, load_settings
+
+PRODUCTION = {"PLATFORM_MODE": "production", "REALTIME_BROKER_URL": "sqlite:flight.db", "FLIGHT_KEY_FILE": "own.json"}
+
+
+def test_the_defaults_are_for_this_machine_only() -> None:
+    settings = load_settings({}, {})
+    assert (settings.host, settings.port, settings.engine) == ("127.0.0.1", 8080, "memory:")
+    assert settings.allowed_origins == ()
+    assert not settings.production
+
+
+def test_the_environment_of_the_guide_is_read() -> None:
+    settings = load_settings({}, PRODUCTION | {"WEBSOCKET_PORT": "9001"})
+    assert (settings.port, settings.engine, settings.production) == (9001, "sqlite:flight.db", True)
+    assert settings.key_file == Path("own.json")
+
+
+def test_an_argument_goes_before_the_environment_even_when_that_is_wrong() -> None:
+    environment = {"WEBSOCKET_PORT": "many", "REALTIME_BROKER_URL": "redis://redis:6379"}
+    settings = load_settings({"port": 0, "engine": "memory:", "host": None}, environment)
+    assert (settings.port, settings.engine) == (0, "memory:")
+
+
+def test_text_arguments_are_read_like_the_environment() -> None:
+    settings = load_settings(
+        {"port": "81", "state_dir": "here", "allowed_origins": "https://a.example, http://localhost:3000"}, {}
+    )
+    assert (settings.port, settings.state_dir) == (81, Path("here"))
+    assert settings.allowed_origins == ("https://a.example", "http://localhost:3000")
+
+
+def test_lan_opens_every_address_unless_a_host_is_named() -> None:
+    assert load_settings({"lan": True}, {}).host == "0.0.0.0"
+    assert load_settings({"lan": True, "host": "192.0.2.7"}, {}).host == "192.0.2.7"
+    assert load_settings({"lan": False}, {}).host == "127.0.0.1"
+
+
+def test_limits_reach_the_engine_and_the_hub() -> None:
+    settings = GatewaySettings(channels=5, history_entries=6, subscriber_entries=7, subscriber_bytes=200_000)
+    assert settings.engine_limits.history_entries == 6
+    assert settings.hub_limits.channels == 5
+    assert settings.hub_limits.subscriber[:2] == (7, 200_000)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "allowed"),
+    [
+        ("WEBSOCKET_PORT", "many", "whole number"),
+        ("WEBSOCKET_PORT", "-1", "whole number"),
+        ("WEBSOCKET_PORT", "65536", "0 to 65535"),
+        ("WEBSOCKET_PORT", "8080 ", "whole number"),
+        ("WEBSOCKET_PORT", "٣", "whole number"),
+        ("PLATFORM_MODE", "prod", "development or production"),
+        ("FLIGHT_ALLOWED_ORIGINS", "https://a.example/path", "without a path"),
+        ("FLIGHT_ALLOWED_ORIGINS", "null", "without a path"),
+    ],
+)
+def test_a_bad_variable_is_named_with_its_value_and_what_is_allowed(variable: str, text: str, allowed: str) -> None:
+    with pytest.raises(CallerError, match=allowed) as caught:
+        load_settings({}, {variable: text})
+    assert variable in str(caught.value)
+    assert str(caught.value.value) == text
+
+
+@pytest.mark.parametrize("url", ["redis://redis:6379", "amqp://user:secret@host", "rediss://host", "mysql:", "memory"])
+def test_an_engine_that_is_not_built_in_is_refused_with_those_that_are(url: str) -> None:
+    with pytest.raises(CallerError, match="sqlite:PATH") as caught:
+        load_settings({}, {"REALTIME_BROKER_URL": url})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", 70000),
+        ("port", True),
+        ("host", ""),
+        ("host", "a b"),
+        ("host", "a\n"),
+        ("mode", "test"),
+        ("channels", 0),
+        ("sessions", 0),
+        ("history_entries", 0),
+        ("subscriber_entries", 0),
+        ("subscriber_bytes", 100),
+        ("allowed_origins", ["https://*.example"]),
+        ("colour", "blue"),
+    ],
+)
+def test_a_bad_argument_is_refused_with_its_name(name: str, value: Any) -> None:
+    with pytest.raises(CallerError) as caught:
+        load_settings({name: value}, {})
+    assert name in str(caught.value)
+    assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"REALTIME_BROKER_URL": "memory:"}, "engine"),
+        ({"REALTIME_BROKER_URL": ""}, "engine"),
+        ({"FLIGHT_KEY_FILE": ""}, "key_file"),
+        ({"FLIGHT_ALLOWED_ORIGINS": "https://a.example,*"}, "allowed_origins"),
+    ],
+)
+def test_production_refuses_what_is_meant_for_a_desk(changes: dict[str, str], name: str) -> None:
+    with pytest.raises(CallerError, match=f"{name} .*production"):
+        load_settings({}, PRODUCTION | changes)
+
+
+def test_production_refuses_a_development_key_under_another_name() -> None:
+    settings = load_settings({}, PRODUCTION)
+    settings.check_key(development=False)
+    with pytest.raises(CallerError, match="not a development key"):
+        settings.check_key(development=True)
+    load_settings({}, {}).check_key(development=True)

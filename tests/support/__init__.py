@@ -1,0 +1,1 @@
+"""What the tests of client, transports, gateway and command line share."""

@@ -1,0 +1,228 @@
+"""A peer made of bytes: it says what a test tells it to, also what no client would."""
+
+import struct
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from flight_client.events import Event, Log, encode_event
+from flight_client.proof import SessionKey
+from flight_client.session import spec
+from flight_client.wire.frames import FrameReader, encode_frame
+
+from .waiting import within
+
+STREAM_PATH = "/v1/stream"
+POLL_PATH = "/v1/poll"
+SUBPROTOCOL = "flight.v1"
+NONCE = b"nonce-01"
+
+
+@dataclass(slots=True)
+class Frame:
+    kind: int
+    flags: int
+    channel: int
+    seq: int
+    ack: int
+    payload: bytes
+
+    @property
+    def code(self) -> int:
+        """Of CLOSE, RESET and OPENED."""
+        return self.payload[0]
+
+    @property
+    def text(self) -> str:
+        """Of CLOSE and RESET."""
+        return self.payload[8:].decode()
+
+
+def frames_of(data: bytes) -> list[Frame]:
+    """The frames of a message or a body."""
+    reader = FrameReader()
+    reader.feed(data, spec.MAX_FRAME_BYTES)
+    found = []
+    while reader.next():
+        payload = data[reader.start : reader.end]
+        found.append(Frame(reader.type, reader.flags, reader.channel, reader.seq, reader.ack, payload))
+    return found
+
+
+def hello_payload(token: str, device_id: bytes = b"raw-1", **other: Any) -> bytes:
+    """HELLO's payload; every field can be replaced by name."""
+    platform = other.get("platform", b"host")
+    version = other.get("version", b"1.0.0")
+    head = struct.pack(
+        "<BBBBIHHI8s8s8s",
+        other.get("client_type", 4),
+        other.get("platform_number", 6),
+        other.get("version_min", 1),
+        other.get("version_max", 1),
+        other.get("capabilities", 0),
+        other.get("frame_bytes", 16384),
+        other.get("window_frames", 32),
+        other.get("window_bytes", 524288),
+        other.get("incarnation", bytes(8)),
+        other.get("boot", b"boot-001"),
+        other.get("nonce", NONCE),
+    )
+    secret = token.encode("utf-8", "surrogateescape")
+    texts = b"".join(bytes([len(text)]) + text for text in (device_id, platform, version))
+    return head + texts + struct.pack("<H", other.get("token_bytes", len(secret))) + secret
+
+
+def hello_frame(token: str, device_id: bytes = b"raw-1", **other: Any) -> bytes:
+    return encode_frame(spec.TYPE_HELLO, spec.FLAG_CHECKED, 0, 0, 0, hello_payload(token, device_id, **other))
+
+
+def open_frame(
+    number: int, name: bytes, mode: int = 1, start: int = 0, count: int = 0, epoch: bytes = bytes(8), offset: int = 0
+) -> bytes:
+    payload = struct.pack("<BBH8sQB", mode, start, count, epoch, offset, len(name)) + name
+    return encode_frame(spec.TYPE_OPEN, 0, number, 0, 0, payload)
+
+
+def record(event: Event | None = None) -> bytes:
+    """One event record, of age 0."""
+    layout, body = encode_event(event or Log("hello"))
+    return struct.pack("<BBH", layout, len(body) // 4, 0) + body
+
+
+def lossy_frame(number: int, *events: Event) -> bytes:
+    payload = b"".join(record(event) for event in events) or record()
+    return encode_frame(spec.TYPE_DATA, spec.FLAG_BATCH, number, 0, 0, payload)
+
+
+def critical_frame(number: int, seq: int, counter: int, *events: Event, ack: int = 0) -> bytes:
+    payload = struct.pack("<IHH", counter, 0, 0) + (b"".join(record(event) for event in events) or record())
+    return encode_frame(spec.TYPE_DATA, spec.FLAG_BATCH | spec.FLAG_CRITICAL, number, seq, ack, payload)
+
+
+class Session:
+    """What WELCOME granted, and the proofs that follow from it."""
+
+    def __init__(self, token: str, welcome: bytes) -> None:
+        self.session_id = welcome[:16]
+        self.short_id = welcome[16:24]
+        self.incarnation = welcome[24:32]
+        self.epoch = welcome[32:40]
+        self.mark = int.from_bytes(welcome[60:64], "little")
+        self.lossy_stored = int.from_bytes(welcome[64:68], "little")
+        self.key = SessionKey()
+        self.key.begin(token.encode(), NONCE, welcome[40:48])
+
+    def attach_frame(self, generation: int, next_expected: int = 1, **other: Any) -> bytes:
+        return self._frame(spec.TYPE_ATTACH, generation, next_expected, self.key.attach, other, (generation,))
+
+    def poll_frame(self, number: int, generation: int = 0, **other: Any) -> bytes:
+        return self._frame(spec.TYPE_POLL, generation, number, self.key.poll, other, (generation, number))
+
+    def _frame(
+        self, kind: int, generation: int, number: int, prove: Any, other: dict[str, Any], numbers: tuple[int, ...]
+    ) -> bytes:
+        payload = bytearray(other.get("session_id", self.session_id) + struct.pack("<II", generation, number))
+        payload += bytes(16)
+        prove(payload, 24, *numbers)
+        if "proof" in other:
+            payload[24:] = other["proof"]
+        return encode_frame(kind, spec.FLAG_CHECKED, 0, 0, 0, bytes(payload))
+
+
+class RawStream:
+    """A WebSocket that sends bytes as they are; an async context manager."""
+
+    def __init__(self, address: str, subprotocol: str | None = SUBPROTOCOL) -> None:
+        self._address = address
+        self._protocols = (subprotocol,) if subprotocol else ()
+        self._http = aiohttp.ClientSession()
+        self._waiting: list[Frame] = []
+        self.socket: aiohttp.ClientWebSocketResponse
+
+    async def __aenter__(self) -> Self:
+        try:
+            self.socket = await within(
+                self._http.ws_connect(self._address + STREAM_PATH, protocols=self._protocols, max_msg_size=0)
+            )
+        except BaseException:
+            await self._http.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.close()
+
+    async def send(self, *frames: bytes) -> None:
+        """One message."""
+        await within(self.socket.send_bytes(b"".join(frames)))
+
+    async def frame(self) -> Frame | None:
+        """The next frame; None when the gateway has closed."""
+        while not self._waiting:
+            message = await within(self.socket.receive())
+            if message.type is not aiohttp.WSMsgType.BINARY:
+                return None
+            self._waiting = frames_of(message.data)
+        return self._waiting.pop(0)
+
+    async def expect(self, kind: int) -> Frame:
+        """The next frame of this type; others before it are passed over."""
+        while (frame := await self.frame()) is not None:
+            if frame.kind == kind:
+                return frame
+        raise AssertionError(f"the connection ended before a frame of type {kind}")
+
+    async def to_the_end(self) -> list[Frame]:
+        """What comes until the gateway closes."""
+        found = []
+        while (frame := await self.frame()) is not None:
+            found.append(frame)
+        return found
+
+    async def hello(self, token: str, device_id: bytes = b"raw-1", **other: Any) -> Session:
+        await self.send(hello_frame(token, device_id, **other))
+        return Session(token, (await self.expect(spec.TYPE_WELCOME)).payload)
+
+    async def open(self, number: int, name: bytes, mode: int = 1, **other: Any) -> Frame:
+        await self.send(open_frame(number, name, mode, **other))
+        return await self.expect(spec.TYPE_OPENED)
+
+
+class RawPoller:
+    """HTTP requests with bytes as they are; an async context manager."""
+
+    def __init__(self, address: str) -> None:
+        self._url = address + POLL_PATH
+        self._http = aiohttp.ClientSession()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.close()
+
+    async def request(self, body: Any, **other: Any) -> tuple[int, bytes]:
+        """Status and body of one request."""
+
+        async def ask() -> tuple[int, bytes]:
+            async with self._http.post(self._url, data=body, **other) as response:
+                return response.status, await response.read()
+
+        return await within(ask())
+
+    async def poll(self, *frames: bytes) -> list[Frame]:
+        """One request of frames; the frames of its reply."""
+        status, body = await self.request(b"".join(frames))
+        assert status == 200, body
+        return frames_of(body)
+
+    async def hello(self, token: str, device_id: bytes = b"raw-1", **other: Any) -> Session:
+        [welcome] = await self.poll(hello_frame(token, device_id, **other))
+        assert welcome.kind == spec.TYPE_WELCOME, welcome
+        return Session(token, welcome.payload)
