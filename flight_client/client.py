@@ -348,6 +348,7 @@ class Client:
             "link": tally.link_dropped,
             "refused": tally.refused,
             "closed": self._closed_dropped,
+            "too-large": self._driver.too_large,
         }
         return Counters(
             accepted=self._accepted,

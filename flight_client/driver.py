@@ -67,6 +67,8 @@ class Driver:
         self.critical = EventRing(platform.critical_slots, platform.slot_bytes)
         self.lossy = EventRing(platform.lossy_slots, platform.slot_bytes)
         self.last_error: FlightError | None = None
+        self.too_large = 0
+        """Accepted events that did not fit the frames which the gateway takes."""
         self._batch_events = platform.batch_events
         self._address = address
         self._token = token
@@ -173,6 +175,9 @@ class Driver:
     def _pack(self, ring: EventRing, now: int) -> int:
         session = self.session
         record_bytes = ring.pack(session.out, session.out_at, session.out_room, now, self._batch_events)
+        if not ring.packed_events and ring.count:
+            # The gateway granted smaller frames than the profile has: this event can never go.
+            self.too_large += ring.drop_oldest()
         return session.packed(record_bytes, ring.packed_events, ring.packed_channel, now)
 
     # Transports

@@ -8,7 +8,8 @@ A critical frame is acknowledged only after the hub reported it stored, and fram
 """
 
 from ..common.clock import elapsed, later
-from ..spec import ACK_DELAY_MS, NUMBER_LIMIT, TYPE_ACK, TYPE_HEARTBEAT, TYPE_RESEND
+from ..common.fields import get_u32
+from ..spec import ACK_DELAY_MS, NUMBER_LIMIT, TYPE_ACK, TYPE_HEARTBEAT, TYPE_REFUSED, TYPE_RESEND, TYPE_SKIP
 from . import messages
 
 # receive()
@@ -123,6 +124,12 @@ class GatewaySession:
             return False
         self.generation = generation
         self._cursor = 0
+        for i in range(
+            len(self._held)
+        ):  # RESUMED says what was stored: a refusal of lossy events would count them twice
+            if self._held[i][0] == TYPE_REFUSED and get_u32(self._held[i][4], 0) == 0:
+                self._held_bytes -= len(self._held[i][4])
+                self._held[i] = (TYPE_SKIP, 0, 0, self._held[i][3], b"")
         self._control.clear()
         self._unacked_in = 0
         self._resend_asked = 0
