@@ -111,6 +111,31 @@ int flight_delta_start(flight_delta *delta);
 int flight_delta_next(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch, size_t scratch_bytes,
                       flight_record *record);
 int flight_delta_unpack(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
+int flight_compress(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity, uint16_t *table);
+int flight_unpacked_bytes(const uint8_t *data, size_t data_bytes);
+int flight_decompress(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
+typedef struct flight_fragmenter {
+    flight_frame whole;
+    uint32_t cut_bytes;
+    uint16_t message;
+    uint16_t next;
+} flight_fragmenter;
+int flight_fragment_start(flight_fragmenter *fragmenter, const flight_frame *whole, uint16_t message);
+int flight_fragment_next(flight_fragmenter *fragmenter, uint8_t *buffer, size_t capacity, uint32_t seq, uint32_t ack);
+typedef struct flight_reassembly {
+    uint8_t *buffer;
+    uint32_t capacity;
+    uint32_t total_bytes;
+    uint32_t used_bytes;
+    uint32_t abandoned;
+    uint16_t message;
+    uint16_t next;
+    uint16_t channel;
+    uint8_t type;
+    uint8_t flags;
+} flight_reassembly;
+int flight_reassembly_init(flight_reassembly *reassembly, uint8_t *buffer, size_t capacity);
+int flight_reassembly_push(flight_reassembly *reassembly, const flight_frame *fragment, flight_frame *whole);
 uint16_t flight_age_encode(uint32_t age_ms);
 int flight_age_decode(uint16_t age, uint32_t *age_ms);
 uint32_t flight_layout_bytes(uint8_t layout);
