@@ -504,9 +504,10 @@ int flight_reassembly_push(flight_reassembly *reassembly, const flight_frame *fr
 
 /* ---- self-test --------------------------------------------------------------------------------------------------- */
 
-#define FLIGHT_SELFTEST_BYTES 512u
+#define FLIGHT_SELFTEST_BYTES 1280u
 
-/* Known answers of CRC, header check, frame, ring, batch and stream on this machine and compiler. scratch: 4-aligned,
+/* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression and fragments
+ * on this machine and compiler. scratch: 4-aligned,
  * FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first step that failed (the list stands in flight_selftest.c).
  *
  *     static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];

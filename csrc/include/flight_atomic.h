@@ -4,14 +4,15 @@
  * FLIGHT_OBSERVE and then the slot. The same with the head in the other direction. The words are 32 bits and aligned, so
  * each is read and written whole on every machine we know.
  *
- * Without gcc or clang the macros are plain accesses: then the ring is safe only where producer and consumer share one
- * processor and the compiler does not move accesses through volatile (true of the consoles' single-core CPUs). */
+ * Without gcc or clang, or with FLIGHT_PLAIN_ACCESS, the macros are plain accesses: then the ring is safe only where
+ * producer and consumer share one processor and the compiler does not move accesses through volatile (true of the
+ * consoles' single-core CPUs). */
 #ifndef FLIGHT_ATOMIC_H
 #define FLIGHT_ATOMIC_H
 
 #include <stdint.h>
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(FLIGHT_PLAIN_ACCESS)
 #define FLIGHT_OBSERVE(index) __atomic_load_n(&(index), __ATOMIC_ACQUIRE)
 #define FLIGHT_PUBLISH(index, value) __atomic_store_n(&(index), (value), __ATOMIC_RELEASE)
 #else

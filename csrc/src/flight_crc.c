@@ -6,8 +6,10 @@
  *     FLIGHT_CRC=4   slicing-by-4, four look-ups a word, 4 KB: half the work where the data cache has room for it
  *     FLIGHT_CRC=0   two look-ups a byte, 64 bytes: for the smallest machines
  *     FLIGHT_CRC_HARDWARE=1   beside one of these: the processor's instructions where it has them (hosts) */
-#include "flight.h"
+#include "flight_crc.h"
+
 #include "flight_bytes.h"
+#include "flight.h"
 
 #ifndef FLIGHT_CRC
 #define FLIGHT_CRC 1
@@ -42,16 +44,10 @@ static inline uint32_t crc_word(uint32_t crc, uint32_t word)
 }
 #endif
 
-uint32_t flight_crc32c(const uint8_t *data, size_t bytes, uint32_t previous)
+uint32_t flight_crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
 {
-    uint32_t crc = ~previous;
     const uint8_t *end = data + bytes;
 
-#if FLIGHT_CRC_HARDWARE
-    if (flight_crc_has_hardware()) {
-        return ~flight_crc_by_hardware(data, bytes, crc);
-    }
-#endif
 #if FLIGHT_CRC == 4
     /* By bytes to an aligned word, if there is one; then word by word. */
     for (; data != end && !FLIGHT_ANY_ADDRESS && !flight_is_aligned(data); data++) {
@@ -64,5 +60,15 @@ uint32_t flight_crc32c(const uint8_t *data, size_t bytes, uint32_t previous)
     for (; data != end; data++) {
         crc = crc_byte(crc, *data);
     }
-    return ~crc;
+    return crc;
+}
+
+uint32_t flight_crc32c(const uint8_t *data, size_t bytes, uint32_t previous)
+{
+#if FLIGHT_CRC_HARDWARE
+    if (flight_crc_has_hardware()) {
+        return ~flight_crc_by_hardware(data, bytes, ~previous);
+    }
+#endif
+    return ~flight_crc_by_table(data, bytes, ~previous);
 }

@@ -49,11 +49,11 @@ def test_no_two_columns_of_the_check_cancel() -> None:
 
 
 def test_the_self_test_passes() -> None:
-    assert lib.flight_selftest(ffi.new("uint32_t[]", 128)) == 0
+    assert lib.flight_selftest(ffi.new("uint32_t[]", 320)) == 0
 
 
 def test_the_self_test_refuses_a_misaligned_or_absent_scratch() -> None:
-    memory = ffi.new("uint8_t[]", 516)
+    memory = ffi.new("uint8_t[]", 1284)
     assert lib.flight_selftest(memory + 1) == -1
     assert lib.flight_selftest(ffi.NULL) == -1
 

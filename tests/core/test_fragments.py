@@ -14,7 +14,7 @@ DATA = random.Random(5).randbytes(1000)
 
 def cut(
     payload: bytes, limit: int, flags: int = 0x22, channel: int = 7, message: int = 1, type: int = 13
-) -> list[bytes]:  # noqa: A002
+) -> list[bytes]:
     """The fragments of a payload as whole frames."""
     kept = ffi.from_buffer("uint8_t[]", payload)
     fields = {"type": type, "flags": flags, "channel": channel, "payload": kept, "payload_bytes": len(payload)}
