@@ -13,11 +13,11 @@ DATA = random.Random(5).randbytes(1000)
 
 
 def cut(
-    payload: bytes, limit: int, flags: int = 0x22, channel: int = 7, message: int = 1, type: int = 13
+    payload: bytes, limit: int, flags: int = 0x22, channel: int = 7, message: int = 1, kind: int = 13
 ) -> list[bytes]:
     """The fragments of a payload as whole frames."""
     kept = ffi.from_buffer("uint8_t[]", payload)
-    fields = {"type": type, "flags": flags, "channel": channel, "payload": kept, "payload_bytes": len(payload)}
+    fields = {"type": kind, "flags": flags, "channel": channel, "payload": kept, "payload_bytes": len(payload)}
     cutter, buffer = ffi.new("flight_fragmenter *"), ffi.new("uint8_t[]", limit + 8)
     assert lib.flight_fragment_start(cutter, ffi.new("flight_frame *", fields), message) == 0
     found: list[bytes] = []
@@ -92,7 +92,7 @@ def test_foreign_and_repeated_fragments_are_refused_and_do_no_harm() -> None:
     for number, frame in enumerate(frames[:-1]):
         assert joiner.push(frame) == 0
         assert joiner.push(cut(DATA, 200, channel=8)[number + 1]) == FRAGMENT
-        assert joiner.push(cut(DATA, 200, type=14)[number + 1]) == FRAGMENT
+        assert joiner.push(cut(DATA, 200, kind=14)[number + 1]) == FRAGMENT
         assert joiner.push(cut(DATA, 200, message=9)[number + 1]) == FRAGMENT
         if number:
             assert joiner.push(frame) == FRAGMENT
