@@ -53,12 +53,12 @@ void flight_stream_give_up(flight_stream *stream);
 
 typedef struct flight_ring {
     uint32_t *memory;
-    uint16_t slots;
+    uint32_t *open;
+    uint32_t tail;
+    uint32_t next;
+    uint32_t head;
+    uint16_t end;
     uint16_t slot_words;
-    uint16_t tail;
-    uint16_t put;
-    uint16_t head;
-    uint16_t taken;
 } flight_ring;
 typedef struct flight_event {
     const uint8_t *record;
@@ -73,6 +73,7 @@ int flight_ring_init(flight_ring *ring, void *memory, uint32_t slots, uint32_t s
 uint32_t flight_ring_body_limit(const flight_ring *ring);
 uint32_t flight_ring_count(const flight_ring *ring);
 int flight_ring_reserve(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes, void **body);
+int flight_ring_reserve_any(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes, void **body);
 int flight_ring_commit(flight_ring *ring, uint32_t stamp_ms);
 int flight_ring_put(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t stamp_ms, const uint8_t *body,
                     uint32_t body_bytes);
@@ -94,6 +95,47 @@ int flight_batch_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t
 int flight_batch_next(const uint8_t *data, size_t data_bytes, flight_record *record);
 int flight_batch_count(const uint8_t *data, size_t data_bytes);
 int flight_batch_skip(const uint8_t *data, size_t data_bytes, uint32_t skip_events);
+int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
+                      flight_batch *batch);
+typedef struct flight_delta {
+    uint32_t kept[4][12];
+    uint32_t records_bytes;
+    uint32_t events;
+    uint16_t masks[4];
+    uint8_t layouts[4];
+    uint8_t count;
+    uint16_t age;
+    uint16_t step;
+} flight_delta;
+int flight_delta_start(flight_delta *delta);
+int flight_delta_next(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch, size_t scratch_bytes,
+                      flight_record *record);
+int flight_delta_unpack(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
+int flight_compress(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity, uint16_t *table);
+int flight_unpacked_bytes(const uint8_t *data, size_t data_bytes);
+int flight_decompress(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
+typedef struct flight_fragmenter {
+    flight_frame whole;
+    uint32_t cut_bytes;
+    uint16_t message;
+    uint16_t next;
+} flight_fragmenter;
+int flight_fragment_start(flight_fragmenter *fragmenter, const flight_frame *whole, uint16_t message);
+int flight_fragment_next(flight_fragmenter *fragmenter, uint8_t *buffer, size_t capacity, uint32_t seq, uint32_t ack);
+typedef struct flight_reassembly {
+    uint8_t *buffer;
+    uint32_t capacity;
+    uint32_t total_bytes;
+    uint32_t used_bytes;
+    uint32_t abandoned;
+    uint16_t message;
+    uint16_t next;
+    uint16_t channel;
+    uint8_t type;
+    uint8_t flags;
+} flight_reassembly;
+int flight_reassembly_init(flight_reassembly *reassembly, uint8_t *buffer, size_t capacity);
+int flight_reassembly_push(flight_reassembly *reassembly, const flight_frame *fragment, flight_frame *whole);
 uint16_t flight_age_encode(uint32_t age_ms);
 int flight_age_decode(uint16_t age, uint32_t *age_ms);
 uint32_t flight_layout_bytes(uint8_t layout);
@@ -103,6 +145,9 @@ int python_seal(uint8_t *buffer, uint32_t capacity, uint8_t type, uint8_t flags,
 int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint32_t limit_bytes);
 int64_t python_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
                     uint32_t limit_events);
+int64_t python_delta_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
+                          uint32_t limit_events);
+int python_delta_unpack(const uint8_t *data, uint32_t start, uint32_t end, uint8_t *out, uint32_t capacity);
 int python_head(flight_ring *ring);
 int python_count(const uint8_t *data, uint32_t start, uint32_t end);
 int python_skip(const uint8_t *data, uint32_t start, uint32_t end, uint32_t skip_events);
@@ -153,13 +198,32 @@ static int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint
 }
 
 /* Bytes in bits 0 to 19, events in 20 to 39, channel in 40 to 55; or an error, below zero. */
+static int64_t python_packed(int bytes, const flight_batch *batch)
+{
+    return bytes < 0 ? bytes : (int64_t)bytes | ((int64_t)batch->events << 20) | ((int64_t)batch->channel << 40);
+}
+
 static int64_t python_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
                            uint32_t limit_events)
 {
     flight_batch batch;
     int bytes = flight_batch_pack(ring, out + offset, capacity, now_ms, limit_events, &batch);
 
-    return bytes < 0 ? bytes : (int64_t)bytes | ((int64_t)batch.events << 20) | ((int64_t)batch.channel << 40);
+    return python_packed(bytes, &batch);
+}
+
+static int64_t python_delta_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
+                                 uint32_t limit_events)
+{
+    flight_batch batch;
+    int bytes = flight_delta_pack(ring, out + offset, capacity, now_ms, limit_events, &batch);
+
+    return python_packed(bytes, &batch);
+}
+
+static int python_delta_unpack(const uint8_t *data, uint32_t start, uint32_t end, uint8_t *out, uint32_t capacity)
+{
+    return flight_delta_unpack(data + start, end - start, out, capacity);
 }
 
 /* Channel of the oldest event, or -1. */
@@ -212,6 +276,8 @@ ffibuilder.set_source(
     # setuptools wants paths relative to setup.py.
     sources=[path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "csrc" / "src").glob("*.c"))],
     include_dirs=["csrc/include"],
+    # A host has room for the faster CRC, and most have instructions for it.
+    define_macros=[("FLIGHT_CRC", "4"), ("FLIGHT_CRC_HARDWARE", "1")],
     # Python's own flags ask for debug information, which is two thirds of the module.
     extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
     depends=[path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "csrc").glob("*/*.h"))],

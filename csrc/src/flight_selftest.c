@@ -1,7 +1,9 @@
 /* Known answers, for the machine and compiler that this was built with: "it compiles" proves nothing there.
  * Steps: 1 CRC, 2 header check, 3 frame out, 4 frame in, 5 damage refused, 6 ring order and capacity, 7 ring wrap,
- * 8 batch bytes and ages, 9 batch reading, 10 stream resynchronisation. */
+ * 8 batch bytes and ages, 9 batch reading, 10 stream resynchronisation, 11 delta out, 12 delta in, 13 compression out,
+ * 14 compression in, 15 fragments. */
 #include "flight_bytes.h"
+#include "flight_crc.h"
 #include "flight.h"
 
 /* Type 13, flags batch and checked, channel 7, seq 5, ack 9, four bytes of payload. */
@@ -10,12 +12,19 @@ static const uint8_t golden[24] = {
     0x09, 0x00, 0x00, 0x00, 0xde, 0xad, 0xbe, 0xef, 0xe2, 0x8a, 0x26, 0x59,
 };
 
+/* Both ways to the CRC, at every alignment and with every kind of end. */
 static int test_checks(void)
 {
     static const uint8_t digits[9] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
-    const uint32_t whole = flight_crc32c(digits, 9, 0);
+    uint32_t sum = 0;
+    uint32_t by_table = 0;
+    uint32_t i;
 
-    if (whole != 0xe3069283u || flight_crc32c(digits + 4, 5, flight_crc32c(digits, 4, 0)) != whole) {
+    for (i = 0; i < 4u * 21u; i++) {
+        sum = flight_crc32c(golden + i / 21u, i % 21u, sum);
+        by_table = ~flight_crc_by_table(golden + i / 21u, i % 21u, ~by_table);
+    }
+    if (flight_crc32c(digits, 9, 0) != 0xe3069283u || sum != 0x4c562f07u || by_table != sum) {
         return 1;
     }
     return flight_header_check(golden) == golden[3] ? 0 : 2;
@@ -138,9 +147,122 @@ static int test_stream(uint8_t *memory)
     return stream.garbage_bytes == 9 && frame.payload[3] == 0xef ? 0 : 10;
 }
 
+static const uint8_t delta_golden[] = {
+    0x01, 0x05, 0xe8, 0x03, 0x00, 0x00, 0x00, 0x01, 0x40, 0x42, 0x0f, 0x00, 0xc0, 0xbd, 0xf0, 0x00, 0xff, 0xff,
+    0xff, 0xff, 0xe2, 0x04, 0x00, 0x00, 0x4c, 0xc7, 0x01, 0x06, 0x90, 0x4e, 0x8f, 0x4e, 0x4c, 0x8f, 0x03, 0x0e,
+    0x90, 0x4e, 0x8f, 0x4e, 0x02, 0x07, 0x02, 0x2c, 0x01, 0x01, 0x00, 0x00, 0x00, 0x74, 0x61, 0x69, 0x6c, 0x5d,
+    0x90, 0x03, 0x01, 0x02, 0x01, 0x74, 0x61, 0x6c, 0x65,
+};
+
+/* Three events whose words rise and fall, and two with a tail. */
+static int put_delta_events(flight_ring *ring)
+{
+    static const uint8_t tail[16] = {1, 0, 0, 0, 't', 'a', 'i', 'l', 2, 0, 0, 0, 't', 'a', 'l', 'e'};
+    uint32_t body[5] = {16777216, 1000000, 15777216, 0xffffffffu, 1250};
+    uint32_t i;
+    int problem = 0;
+
+    for (i = 0; i < 3; i++) {
+        uint8_t bytes[20];
+        uint32_t n;
+
+        for (n = 0; n < 5; n++) {
+            flight_store32(bytes + 4u * n, body[n]);
+        }
+        problem |= flight_ring_put(ring, 3, FLIGHT_LAYOUT_MEMORY_UPDATE, 100u * i * i, bytes, 20);
+        body[1] += 5000u;
+        body[2] -= 5000u;
+        body[3] += i;
+    }
+    problem |= flight_ring_put(ring, 3, FLIGHT_LAYOUT_PAYLOAD, 700, tail, 8);
+    return problem | flight_ring_put(ring, 3, FLIGHT_LAYOUT_PAYLOAD, 800, tail + 8, 8);
+}
+
+static int test_delta(uint8_t *scratch)
+{
+    flight_ring ring;
+    flight_batch batch;
+    flight_delta *delta = (flight_delta *)(void *)(scratch + 512);
+    flight_record record;
+    uint8_t *out = scratch + 256;
+    int events = 0;
+    int offset = 0;
+    int bytes;
+
+    if (flight_ring_init(&ring, scratch, 8, 32) != 0 || put_delta_events(&ring) != 0 ||
+        flight_delta_pack(&ring, out, 128, 1000, 9, &batch) != (int)sizeof delta_golden || batch.events != 5 ||
+        memcmp(out, delta_golden, sizeof delta_golden) != 0) {
+        return 11;
+    }
+    flight_delta_start(delta);
+    while ((bytes = flight_delta_next(delta, out + offset, sizeof delta_golden - (size_t)offset, scratch, 32, &record)) > 0) {
+        offset += bytes;
+        events++;
+    }
+    if (bytes != 0 || events != 5 || record.age_ms != 200 || memcmp(record.body, "\2\0\0\0tale", 8) != 0 ||
+        flight_delta_unpack(out, sizeof delta_golden, scratch + 768, 128) != 96 || scratch[768 + 24 + 24 + 4 + 5] != 0x69) {
+        return 12;
+    }
+    out[24] |= 0x20;
+    return flight_delta_unpack(out, sizeof delta_golden, scratch + 768, 128) == FLIGHT_ERROR_RECORD ? 0 : 12;
+}
+
+/* A block with a match that overlaps itself, one with a longer length, and literals at the end. */
+static int test_compression(uint8_t *scratch)
+{
+    static const uint8_t packed[] = {
+        0x64, 0x00, 0x00, 0x00, 0x1f, 0x61, 0x01, 0x00, 0x14, 0xf8, 0x19, 0x40, 0x48, 0xb9, 0xe7, 0x90, 0xf4, 0x11,
+        0x14, 0x00, 0xb0, 0x71, 0x45, 0x90, 0x7c, 0xd9, 0x7a, 0x40, 0x58, 0x49, 0xb3, 0x10, 0x44, 0xc1, 0xf0, 0x00,
+        0x40, 0x41, 0x31, 0x10, 0x4c, 0xc9, 0x76, 0x40, 0x68, 0x59, 0xbf, 0x90, 0x94, 0xf1, 0x0c, 0x26, 0x00, 0x80,
+        0x10, 0xe4, 0xa1, 0x68, 0x00, 0x60, 0x61, 0xc9,
+    };
+    uint8_t *original = scratch + FLIGHT_LZ4_TABLE_BYTES;
+    uint8_t *out = original + 128;
+    uint32_t i;
+
+    for (i = 0; i < 100; i++) {
+        original[i] = (uint8_t)(i < 40 ? 'a' : i * i >> (i & 3u));
+    }
+    memcpy(original + 80, original + 42, 12);
+    if (flight_compress(original, 100, out, 128, (uint16_t *)(void *)scratch) != (int)sizeof packed ||
+        memcmp(out, packed, sizeof packed) != 0) {
+        return 13;
+    }
+    if (flight_decompress(packed, sizeof packed, out, 100) != 100 || memcmp(out, original, 100) != 0 ||
+        flight_decompress(packed, sizeof packed - 1u, out, 100) != FLIGHT_ERROR_COMPRESSED) {
+        return 14;
+    }
+    return 0;
+}
+
+static int test_fragments(uint8_t *scratch)
+{
+    flight_fragmenter cutter;
+    flight_reassembly reassembly;
+    flight_frame frame;
+    int bytes;
+    int joined = 0;
+
+    memset(&frame, 0, sizeof frame);
+    frame.type = FLIGHT_TYPE_DATA;
+    frame.flags = FLIGHT_FLAG_CHECKED;
+    frame.payload = golden;
+    frame.payload_bytes = 24;
+    if (flight_reassembly_init(&reassembly, scratch + 64, 24) != 0 || flight_fragment_start(&cutter, &frame, 1) != 0) {
+        return 15;
+    }
+    while ((bytes = flight_fragment_next(&cutter, scratch, 38, 0, 0)) > 0) {
+        if (joined != 0 || flight_frame_decode(scratch, (size_t)bytes, 38, &frame) != bytes) {
+            return 15;
+        }
+        joined = flight_reassembly_push(&reassembly, &frame, &frame);
+    }
+    return bytes == 0 && joined == 24 && memcmp(frame.payload, golden, 24) == 0 ? 0 : 15;
+}
+
 int flight_selftest(void *scratch)
 {
-    uint8_t *bytes = scratch;
+    uint8_t *bytes = (uint8_t *)scratch;
     int step;
 
     if (scratch == NULL || !flight_is_aligned(scratch)) {
@@ -150,5 +272,8 @@ int flight_selftest(void *scratch)
     step = step != 0 ? step : test_frame(bytes);
     step = step != 0 ? step : test_ring(bytes);
     step = step != 0 ? step : test_batch(bytes, bytes + 64);
-    return step != 0 ? step : test_stream(bytes);
+    step = step != 0 ? step : test_stream(bytes);
+    step = step != 0 ? step : test_delta(bytes);
+    step = step != 0 ? step : test_compression(bytes);
+    return step != 0 ? step : test_fragments(bytes);
 }

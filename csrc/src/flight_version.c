@@ -18,6 +18,8 @@ static const char texts[] =
     "the frame is larger than the receiver's limit\0"
     "the frame is damaged: its CRC does not match\0"
     "an event record is cut, not canonical or of an unknown layout\0"
+    "a compressed payload is damaged or declares a size that it must not have\0"
+    "a fragment does not follow the one before it\0"
     "an unknown error code";
 
 uint32_t flight_version(void)
@@ -28,7 +30,7 @@ uint32_t flight_version(void)
 const char *flight_error_text(int code)
 {
     const char *text = texts;
-    int skip = code >= 0 ? 0 : (code < FLIGHT_ERROR_RECORD ? 1 - FLIGHT_ERROR_RECORD : -code);
+    int skip = code >= 0 ? 0 : (code < FLIGHT_ERROR_FRAGMENT ? 1 - FLIGHT_ERROR_FRAGMENT : -code);
 
     for (; skip > 0; skip--) {
         while (*text != 0) {

@@ -1,0 +1,210 @@
+"""Hostile bytes that no other test of the core names: lengths at every edge, every alignment under the sanitizers, floods,
+and one call in the middle of another. Truncation, bit flips, glued and split frames, false starts, broken varints, blocks
+and fragments stand with the part that they attack."""
+
+from pathlib import Path
+
+import pytest
+
+from flight_client._core import ffi, lib
+from tests.core.compiled import run_c
+from tests.core.plain import build_frame
+
+MAGIC, LENGTH, CRC, RECORD, FULL = -6, -12, -13, -14, -3
+
+
+def decode(data: bytes, limit: int = 65536) -> int:
+    return lib.flight_frame_decode(data, len(data), limit, ffi.new("flight_frame *"))
+
+
+@pytest.mark.parametrize("length", [0, 1, 0x7FFF, 0x8000, 0xFFEB, 0xFFEC, 0xFFFF])
+@pytest.mark.parametrize("flags", [0x02, 0x22])
+def test_a_length_beyond_the_buffer_waits_or_is_over_the_limit_and_reads_nothing(length: int, flags: int) -> None:
+    frame_bytes = 16 + length + (4 if flags & 0x20 else 0)
+    for there in (16, 20, 48):
+        data = build_frame(flags=flags, payload=bytes(there - 16), length=length)[:there]
+        kept = ffi.new("uint8_t[]", data)  # exactly as long as the data: valgrind and ASan see a byte more
+        found = lib.flight_frame_decode(kept, there, 65536, ffi.new("flight_frame *"))
+        if frame_bytes > 65536:
+            assert found == LENGTH
+        elif frame_bytes > there:
+            assert found == 0
+        else:
+            assert found in (frame_bytes, CRC)
+        assert decode(data, 640) == (LENGTH if frame_bytes > 640 else found)
+
+
+@pytest.mark.parametrize("words", range(256))
+def test_an_inner_length_beyond_the_payload_is_refused(words: int) -> None:
+    data = bytes([7, words, 0, 0]) + bytes(40)
+    count = lib.flight_batch_count(data, len(data))
+    assert count == RECORD if words != 10 else count == 1
+
+
+@pytest.mark.parametrize("length", [0, 1016, 1020, 0x7FFFFFFC, 0x80000000, 0xFFFFFFF8, 0xFFFFFFFC, 0xFFFFFFFF])
+def test_a_long_inner_length_never_wraps(length: int) -> None:
+    data = bytes([7, 255, 0, 0]) + length.to_bytes(4, "little") + bytes(1020)
+    assert lib.flight_batch_count(data, len(data)) == (1 if length == 1020 else RECORD)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2**29, 2**30 - 1])
+def test_every_number_of_30_bits_is_read_as_it_is(number: int) -> None:
+    frame, data = ffi.new("flight_frame *"), build_frame(seq=number, ack=2**30 - 1 - number)
+    assert lib.flight_frame_decode(data, len(data), 640, frame) == len(data)
+    assert (frame.seq, frame.ack) == (number, 2**30 - 1 - number)
+
+
+def test_a_flood_faster_than_the_ring_drains_is_refused_and_keeps_what_was_there() -> None:
+    memory, ring, event = ffi.new("uint32_t[]", 64), ffi.new("flight_ring *"), ffi.new("flight_event *")
+    assert lib.flight_ring_init(ring, memory, 16, 16) == 0
+    codes = [lib.flight_ring_put(ring, 1, 7, number, number.to_bytes(4, "little"), 4) for number in range(100_000)]
+    assert codes == [0] * 16 + [FULL] * (100_000 - 16)
+    for number in range(16):
+        assert lib.flight_ring_peek(ring, event) == 0
+        assert event.stamp_ms == number
+        assert lib.flight_ring_release(ring) == 0
+
+
+# Everything at all eight alignments, in memory of exactly the size that is needed, and a decode in the middle of an encode.
+ALIGNMENTS = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "flight.h"
+
+/* What malloc gave is not freed: the process is over in a moment. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "detect_leaks=0"; }
+
+/* Memory that ends where it must and starts at any alignment. */
+static uint8_t *take(size_t bytes, size_t offset)
+{
+    uint8_t *memory = malloc(bytes + offset);
+
+    if (memory == NULL) {
+        exit(9);
+    }
+    memset(memory, 0, bytes + offset);
+    return memory + offset;
+}
+
+static int batches(size_t offset, int delta)
+{
+    static uint32_t memory[64 * 4];
+    uint32_t body[7] = {1, 2, 3, 4, 5, 6, 7};
+    uint8_t *out;
+    flight_ring ring;
+    flight_batch batch;
+    flight_record record;
+    flight_delta reader;
+    flight_frame frame;
+    int bytes, sealed, used, at = 0;
+    uint8_t *exact;
+
+    flight_ring_init(&ring, memory, 8, 64);
+    for (uint32_t i = 0; i < 6; i++) {
+        body[i] += 300u * i;
+        flight_ring_put(&ring, 3, FLIGHT_LAYOUT_SYSTEM_MONITORING, 10 * i, body, 28);
+    }
+    out = take(400, offset);
+    bytes = delta ? flight_delta_pack(&ring, out + 16, 380, 99, 9, &batch)
+                  : flight_batch_pack(&ring, out + 16, 380, 99, 9, &batch);
+    memset(&frame, 0, sizeof frame);
+    frame.type = FLIGHT_TYPE_DATA;
+    frame.flags = FLIGHT_FLAG_BATCH | FLIGHT_FLAG_CHECKED;
+    frame.payload_bytes = (uint32_t)bytes;
+    sealed = flight_frame_seal(out, 400, &frame);
+    exact = take((size_t)sealed, offset);
+    memcpy(exact, out, (size_t)sealed);
+    /* a decode of these bytes while another buffer is being encoded: no call keeps state anywhere */
+    if (flight_frame_decode(exact, (size_t)sealed, 640, &frame) != sealed || frame.payload != exact + 16) {
+        return 1;
+    }
+    flight_delta_start(&reader);
+    for (int n = 0; n < 6; n++) {
+        used = delta ? flight_delta_next(&reader, exact + 16 + at, (size_t)(bytes - at), NULL, 0, &record)
+                     : flight_batch_next(exact + 16 + at, (size_t)(bytes - at), &record);
+        if (used <= 0 || record.body_bytes != 28 || record.age_ms != 99u - 10u * (uint32_t)n) {
+            return 2;
+        }
+        at += used;
+    }
+    return at != bytes || memcmp(record.body + 24, "\\7\\0\\0\\0", 4) != 0;
+}
+
+static int payloads(size_t offset)
+{
+    static uint16_t table[FLIGHT_LZ4_TABLE_BYTES / 2];
+    uint8_t *data = take(300, offset);
+    uint8_t *back = take(300, offset);
+    uint8_t *packed = take(200, offset);
+    uint8_t *exact;
+    flight_fragmenter cutter;
+    flight_reassembly joiner;
+    flight_frame frame;
+    int bytes, joined = 0;
+
+    for (int i = 0; i < 300; i++) {
+        data[i] = (uint8_t)(i % 20);
+    }
+    bytes = flight_compress(data, 300, packed, 200, table);
+    if (bytes <= 0) {
+        return 3;
+    }
+    exact = take((size_t)bytes, offset);
+    memcpy(exact, packed, (size_t)bytes);
+    if (flight_decompress(exact, (size_t)bytes, back, 300) != 300 || memcmp(back, data, 300) != 0) {
+        return 4;
+    }
+    memset(&frame, 0, sizeof frame);
+    memset(back, 0, 300);
+    frame.type = FLIGHT_TYPE_DATA;
+    frame.payload = data;
+    frame.payload_bytes = 300;
+    flight_reassembly_init(&joiner, back, 300);
+    flight_fragment_start(&cutter, &frame, 7);
+    while ((bytes = flight_fragment_next(&cutter, packed, 61, 0, 0)) > 0) {
+        exact = take((size_t)bytes, offset);
+        memcpy(exact, packed, (size_t)bytes);
+        if (flight_frame_decode(exact, (size_t)bytes, 61, &frame) != bytes) {
+            return 5;
+        }
+        joined = flight_reassembly_push(&joiner, &frame, &frame);
+    }
+    return joined != 300 || memcmp(back, data, 300) != 0 ? 6 : 0;
+}
+
+int main(void)
+{
+    static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];
+    uint32_t memory[16];
+    flight_ring ring;
+
+    for (size_t offset = 0; offset < 8; offset++) {
+        int problem = batches(offset, 0);
+
+        problem = problem != 0 ? problem : batches(offset, 1);
+        problem = problem != 0 ? problem : payloads(offset);
+        if (problem != 0) {
+            printf("offset %d: %d\\n", (int)offset, problem);
+            return problem;
+        }
+        if (offset % 4 != 0 && flight_ring_init(&ring, (uint8_t *)memory + offset, 2, 16) != FLIGHT_ERROR_ARGUMENT) {
+            return 7;
+        }
+    }
+    return flight_selftest(scratch);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("-DFLIGHT_STRICT_ALIGNMENT",), ("-DFLIGHT_STRICT_ALIGNMENT", "-DFLIGHT_CRC=4", "-DFLIGHT_CHECK_32")],
+    ids=lambda options: " ".join(options) or "default",
+)
+def test_everything_works_at_all_eight_alignments_without_a_stray_access(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    sanitizers = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+    run_c(tmp_path, ALIGNMENTS, *sanitizers, *options)
