@@ -26,7 +26,7 @@ BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find c
 stale = $(shell { [ "$$(cat $(1) 2>/dev/null)" = "$(CURDIR)" ] && $(VPY) -c '' 2>/dev/null; } || echo always)
 
 define install
-	@build_scripts/install_deps "$(PYTHON)"
+	@build_scripts/install_deps "$(PYTHON)" $(2)
 	@$(VPY) -c 'import pip' 2>/dev/null || { echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing $(1) into $(VENV) (the first time takes a minute or two)"
 	@rm -f $(RUN) $(DEV)
@@ -43,7 +43,7 @@ endef
 .PHONY: help
 help: ## list what make can do
 	@echo 'make TARGET, where TARGET is:'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@echo 'Options: DEMO="--seconds 40 --json" passes arguments to the demo, TESTS="tests/wire -k ring" to pytest,'
 	@echo '         PYTHON=python3.13 chooses the Python that .venv is made with.'
@@ -104,8 +104,8 @@ $(RUN): $(BUILT_FROM) $(call stale,$(RUN))
 	$(call install,gateway$(comma)tools)
 	@echo '$(CURDIR)' > $@
 
-$(DEV): $(BUILT_FROM) $(call stale,$(DEV))
-	$(call install,gateway$(comma)tools$(comma)dev)
+$(DEV): $(BUILT_FROM) build_scripts/install_deps $(call stale,$(DEV))
+	$(call install,gateway$(comma)tools$(comma)dev,dev)
 	@echo '$(CURDIR)' | tee $(RUN) > $@
 
 comma := ,
