@@ -13,6 +13,7 @@ SHELL := bash
 PYTHON ?= python3
 DEMO ?=
 TESTS ?=
+BENCH ?=
 
 VENV := .venv
 VPY := $(VENV)/bin/python
@@ -46,6 +47,7 @@ help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@echo 'Options: DEMO="--seconds 40 --json" passes arguments to the demo, TESTS="tests/wire -k ring" to pytest,'
+	@echo '         BENCH=--update makes the figures of bench-core the ones that later runs are compared with,'
 	@echo '         PYTHON=python3.13 chooses the Python that .venv is made with.'
 
 .PHONY: demo
@@ -83,6 +85,10 @@ generate: ## write the generated files from spec/flight.toml
 bench: $(DEV) ## benchmarks; figures go to build/bench/
 	@mkdir -p build/bench
 	@$(VPY) -m pytest benchmarks --benchmark-enable -o timeout=0
+
+.PHONY: bench-core
+bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instruction sets, against the ceilings and the last figures
+	@$(VPY) -m build_scripts.measure $(BENCH)
 
 .PHONY: docs
 docs: $(DEV) ## check that every link in the docs leads somewhere

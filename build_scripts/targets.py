@@ -18,9 +18,12 @@ CORE = sorted((ROOT / "csrc" / "src").glob("*.c"))
 TESTS = ROOT / "tests" / "target"
 RUNTIME = sorted((TESTS / "runtime").glob("*.c"))
 
+# -ffreestanding brings the compiler's own stdint.h, for which no C library is needed; -fbuiltin lets it inline memcpy again,
+# as it does for everybody who has a C library.
 FREESTANDING = [
     "-std=c99",
     "-ffreestanding",
+    "-fbuiltin",
     "-fno-stack-protector",
     "-fno-pic",
     "-fno-asynchronous-unwind-tables",
@@ -85,12 +88,12 @@ TARGETS = {
 }
 
 
-def run(command: Sequence[str | Path], *, limit_s: float = 100) -> str:
+def run(command: Sequence[str | Path], *, cwd: Path | None = None) -> str:
     """Output of a command that must succeed; its words are in the error when it does not."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=limit_s, check=False)
+    words = [str(part) for part in command]
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=100, check=False)
     if done.returncode != 0:
-        shown = " ".join(str(part) for part in command)
-        raise RuntimeError(f"exit {done.returncode} of: {shown}\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"exit {done.returncode} of: {' '.join(words)}\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
@@ -141,9 +144,6 @@ def compile_objects(
 ) -> list[Path]:
     """One object file a source."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    command = compiler(target, folder.parent, faulty=faulty)
-    for source in sources:
-        made.append(folder / f"{source.stem}.o")
-        run([*command, *options, "-c", source, "-o", made[-1]])
-    return made
+    sources = list(sources)
+    run([*compiler(target, folder.parent, faulty=faulty), *options, "-c", *sources], cwd=folder)
+    return [folder / f"{source.stem}.o" for source in sources]

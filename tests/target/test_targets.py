@@ -96,6 +96,16 @@ def test_no_undefined_behaviour_at_any_alignment_on(name: str, folder: Path, sou
     assert "total" in targets.run([item.emulator, program])
 
 
+@pytest.mark.parametrize("options", [["-Os", "-DFLIGHT_CRC=4"], ["-O2", "-DFLIGHT_CRC=0"]], ids=" ".join)
+@pytest.mark.parametrize("name", CONSOLES)
+def test_the_other_ways_to_the_crc_give_the_same_answers_on(
+    name: str, options: list[str], folder: Path, sources: list[Path]
+) -> None:
+    item = target(name)
+    program = targets.build(item, folder, "other", [*CORE, *sources], [*options, "-DROUNDS=200u"])
+    assert "total" in targets.run([item.emulator, program])
+
+
 @pytest.mark.parametrize("name", CONSOLES)
 def test_the_sanitized_build_would_trap_on(name: str, folder: Path) -> None:
     item = target(name)

@@ -120,7 +120,9 @@ void rt_start(void)
 void abort(void);
 void abort(void)
 {
-    rt_exit(134);
+    for (;;) {
+        rt_exit(134);
+    }
 }
 
 uint32_t rt_random(uint32_t *state)
