@@ -37,7 +37,7 @@ int rt_main(void)
     }
     report("selftest", 1, flight_version());
 #ifndef SELFTEST_ONLY
-    if (known_answers() != 0 || corpus() != 0) {
+    if (known_answers() != 0 || corpus() != 0 || delta() != 0) {
         return 1;
     }
 #endif

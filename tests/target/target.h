@@ -73,4 +73,7 @@ int known_answers(void);
 /* corpus.c, random cases from vector_seed: */
 int corpus(void);
 
+/* delta.c, the same for delta batches; does nothing where the core has none: */
+int delta(void);
+
 #endif

@@ -53,7 +53,8 @@ def vectors(folder: Path) -> Vectors:
 
 @pytest.fixture(scope="module")
 def sources(folder: Path, vectors: Vectors) -> list[Path]:
-    return [TESTS / "main.c", TESTS / "known_answers.c", TESTS / "corpus.c", folder / "vectors.c"]
+    parts = ("main.c", "known_answers.c", "corpus.c", "delta.c")
+    return [*(TESTS / part for part in parts), folder / "vectors.c"]
 
 
 @pytest.fixture(scope="module")
