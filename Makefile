@@ -13,6 +13,7 @@ SHELL := bash
 PYTHON ?= python3
 DEMO ?=
 TESTS ?=
+BENCH ?=
 
 VENV := .venv
 VPY := $(VENV)/bin/python
@@ -26,7 +27,7 @@ BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find c
 stale = $(shell { [ "$$(cat $(1) 2>/dev/null)" = "$(CURDIR)" ] && $(VPY) -c '' 2>/dev/null; } || echo always)
 
 define install
-	@build_scripts/install_deps "$(PYTHON)"
+	@build_scripts/install_deps "$(PYTHON)" $(2)
 	@$(VPY) -c 'import pip' 2>/dev/null || { echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing $(1) into $(VENV) (the first time takes a minute or two)"
 	@rm -f $(RUN) $(DEV)
@@ -43,9 +44,10 @@ endef
 .PHONY: help
 help: ## list what make can do
 	@echo 'make TARGET, where TARGET is:'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@echo 'Options: DEMO="--seconds 40 --json" passes arguments to the demo, TESTS="tests/wire -k ring" to pytest,'
+	@echo '         BENCH=--update makes the figures of bench-core the ones that later runs are compared with,'
 	@echo '         PYTHON=python3.13 chooses the Python that .venv is made with.'
 
 .PHONY: demo
@@ -85,6 +87,10 @@ bench: $(DEV) ## benchmarks; figures go to build/bench/
 	@mkdir -p build/bench
 	@$(VPY) -m pytest benchmarks --benchmark-enable -o timeout=0
 
+.PHONY: bench-core
+bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instruction sets, against the ceilings and the last figures
+	@$(VPY) -m build_scripts.measure $(BENCH)
+
 .PHONY: docs
 docs: $(DEV) ## check that every link in the docs leads somewhere
 	@$(VPY) build_scripts/check_docs.py
@@ -105,8 +111,8 @@ $(RUN): $(BUILT_FROM) $(call stale,$(RUN))
 	$(call install,gateway$(comma)tools)
 	@echo '$(CURDIR)' > $@
 
-$(DEV): $(BUILT_FROM) $(call stale,$(DEV))
-	$(call install,gateway$(comma)tools$(comma)dev)
+$(DEV): $(BUILT_FROM) build_scripts/install_deps $(call stale,$(DEV))
+	$(call install,gateway$(comma)tools$(comma)dev,dev)
 	@echo '$(CURDIR)' | tee $(RUN) > $@
 
 comma := ,

@@ -14,7 +14,7 @@ from tests.project.tree import ROOT
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="make and bash are Unix tools")
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-PROMISED = {"demo", "test", "lint", "format", "generate", "bench", "docs", "wheel", "clean"}
+PROMISED = {"demo", "test", "lint", "format", "generate", "bench", "bench-core", "docs", "wheel", "clean"}
 
 
 def test_make_alone_lists_every_target() -> None:
@@ -25,8 +25,8 @@ def test_make_alone_lists_every_target() -> None:
 
 
 def test_every_target_for_people_has_a_line_of_help() -> None:
-    phony = set(re.findall(r"^\.PHONY: (\w+)", MAKEFILE, re.MULTILINE)) - {"always"}
-    explained = set(re.findall(r"^([a-z]+):.*## .+", MAKEFILE, re.MULTILINE))
+    phony = set(re.findall(r"^\.PHONY: ([a-z-]+)", MAKEFILE, re.MULTILINE)) - {"always"}
+    explained = set(re.findall(r"^([a-z-]+):.*## .+", MAKEFILE, re.MULTILINE))
     assert phony == explained
 
 
@@ -100,7 +100,9 @@ def test_a_tree_that_was_moved_installs_anew(tmp_path: Path) -> None:
 # --- install_deps ---
 
 
-def run_install_deps(programs: dict[str, str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_install_deps(
+    programs: dict[str, str], folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run it where only these programs exist: name -> path of the real one, or the text of a script."""
     for name, target in programs.items():
         path = folder / name
@@ -112,9 +114,8 @@ def run_install_deps(programs: dict[str, str], folder: Path, **environment: str)
     bash = shutil.which("bash")
     assert bash is not None
     env = {"PATH": str(folder), **environment}
-    return subprocess.run(
-        [bash, str(ROOT / "build_scripts" / "install_deps")], env=env, capture_output=True, text=True, check=False
-    )
+    command = [bash, str(ROOT / "build_scripts" / "install_deps"), *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def basics() -> dict[str, str]:
@@ -176,6 +177,40 @@ def test_as_root_with_apt_install_deps_installs_and_looks_again(tmp_path: Path) 
     done = run_install_deps(programs, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "installing gcc libc6-dev" in done.stdout
+    assert re.search(r"that took \d+ s", done.stdout)
+
+
+DEVELOPMENT = "gcc-sh4-linux-gnu gcc-12-plugin-dev-sh4-linux-gnu g++ gcc-mipsel-linux-gnu gcc-arm-linux-gnueabihf qemu-user valgrind"
+
+
+def test_what_only_development_needs_is_asked_for_only_there(tmp_path: Path) -> None:
+    done = run_install_deps({**everything_present(), **NOT_ROOT}, tmp_path, "python3", "run")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_the_cross_compilers_development_goes_on_and_says_what_is_skipped(tmp_path: Path) -> None:
+    done = run_install_deps({**everything_present(), **NOT_ROOT}, tmp_path, "python3", "dev")
+    assert done.returncode == 0
+    assert f"sudo apt-get install {DEVELOPMENT}\n" in done.stderr
+    assert "skipped" in done.stderr
+
+
+def test_without_the_cross_compilers_continuous_integration_fails(tmp_path: Path) -> None:
+    done = run_install_deps({**everything_present(), **NOT_ROOT}, tmp_path, "python3", "dev", CI="true")
+    assert done.returncode == 1
+    assert f"sudo apt-get install {DEVELOPMENT}\n" in done.stderr
+
+
+def test_a_missing_python_is_a_failure_whatever_else_is_missing(tmp_path: Path) -> None:
+    programs = {**everything_present(), **NOT_ROOT}
+    del programs["python3"]
+    assert run_install_deps(programs, tmp_path, "python3", "dev").returncode == 1
+
+
+def test_apt_may_not_remove_what_is_installed(tmp_path: Path) -> None:
+    programs = {**everything_present(), **IS_ROOT, "apt-get": '#!/bin/sh\necho "$*"\n[ "$1" = update ]\n'}
+    done = run_install_deps(programs, tmp_path, "python3", "dev")
+    assert "--no-remove" in done.stdout
 
 
 def test_an_apt_that_cannot_install_leaves_advice_and_a_failure(tmp_path: Path) -> None:

@@ -1,0 +1,319 @@
+"""`make bench-core`: what the C core costs, in counts that repeat to the last digit on any machine.
+
+Instructions are counted by qemu-user with benchmarks/core/count_plugin.c between two marks, less those of an operation that
+does nothing; they are not cycles. Code is what a linker keeps for the public calls; stack is the deepest chain of gcc's call
+graph, checked against painted memory; memory is sizeof, checked against the formula. Ceilings and peers stand in
+benchmarks/core/goals.toml, the figures to compare with in benchmarks/baseline/core.json.
+
+Exit status 1: a figure is more than 5 % above the baseline, is gone, or two ways to it disagree. A missed ceiling is listed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from build_scripts import targets
+from build_scripts.targets import CORE, ROOT, RUNTIME, TARGETS, Target
+
+BENCH = ROOT / "benchmarks" / "core"
+BASELINE = ROOT / "benchmarks" / "baseline" / "core.json"
+RESULT = ROOT / "build" / "bench" / "core.json"
+SPEC = ROOT / "spec" / "flight.toml"
+TOLERANCE = 1.05
+REPEATS = 50  # as in bench_core.c
+MEMORY_FUNCTIONS = {"memcpy", "memmove", "memset", "memcmp"}
+
+# Instructions are counted with slicing-by-4, bytes with the byte table.
+SLICING = "-DFLIGHT_CRC=4"
+HAS_SLICING = any("FLIGHT_CRC == 4" in path.read_text(encoding="utf-8") for path in (ROOT / "csrc" / "src").iterdir())
+# Delta works on the fixed parts of layouts; this one of 48 bytes is known to the core's builds for tests only.
+EVENT = "-DFLIGHT_TEST_LAYOUT=0x3f"
+CRC_USED = "CRC by slicing-by-4" if HAS_SLICING else "CRC by byte table, the core has no slicing yet"
+# The calls whose code core.text counts: others are options or not for the steady path.
+COUNTED = re.compile(r"flight_(ring|frame|stream|batch|delta|age|layout|crc32c|header_check)")
+
+
+@dataclass
+class Figure:
+    """One row of the result."""
+
+    name: str
+    value: float
+    unit: str
+    peer: str | None
+    peer_value: float | None
+    ratio: float | None
+    how: str
+
+
+Goals = dict[str, dict[str, Any]]
+
+
+def read_goals() -> Goals:
+    """The tables of goals.toml by their dotted names."""
+
+    def flatten(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for key, value in table.items():
+            if "what" in value:
+                yield prefix + key, value
+            else:
+                yield from flatten(f"{prefix}{key}.", value)
+
+    return dict(flatten("", tomllib.loads((BENCH / "goals.toml").read_text(encoding="utf-8"))))
+
+
+def goal_of(goals: Goals, name: str) -> tuple[dict[str, Any], str]:
+    """The goal of a figure and the instruction set in its name, if there is one."""
+    if name in goals:
+        return goals[name], ""
+    stem, _, isa = name.rpartition(".")
+    return goals[stem], isa
+
+
+def pick(goal: dict[str, Any], key: str, isa: str) -> float | None:
+    """A number of a goal, where it has one."""
+    value = goal.get(key)
+    found = value.get(isa) if isinstance(value, dict) else value
+    return None if found is None else float(found)
+
+
+def figure(goals: Goals, name: str, value: float, unit: str, how: str) -> Figure:
+    """A row with its peer."""
+    goal, isa = goal_of(goals, name)
+    peer_value = pick(goal, "peer_value", isa)
+    peer = goal.get("peer") if peer_value is not None else None
+    ratio = round(value / peer_value, 3) if peer_value else None
+    return Figure(name, value, unit, peer, peer_value, ratio, f"{goal['what']}; {how}")
+
+
+# --- measuring ---
+
+
+class DisagreementError(Exception):
+    """Two ways to one figure give different answers, or the program says that an operation did not do its work."""
+
+
+def count_instructions(target: Target, folder: Path) -> tuple[dict[str, float], dict[str, int], dict[str, int]]:
+    """Instructions and painted stack of each operation, and the values that the program prints."""
+    program = targets.build(target, folder, "bench", [*CORE, BENCH / "bench_core.c"], ["-O2", SLICING, EVENT])
+    command = [target.emulator, "-plugin", str(folder / "count.so"), str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    if done.returncode != 0:
+        raise DisagreementError(f"{target.name}: the program ends with {done.returncode}\n{done.stdout}{done.stderr}")
+    marks = [int(line.split()[2]) for line in done.stderr.splitlines() if line.startswith("mark ")]
+    operations = [row for row in rows if row[0] == "operation"]
+    if len(marks) != 2 * len(operations):
+        raise DisagreementError(
+            f"{target.name}: {len(marks)} marks for {len(operations)} operations: plugin not loaded?"
+        )
+    totals = [after - before for before, after in zip(marks[::2], marks[1::2], strict=True)]
+    counts = {row[1]: round((total - totals[0]) / REPEATS) for row, total in zip(operations, totals, strict=True)}
+    painted = {row[1]: int(row[2]) for row in operations}
+    return dict(counts), painted, {row[1]: int(row[2]) for row in rows if row[0] == "value"}
+
+
+def code_bytes(target: Target, folder: Path, level: str) -> tuple[int, int]:
+    """Code and constant tables that a linker keeps for the counted calls."""
+    objects = targets.compile_objects(target, folder / f"text{level}.{target.name}", CORE, [level])
+    symbols = targets.run([target.tool("nm"), "-P", "--defined-only", *objects]).splitlines()
+    cut = [line.split() for line in symbols if len(line.split()) >= 2]
+    roots = [words[0] for words in cut if words[1] == "T" and COUNTED.match(words[0].lstrip("_"))]
+    kept = folder / f"kept{level}.{target.name}"
+    emulation = ["-m", "elf_x86_64"] if target.name == "x86_64" else []
+    keep = [part for root in roots for part in ("-u", root)]
+    targets.run([target.tool("ld"), *emulation, "-r", "--gc-sections", *keep, *objects, "-o", kept])
+    rows = [row.split() for row in targets.run([target.tool("size"), "-A", kept]).splitlines()]
+    sizes = [(row[0], int(row[1])) for row in rows if len(row) == 3 and row[1].isdigit()]
+    code = sum(size for name, size in sizes if name.startswith(".text"))
+    return code, sum(size for name, size in sizes if name.startswith(".rodata"))
+
+
+def needs(target: Target, folder: Path) -> tuple[int, int]:
+    """Symbols beyond the memory functions, and bytes of variables."""
+    objects = targets.compile_objects(target, folder / f"whole.{target.name}", CORE, ["-O2"])
+    rows = [row.split() for row in targets.run([target.tool("nm"), "-P", *objects]).splitlines()]
+    pairs = [(row[0], row[1]) for row in rows if len(row) >= 2]
+    defined = {name for name, kind in pairs if kind != "U"}
+    undefined = {name for name, kind in pairs if kind == "U"} - defined - MEMORY_FUNCTIONS
+    sections = [row.split() for row in targets.run([target.tool("size"), "-A", *objects]).splitlines()]
+    variable = (".data", ".bss", ".sdata", ".sbss", ".tdata", ".tbss")
+    return len(undefined), sum(int(row[1]) for row in sections if len(row) == 3 and row[0].startswith(variable))
+
+
+def call_chains(target: Target, folder: Path) -> tuple[list[str], Callable[[str], int]]:
+    """The core's functions, and a function from a name in the call graph to the stack of its deepest call chain."""
+    sources = [*CORE, *RUNTIME, BENCH / "bench_core.c"]
+    place = folder / f"stack.{target.name}"
+    targets.compile_objects(target, place, sources, ["-O2", SLICING, EVENT, "-fcallgraph-info=su"])
+    frames: dict[str, int] = {}
+    calls: dict[str, set[str]] = {}
+    for path in place.glob("*.ci"):
+        text = path.read_text(encoding="utf-8")
+        for name, size in re.findall(r'node: \{ title: "([^"]+)" label: "[^"]*?\\n(\d+) bytes', text):
+            frames[name] = int(size)
+        for caller, callee in re.findall(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', text):
+            calls.setdefault(caller, set()).add(callee)
+
+    def deepest(name: str, above: tuple[str, ...] = ()) -> int:
+        if not above and name not in frames:
+            raise DisagreementError(f"{target.name}: the call graph does not know {name}")
+        if name in above:
+            raise DisagreementError(f"{target.name}: {name} calls itself: its stack has no bound")
+        return frames.get(name, 0) + max((deepest(below, (*above, name)) for below in calls.get(name, ())), default=0)
+
+    return [name for name in frames if re.fullmatch(r"flight_\w+", name)], deepest
+
+
+OPERATION = re.compile(r'\{"([\w.]+)", \w+, (\w+)\}')
+
+
+def worst_stack(target: Target, folder: Path, painted: dict[str, int]) -> tuple[int, int, str]:
+    """Deepest public call by the call graph, deepest painted operation, and the name of the first."""
+    functions, deepest = call_chains(target, folder)
+    source = (BENCH / "bench_core.c").read_text(encoding="utf-8")
+    for name, function in OPERATION.findall(source):
+        chain = deepest(f"{BENCH / 'bench_core.c'}:{function}") + painted["nothing"]
+        if painted[name] > chain:
+            raise DisagreementError(f"{target.name}: {name} touched {painted[name]} bytes, the call graph says {chain}")
+    worst = max((name for name in functions if name != "flight_selftest"), key=deepest)
+    return deepest(worst), max(painted.values()) - painted["nothing"], worst
+
+
+def check_ram(values: dict[str, int]) -> None:
+    """What sizeof says and the formula must agree to the byte."""
+    profiles = tomllib.loads(SPEC.read_text(encoding="utf-8"))["profiles"]
+    for profile in profiles:
+        name = profile["name"]
+        if f"core.ram.{name}" not in values:
+            continue
+        slots = profile["critical_slots"] + profile["lossy_slots"]
+        formula = 2 * values["sizeof.flight_ring"] + values["sizeof.flight_stream"]
+        formula += slots * profile["slot_bytes"] + 3 * profile["frame_bytes"]
+        if formula != values[f"core.ram.{name}"]:
+            raise DisagreementError(f"core.ram.{name}: the formula says {formula}, sizeof {values[f'core.ram.{name}']}")
+
+
+def measure(target: Target, folder: Path, goals: Goals) -> list[Figure]:
+    """All figures of one instruction set."""
+    isa = target.name
+    counts, painted, values = count_instructions(target, folder)
+    qemu = f"qemu-user, gcc -O2, {CRC_USED}"
+    rows = [figure(goals, f"{name}.{isa}", n, "instructions", qemu) for name, n in counts.items() if name != "nothing"]
+    for name, level in (("core.text", "-Os"), ("core.text_o2", "-O2")):
+        code, tables = code_bytes(target, folder, level)
+        rows.append(figure(goals, f"{name}.{isa}", code + tables, "bytes", f"{code} code + {tables} tables"))
+        if level == "-Os":
+            rows.append(figure(goals, f"core.tables.{isa}", tables, "bytes", "linker, unused sections dropped"))
+    stack, touched, worst = worst_stack(target, folder, painted)
+    rows.append(figure(goals, f"core.stack.{isa}", stack, "bytes", f"gcc call graph, {worst}"))
+    rows.append(figure(goals, f"core.stack_painted.{isa}", touched, "bytes", "painted"))
+    undefined, variables = needs(target, folder)
+    rows.append(figure(goals, f"core.undefined.{isa}", undefined, "symbols", "nm"))
+    rows.append(figure(goals, f"core.variables.{isa}", variables, "bytes", "size"))
+    if isa == "sh4":  # the same on every 32-bit one
+        check_ram(values)
+        names = sorted(name for name in values if name.startswith("core."))
+        rows += [figure(goals, name, values[name], "bytes", "printed by the program on SH-4") for name in names]
+    return rows
+
+
+# --- judging ---
+
+
+def read_baseline() -> dict[str, float]:
+    """The committed figures by name."""
+    if not BASELINE.exists():
+        return {}
+    return {row["name"]: float(row["value"]) for row in json.loads(BASELINE.read_text(encoding="utf-8"))}
+
+
+def show(rows: list[Figure], goals: Goals, baseline: dict[str, float]) -> list[str]:
+    """Print the table. Returns the names whose ceiling is missed."""
+    missed = []
+    print(f"{'figure':<27}{'value':>8}  {'unit':<13}{'ceiling':>8}  {'':<7}{'before':>8}  {'ratio':>6}  peer")
+    for row in rows:
+        goal, isa = goal_of(goals, row.name)
+        ceiling = pick(goal, "ceiling", isa)
+        word = "" if ceiling is None else ("ok" if row.value <= ceiling else "MISSED")
+        if word == "MISSED":
+            missed.append(f"{row.name} {row.value:,.0f} of {ceiling:,.0f}")
+        before = f"{baseline[row.name]:,.0f}" if row.name in baseline else "-"
+        top = "-" if ceiling is None else f"{ceiling:,.0f}"
+        peer = f"{row.ratio:>6.2f}  {row.peer_value:,.0f} {row.peer}" if row.peer_value else ""
+        print(f"{row.name:<27}{row.value:>8,.0f}  {row.unit:<13}{top:>8}  {word:<7}{before:>8}  {peer}".rstrip())
+    return missed
+
+
+def regressions(rows: list[Figure], baseline: dict[str, float]) -> list[str]:
+    """What is worse than before, in words."""
+    found = []
+    now = {row.name: row.value for row in rows}
+    for name, before in baseline.items():
+        if name not in now:
+            found.append(f"{name} is gone; it was {before:,.0f}")
+        elif now[name] > before * TOLERANCE:
+            found.append(f"{name} rose from {before:,.0f} to {now[name]:,.0f}")
+    return found
+
+
+def write(rows: list[Figure], path: Path) -> None:
+    """The figures as JSON, one a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ",\n".join("  " + json.dumps(asdict(row)) for row in rows)
+    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def main() -> int:
+    """Measure, show, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help="make these figures the ones to compare with")
+    update = parser.parse_args().update
+    lacks = [lack for lack in map(targets.missing, TARGETS.values()) if lack]
+    if lacks:
+        print("bench-core:", "\n".join(lacks), file=sys.stderr)
+        return 1
+    goals, baseline = read_goals(), read_baseline()
+    folder = Path(tempfile.mkdtemp(prefix="flight-bench-"))
+    try:
+        targets.build_plugin(folder)
+        plugin = BENCH / "count_plugin.c"
+        targets.run(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", plugin, "-o", folder / "count.so"])
+        with ThreadPoolExecutor(2) as pool:
+            parts = list(pool.map(lambda target: measure(target, folder, goals), TARGETS.values()))
+    except (DisagreementError, RuntimeError) as error:
+        print(f"bench-core: {error}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    order = {name: at for at, name in enumerate(goals)}
+    everything = [row for part in parts for row in part]
+    rows = sorted(everything, key=lambda row: order.get(row.name, order.get(row.name.rpartition(".")[0], 0)))
+    missed = show(rows, goals, baseline)
+    write(rows, RESULT)
+    print(f"\n{CRC_USED}. Figures written to {RESULT.relative_to(ROOT)}")
+    print(f"{len(missed)} ceilings missed{': ' + '; '.join(missed) if missed else ''}")
+    if update:
+        write(rows, BASELINE)
+        print(f"{BASELINE.relative_to(ROOT)} now holds these figures")
+        return 0
+    worse = regressions(rows, baseline)
+    for line in worse:
+        print(f"bench-core: {line}", file=sys.stderr)
+    return 1 if worse else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The instruction sets that the core is proved and measured on: how to build a program for one and how to run it.
+
+The programs need no C library: tests/target/runtime is all they have. Debian's gcc for SH-4 miscompiles in two passes; a
+plugin, built here when it is first needed, skips them (tests/target/sh4_passes.cc).
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = sorted((ROOT / "csrc" / "src").glob("*.c"))
+TESTS = ROOT / "tests" / "target"
+RUNTIME = sorted((TESTS / "runtime").glob("*.c"))
+
+# -ffreestanding brings the compiler's own stdint.h, for which no C library is needed; -fbuiltin lets it inline memcpy again,
+# as it does for everybody who has a C library.
+FREESTANDING = [
+    "-std=c99",
+    "-ffreestanding",
+    "-fbuiltin",
+    "-fno-stack-protector",
+    "-fno-pic",
+    "-fno-asynchronous-unwind-tables",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+]
+LINK = ["-static", "-nostdlib", "-nostartfiles", "-Wl,-e,_start", "-Wl,--gc-sections", "-Wl,--build-id=none"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One instruction set."""
+
+    name: str
+    compiler: str
+    options: tuple[str, ...]
+    no_float: tuple[str, ...]  # options under which floating point has no instructions
+    emulator: str
+    packages: str  # Debian's
+    console: str
+
+    def tool(self, name: str) -> str:
+        """A program of this compiler's binutils, such as nm."""
+        return self.compiler.removesuffix("gcc") + name
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("x86_64", "gcc", ("-m64", "-no-pie"), ("-mgeneral-regs-only",), "qemu-x86_64", "gcc qemu-user", "host"),
+        Target(
+            "sh4",
+            "sh4-linux-gnu-gcc",
+            ("-m4", "-ml"),
+            ("-m4-nofpu",),
+            "qemu-sh4",
+            "gcc-sh4-linux-gnu gcc-12-plugin-dev-sh4-linux-gnu g++ qemu-user",
+            "dreamcast",
+        ),
+        Target(
+            "mips",
+            "mipsel-linux-gnu-gcc",
+            ("-march=mips2", "-EL", "-mno-abicalls", "-G0"),
+            ("-msoft-float",),
+            "qemu-mipsel",
+            "gcc-mipsel-linux-gnu qemu-user",
+            "psp",
+        ),
+        Target(
+            "arm",
+            "arm-linux-gnueabihf-gcc",
+            ("-mcpu=cortex-a9", "-mthumb", "-mfpu=vfpv3-d16"),
+            ("-mgeneral-regs-only",),
+            "qemu-arm",
+            "gcc-arm-linux-gnueabihf qemu-user",
+            "vita",
+        ),
+    )
+}
+
+
+def run(command: Sequence[str | Path], *, cwd: Path | None = None) -> str:
+    """Output of a command that must succeed; its words are in the error when it does not."""
+    words = [str(part) for part in command]
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=100, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"exit {done.returncode} of: {' '.join(words)}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def plugin_headers() -> Path:
+    """Where the plugin headers of the compiler for SH-4 are, or would be."""
+    return Path(run(["sh4-linux-gnu-gcc", "-print-file-name=plugin"]).strip()) / "include"
+
+
+@cache
+def missing(target: Target) -> str:
+    """What this machine lacks for a target, with advice; empty if nothing."""
+    lacks = [name for name in (target.compiler, target.emulator) if shutil.which(name) is None]
+    if target.name == "sh4" and not lacks:
+        if shutil.which("g++") is None:
+            lacks.append("g++")
+        if not (plugin_headers() / "gcc-plugin.h").exists():
+            lacks.append("gcc-plugin.h for sh4-linux-gnu-gcc")
+    return f"{', '.join(lacks)} not found: on Debian `apt install {target.packages}`" if lacks else ""
+
+
+def build_plugin(folder: Path) -> Path:
+    """The plugin that keeps gcc for SH-4 from its two faulty passes."""
+    plugin = folder / "sh4_passes.so"
+    if not plugin.exists():
+        options = ["-shared", "-fPIC", "-fno-rtti", "-w", f"-I{plugin_headers()}"]
+        run(["g++", *options, TESTS / "sh4_passes.cc", "-o", plugin])
+    return plugin
+
+
+def compiler(target: Target, folder: Path, *, faulty: bool = False) -> list[str]:
+    """The start of every compiler command. faulty: leave the passes of SH-4's gcc in that miscompile."""
+    command = [target.compiler, *target.options, *FREESTANDING, f"-I{ROOT / 'csrc' / 'include'}"]
+    command += [f"-I{TESTS / 'runtime'}", f"-I{TESTS}"]
+    if target.name == "sh4" and not faulty:
+        command.append(f"-fplugin={build_plugin(folder)}")
+    return command
+
+
+def build(target: Target, folder: Path, name: str, sources: Iterable[Path], options: Sequence[str] = ("-O2",)) -> Path:
+    """A program of these sources and the runtime."""
+    program = folder / f"{name}.{target.name}"
+    run([*compiler(target, folder), *options, *LINK, *RUNTIME, *sources, "-o", program])
+    return program
+
+
+def compile_objects(
+    target: Target, folder: Path, sources: Iterable[Path], options: Sequence[str], *, faulty: bool = False
+) -> list[Path]:
+    """One object file a source."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = list(sources)
+    run([*compiler(target, folder.parent, faulty=faulty), *options, "-c", *sources], cwd=folder)
+    return [folder / f"{source.stem}.o" for source in sources]
