@@ -26,7 +26,7 @@ BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find c
 stale = $(shell { [ "$$(cat $(1) 2>/dev/null)" = "$(CURDIR)" ] && $(VPY) -c '' 2>/dev/null; } || echo always)
 
 define install
-	@build_scripts/install_deps "$(PYTHON)"
+	@build_scripts/install_deps "$(PYTHON)" $(filter dev,$(subst $(comma), ,$(1)))
 	@$(VPY) -c 'import pip' 2>/dev/null || { echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing $(1) into $(VENV) (the first time takes a minute or two)"
 	@rm -f $(RUN) $(DEV)
@@ -78,6 +78,11 @@ format: $(DEV) ## put the code into the project's style
 generate: ## write the generated files from spec/flight.toml
 	@build_scripts/install_deps "$(PYTHON)"
 	@$(PYTHON) build_scripts/generate.py
+
+.PHONY: amalgamate
+amalgamate: ## write the C core as two files, flight.h and flight.c, to build/amalgamation/
+	@build_scripts/install_deps "$(PYTHON)"
+	@$(PYTHON) build_scripts/amalgamate.py
 
 .PHONY: bench
 bench: $(DEV) ## benchmarks; figures go to build/bench/
