@@ -46,7 +46,7 @@ help: ## list what make can do
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@echo 'Options: DEMO="--seconds 40 --json" passes arguments to the demo, TESTS="tests/wire -k ring" to pytest,'
-	@echo '         PYTHON=python3.13 chooses the Python that .venv is made with.'
+	@echo '         PYTHON=python3.13 chooses the Python that .venv is made with, PREFIX=... where the C core goes.'
 
 .PHONY: demo
 demo: $(RUN) ## three simulated consoles, a gateway that is killed half way, a live table
@@ -83,6 +83,10 @@ generate: ## write the generated files from spec/flight.toml
 amalgamate: ## write the C core as two files, flight.h and flight.c, to build/amalgamation/
 	@build_scripts/install_deps "$(PYTHON)"
 	@$(PYTHON) build_scripts/amalgamate.py
+
+.PHONY: install
+install: ## install the C core (library, headers, pkg-config, CMake package) to PREFIX, /usr/local
+	@$(MAKE) --no-print-directory -C csrc install BUILD='$(CURDIR)/build/csrc'
 
 .PHONY: bench
 bench: $(DEV) ## benchmarks; figures go to build/bench/

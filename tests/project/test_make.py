@@ -14,7 +14,7 @@ from tests.project.tree import ROOT
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="make and bash are Unix tools")
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-PROMISED = {"amalgamate", "demo", "test", "lint", "format", "generate", "bench", "docs", "wheel", "clean"}
+PROMISED = {"amalgamate", "demo", "test", "lint", "format", "generate", "bench", "docs", "install", "wheel", "clean"}
 
 
 def test_make_alone_lists_every_target() -> None:
