@@ -4,7 +4,8 @@
  *            no static variable that changes, no waiting.
  * Memory     The caller owns all of it and keeps it alive while the core uses it. Pointers that a call hands out point
  *            into the caller's own buffers; each call says how long they stay valid.
- * Units      Every name carries its unit: _ms milliseconds, _bytes, _events, _slots. Clocks are 30 bits wide and wrap.
+ * Units      Every name carries its unit: _ms milliseconds, _bytes, _events, _slots; capacity is in bytes. Clocks are
+ *            30 bits wide and wrap.
  * Errors     Calls that can fail return int: zero or more is success, below zero is one of flight_error. A call that
  *            fails has changed nothing the caller can see.
  * Threads    No call locks. One object belongs to one thread, except the ring: one producer thread (or interrupt) and
@@ -29,6 +30,7 @@ extern "C" {
 /* The first byte of every frame: magic in the high half, version of the wire in the low half. */
 #define FLIGHT_FIRST_BYTE ((uint8_t)(FLIGHT_MAGIC | FLIGHT_VERSION))
 
+/* Why a call failed. The numbers stay; flight_error_text says them in words. */
 typedef enum flight_error {
     FLIGHT_ERROR_ARGUMENT = -1,   /* a null pointer, a misaligned buffer, a number outside what the call allows */
     FLIGHT_ERROR_NO_ROOM = -2,    /* the output buffer is too small; a larger one would do */
@@ -221,7 +223,7 @@ typedef struct flight_event {
 int flight_ring_init(flight_ring *ring, void *memory, uint32_t slots, uint32_t slot_bytes);
 
 /* The largest body in bytes the ring ever takes: what fits half its slots (the only slot of a ring of one, and never
- * more than 255 slots), so that an empty ring always has room, wherever it stands.
+ * more than 255 slots), so that an empty ring always has room, wherever it stands. Any thread.
  *
  *     if (body_bytes > flight_ring_body_limit(&ring)) { split_it(); }
  */
@@ -386,10 +388,12 @@ int flight_need(const flight_setup *setup, flight_parts *parts);
 
 /* ---- self-test --------------------------------------------------------------------------------------------------- */
 
+/* What flight_selftest needs to work in. */
 #define FLIGHT_SELFTEST_BYTES 512u
 
 /* Known answers of CRC, header check, frame, ring, batch and stream on this machine and compiler. scratch: 4-aligned,
  * FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first step that failed (the list stands in flight_selftest.c).
+ * Errors: ARGUMENT.
  *
  *     static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];
  *     int failed = flight_selftest(scratch);
