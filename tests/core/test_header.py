@@ -12,7 +12,10 @@ from tests.core import header
 
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "csrc" / "include"
-TEXT = (INCLUDE / "flight.h").read_text(encoding="utf-8")
+# flight.h and the parts of it that stand in files of their own. flight_spec.h is generated; what is not for callers says so.
+PARTS = [path for path in sorted(INCLUDE.glob("*.h")) if path.name not in {"flight.h", "flight_spec.h"}]
+TEXTS = [path.read_text(encoding="utf-8") for path in (INCLUDE / "flight.h", *PARTS)]
+TEXT = "\n".join(text for text in TEXTS if "not for callers" not in text.partition("*/")[0].lower())
 
 # What the examples take for granted: the program round them. A new example uses these names or declares its own.
 STAND_INS = """
