@@ -48,7 +48,7 @@ help: ## list what make can do
 	@echo
 	@echo 'Options: DEMO="--seconds 40 --json" passes arguments to the demo, TESTS="tests/wire -k ring" to pytest,'
 	@echo '         BENCH=--update makes the figures of bench-core the ones that later runs are compared with,'
-	@echo '         PYTHON=python3.13 chooses the Python that .venv is made with.'
+	@echo '         PYTHON=python3.13 chooses the Python that .venv is made with, PREFIX=... where the C core goes.'
 
 .PHONY: demo
 demo: $(RUN) ## three simulated consoles, a gateway that is killed half way, a live table
@@ -81,6 +81,15 @@ generate: ## write the generated files from spec/flight.toml
 	@build_scripts/install_deps "$(PYTHON)"
 	@$(PYTHON) build_scripts/generate.py
 	@! test -x $(VPY) || $(VPY) build_scripts/make_vectors.py
+
+.PHONY: amalgamate
+amalgamate: ## write the C core as two files, flight.h and flight.c, to build/amalgamation/
+	@build_scripts/install_deps "$(PYTHON)"
+	@$(PYTHON) build_scripts/amalgamate.py
+
+.PHONY: install
+install: ## install the C core (library, headers, pkg-config, CMake package) to PREFIX, /usr/local
+	@$(MAKE) --no-print-directory -C csrc install BUILD='$(CURDIR)/build/csrc'
 
 .PHONY: bench
 bench: $(DEV) ## benchmarks; figures go to build/bench/

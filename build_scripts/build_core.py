@@ -140,6 +140,24 @@ uint16_t flight_age_encode(uint32_t age_ms);
 int flight_age_decode(uint16_t age, uint32_t *age_ms);
 uint32_t flight_layout_bytes(uint8_t layout);
 
+typedef struct flight_setup {
+    uint32_t frame_bytes;
+    uint32_t slot_bytes;
+    uint16_t critical_slots;
+    uint16_t lossy_slots;
+    uint16_t window_frames;
+    uint16_t byte_stream;
+} flight_setup;
+typedef struct flight_parts {
+    uint32_t objects_bytes;
+    uint32_t critical_bytes;
+    uint32_t lossy_bytes;
+    uint32_t send_bytes;
+    uint32_t receive_bytes;
+    uint32_t store_bytes;
+} flight_parts;
+int flight_need(const flight_setup *setup, flight_parts *parts);
+
 int python_seal(uint8_t *buffer, uint32_t capacity, uint8_t type, uint8_t flags, uint16_t channel, uint32_t seq,
                 uint32_t ack, uint32_t payload_bytes);
 int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint32_t limit_bytes);

@@ -4,7 +4,8 @@
  *            no static variable that changes, no waiting.
  * Memory     The caller owns all of it and keeps it alive while the core uses it. Pointers that a call hands out point
  *            into the caller's own buffers; each call says how long they stay valid.
- * Units      Every name carries its unit: _ms milliseconds, _bytes, _events, _slots. Clocks are 30 bits wide and wrap.
+ * Units      Every name carries its unit: _ms milliseconds, _bytes, _events, _slots; capacity is in bytes. Clocks are
+ *            30 bits wide and wrap.
  * Errors     Calls that can fail return int: zero or more is success, below zero is one of flight_error. A call that
  *            fails has changed nothing the caller can see.
  * Threads    No call locks. One object belongs to one thread, except the ring: one producer thread (or interrupt) and
@@ -31,6 +32,7 @@ extern "C" {
 /* The first byte of every frame: magic in the high half, version of the wire in the low half. */
 #define FLIGHT_FIRST_BYTE ((uint8_t)(FLIGHT_MAGIC | FLIGHT_VERSION))
 
+/* Why a call failed. The numbers stay; flight_error_text says them in words. */
 typedef enum flight_error {
     FLIGHT_ERROR_ARGUMENT = -1,   /* a null pointer, a misaligned buffer, a number outside what the call allows */
     FLIGHT_ERROR_NO_ROOM = -2,    /* the output buffer is too small; a larger one would do */
@@ -227,7 +229,7 @@ typedef struct flight_event {
 int flight_ring_init(flight_ring *ring, void *memory, uint32_t slots, uint32_t slot_bytes);
 
 /* The largest body in bytes the ring ever takes: what fits half its slots (the only slot of a ring of one, and never
- * more than 255 slots), so that an empty ring always has room, wherever it stands.
+ * more than 255 slots), so that an empty ring always has room, wherever it stands. Any thread.
  *
  *     if (body_bytes > flight_ring_body_limit(&ring)) { split_it(); }
  */
@@ -410,105 +412,15 @@ int flight_age_decode(uint16_t age, uint32_t *age_ms);
  */
 uint32_t flight_layout_bytes(uint8_t layout);
 
-/* ---- compressed payloads (flag `compressed`) ----------------------------------------------------------------------- */
-
-#define FLIGHT_UNPACKED_HEAD_BYTES 4u /* the original size, in front of the block */
-#define FLIGHT_LZ4_TABLE_BITS 9u
-#define FLIGHT_LZ4_TABLE_BYTES (2u << FLIGHT_LZ4_TABLE_BITS) /* memory for flight_compress */
-
-/* Compress a payload of up to FLIGHT_UNPACKED_BYTES: out then holds its size and an LZ4 block. table: FLIGHT_LZ4_TABLE_BYTES
- * for the time of the call. data and out must not overlap. Returns the bytes written. Errors: ARGUMENT, TOO_LARGE (nothing,
- * or more than FLIGHT_UNPACKED_BYTES), NO_ROOM (capacity; with a capacity of data_bytes - 1 it means: not worth it).
- *
- *     static uint16_t table[FLIGHT_LZ4_TABLE_BYTES / 2];
- *     int bytes = flight_compress(text, text_bytes, out, text_bytes - 1, table);
- *     if (bytes < 0) { send_as_it_is(text, text_bytes); }
- */
-int flight_compress(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity, uint16_t *table);
-
-/* The size that a compressed payload declares, checked against FLIGHT_UNPACKED_BYTES and FLIGHT_UNPACKED_RATIO.
- * Errors: ARGUMENT, COMPRESSED.
- *
- *     int bytes = flight_unpacked_bytes(frame.payload, frame.payload_bytes);
- */
-int flight_unpacked_bytes(const uint8_t *data, size_t data_bytes);
-
-/* The original payload. Nothing is written behind the declared size, nor anything at all if that is over capacity. data and
- * out must not overlap. Returns the bytes. Errors: ARGUMENT, COMPRESSED, NO_ROOM.
- *
- *     int bytes = flight_decompress(frame.payload, frame.payload_bytes, out, sizeof out);
- *     if (bytes > 0) { handle(out, (uint32_t)bytes); }
- */
-int flight_decompress(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
-
-/* ---- fragments (flag `more`) --------------------------------------------------------------------------------------- */
-
-/* Cuts one payload into frames. 40 bytes; the payload stays the caller's and must stay in place. */
-typedef struct flight_fragmenter {
-    flight_frame whole;
-    uint32_t cut_bytes; /* of the payload, cut so far */
-    uint16_t message;
-    uint16_t next;      /* number of the next fragment */
-} flight_fragmenter;
-
-/* Begin to cut. whole: type, flags, channel and payload of up to FLIGHT_UNPACKED_BYTES. message: a number that differs from
- * that of the last fragmented payload; count them. Errors: ARGUMENT, TYPE (HELLO is never cut), TOO_LARGE (empty as well).
- *
- *     flight_fragmenter cutter;
- *     int bytes = flight_fragment_start(&cutter, &whole, messages++);
- *     while (bytes >= 0 && (bytes = flight_fragment_next(&cutter, buffer, peer_limit_bytes, 0, 0)) > 0) {
- *         send(buffer, (size_t)bytes);
- *     }
- */
-int flight_fragment_start(flight_fragmenter *fragmenter, const flight_frame *whole, uint16_t message);
-
-/* The next fragment as a whole frame in buffer, of at most capacity bytes: the frame limit of the peer. Returns its bytes, 0
- * when all is cut. Errors: ARGUMENT, TYPE, FLAGS, NUMBER, NO_ROOM (not one byte of payload fits). Example above.
- */
-int flight_fragment_next(flight_fragmenter *fragmenter, uint8_t *buffer, size_t capacity, uint32_t seq, uint32_t ack);
-
-/* Puts the fragments of one message at a time together. Fields are for reading. */
-typedef struct flight_reassembly {
-    uint8_t *buffer;      /* the caller's */
-    uint32_t capacity;    /* bytes of buffer */
-    uint32_t total_bytes; /* of the payload that is being put together, 0 = none is */
-    uint32_t used_bytes;  /* of it, there so far */
-    uint32_t abandoned;   /* payloads that were begun and never finished; wraps */
-    uint16_t message;
-    uint16_t next;
-    uint16_t channel;
-    uint8_t type;
-    uint8_t flags;
-} flight_reassembly;
-
-/* Set up a reassembly over buffer: the largest payload taken is its capacity, and at most FLIGHT_UNPACKED_BYTES.
- * Errors: ARGUMENT.
- *
- *     static uint8_t memory[2048];
- *     flight_reassembly reassembly;
- *     flight_reassembly_init(&reassembly, memory, sizeof memory);
- */
-int flight_reassembly_init(flight_reassembly *reassembly, uint8_t *buffer, size_t capacity);
-
-/* Take a decoded frame with the flag `more`. Returns 0 while more is needed; when it was the last fragment, the bytes of the
- * payload, and *whole is the frame as if it had come in one piece (seq and ack of the last fragment), valid until the next
- * push. Errors: ARGUMENT (no fragment), TOO_LARGE (the payload exceeds the capacity), FRAGMENT (it does not follow; a missing
- * one ends the payload, a foreign or repeated one does not).
- *
- *     if (frame.flags & FLIGHT_FLAG_MORE) {
- *         if (flight_reassembly_push(&reassembly, &frame, &frame) <= 0) { return; }
- *     }
- *     handle(&frame);
- */
-int flight_reassembly_push(flight_reassembly *reassembly, const flight_frame *fragment, flight_frame *whole);
-
 /* ---- self-test --------------------------------------------------------------------------------------------------- */
 
+/* What flight_selftest needs to work in. */
 #define FLIGHT_SELFTEST_BYTES 1280u
 
 /* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression and fragments
  * on this machine and compiler. scratch: 4-aligned,
  * FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first step that failed (the list stands in flight_selftest.c).
+ * Errors: ARGUMENT.
  *
  *     static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];
  *     int failed = flight_selftest(scratch);
@@ -517,6 +429,8 @@ int flight_reassembly_push(flight_reassembly *reassembly, const flight_frame *fr
 int flight_selftest(void *scratch);
 
 #include "flight_emit.h"
+#include "flight_large.h" /* compressed payloads and fragments */
+#include "flight_need.h" /* flight_need: the bytes that a set-up takes */
 
 #ifdef __cplusplus
 }

@@ -14,7 +14,9 @@ from tests.project.tree import ROOT
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="make and bash are Unix tools")
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-PROMISED = {"demo", "test", "lint", "format", "generate", "bench", "bench-core", "docs", "wheel", "clean"}
+PROMISED = {
+    *("amalgamate", "demo", "test", "lint", "format", "generate", "bench", "bench-core", "docs", "install", "wheel", "clean"),
+}
 
 
 def test_make_alone_lists_every_target() -> None:
@@ -219,3 +221,17 @@ def test_an_apt_that_cannot_install_leaves_advice_and_a_failure(tmp_path: Path) 
     done = run_install_deps(programs, tmp_path)
     assert done.returncode == 1
     assert "On Debian or Ubuntu" in done.stderr
+
+
+def test_for_development_the_programs_of_the_tests_are_installed_too(tmp_path: Path) -> None:
+    brings = f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n'
+    done = run_install_deps({**everything_present(), **IS_ROOT, "apt-get": brings}, tmp_path, "python3", "dev")
+    assert done.returncode == 0
+    assert {"g++", "clang", "cmake", "pkg-config"} <= set((tmp_path / "asked").read_text(encoding="utf-8").split())
+    assert "will be skipped" in done.stderr  # this apt-get brought nothing
+
+
+def test_without_rights_a_missing_program_of_the_tests_is_named_and_no_obstacle(tmp_path: Path) -> None:
+    done = run_install_deps({**everything_present(), **NOT_ROOT}, tmp_path, "python3", "dev")
+    assert done.returncode == 0
+    assert re.search(r"skipped without: g\+\+ clang cmake", done.stderr)
