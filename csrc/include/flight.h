@@ -255,7 +255,12 @@ uint32_t flight_ring_count(const flight_ring *ring);
 static inline int flight_ring_reserve(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes,
                                       void **body);
 
-/* The same for any size, as a call: what flight_ring_reserve uses when one slot is not enough. Errors as there. */
+/* Producer: the same for any size, as a call: what flight_ring_reserve uses when one slot is not enough. *body is valid
+ * until the commit. Errors as there.
+ *
+ *     void *body;
+ *     if (flight_ring_reserve_any(&ring, 7, FLIGHT_LAYOUT_LOG, 1200, &body) != 0) { dropped++; }
+ */
 int flight_ring_reserve_any(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes, void **body);
 
 /* Producer: make the reserved event visible to the consumer, stamped with the clock in ms. Errors: ARGUMENT (nothing is
@@ -342,8 +347,8 @@ int flight_batch_skip(const uint8_t *data, size_t data_bytes, uint32_t skip_even
 #define FLIGHT_DELTA_LAYOUTS 4u /* layouts kept in one frame; records of further ones are written whole */
 #define FLIGHT_DELTA_WORDS 12u  /* the longest fixed part that is kept */
 
-/* As flight_batch_pack, but records are coded against their predecessor of the same layout in the same frame, so the frame
- * needs no other one to be read. 16 slowly changing events of 48 bytes take about 200 bytes instead of 832. The frame must
+/* Consumer of the ring: as flight_batch_pack, but records are coded against their predecessor of the same layout in the same
+ * frame, so the frame needs no other one to be read. 16 slowly changing events of 48 bytes take about 200 bytes instead of 832. The frame must
  * carry FLIGHT_FLAG_DELTA. A batch may end up to 13 bytes before the capacity. Errors: ARGUMENT, NO_ROOM.
  *
  *     int bytes = flight_delta_pack(&ring, buffer + 16, sizeof buffer - 20, now_ms, 16, &batch);
@@ -357,11 +362,11 @@ typedef struct flight_delta {
     uint32_t kept[FLIGHT_DELTA_LAYOUTS][FLIGHT_DELTA_WORDS]; /* the last fixed part of each kept layout, as on the wire */
     uint32_t records_bytes;                                  /* read so far, counted as records of their own */
     uint32_t events;                                         /* read so far */
-    uint16_t masks[FLIGHT_DELTA_LAYOUTS];
-    uint8_t layouts[FLIGHT_DELTA_LAYOUTS];
+    uint16_t masks[FLIGHT_DELTA_LAYOUTS];  /* of each kept layout: the words that changed in its last record */
+    uint8_t layouts[FLIGHT_DELTA_LAYOUTS]; /* the kept ones, in the order of their first records */
     uint8_t count; /* of kept layouts */
     uint16_t age;  /* of the last record, in its wire form */
-    uint16_t step;
+    uint16_t step; /* between the last two ages */
 } flight_delta;
 
 /* Make a reader ready for a frame. Errors: ARGUMENT.
@@ -417,10 +422,9 @@ uint32_t flight_layout_bytes(uint8_t layout);
 /* What flight_selftest needs to work in. */
 #define FLIGHT_SELFTEST_BYTES 1280u
 
-/* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression and fragments
- * on this machine and compiler. scratch: 4-aligned,
- * FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first step that failed (the list stands in flight_selftest.c).
- * Errors: ARGUMENT.
+/* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression and
+ * fragments on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
+ * step that failed (the list stands in flight_selftest.c). Errors: ARGUMENT.
  *
  *     static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];
  *     int failed = flight_selftest(scratch);

@@ -1,4 +1,4 @@
-/* The hot path of emitting an event, inline. Included by flight.h, which explains the calls; do not include it alone.
+/* The hot path of emitting an event, inline. Not for callers: flight.h includes it and explains the calls.
  *
  * A slot begins with eight bytes of its own, then holds the record as it goes on the wire:
  *     word 0      stamp_ms

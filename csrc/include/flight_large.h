@@ -5,7 +5,7 @@
 /* ---- compressed payloads (flag `compressed`) ----------------------------------------------------------------------- */
 
 #define FLIGHT_UNPACKED_HEAD_BYTES 4u /* the original size, in front of the block */
-#define FLIGHT_LZ4_TABLE_BITS 9u
+#define FLIGHT_LZ4_TABLE_BITS 9u     /* of the numbers of the compressor's table entries */
 #define FLIGHT_LZ4_TABLE_BYTES (2u << FLIGHT_LZ4_TABLE_BITS) /* memory for flight_compress */
 
 /* Compress a payload of up to FLIGHT_UNPACKED_BYTES: out then holds its size and an LZ4 block. table: FLIGHT_LZ4_TABLE_BYTES
@@ -37,9 +37,9 @@ int flight_decompress(const uint8_t *data, size_t data_bytes, uint8_t *out, size
 
 /* Cuts one payload into frames. 40 bytes; the payload stays the caller's and must stay in place. */
 typedef struct flight_fragmenter {
-    flight_frame whole;
+    flight_frame whole; /* what is cut */
     uint32_t cut_bytes; /* of the payload, cut so far */
-    uint16_t message;
+    uint16_t message;   /* its number */
     uint16_t next;      /* number of the next fragment */
 } flight_fragmenter;
 
@@ -55,7 +55,8 @@ typedef struct flight_fragmenter {
 int flight_fragment_start(flight_fragmenter *fragmenter, const flight_frame *whole, uint16_t message);
 
 /* The next fragment as a whole frame in buffer, of at most capacity bytes: the frame limit of the peer. Returns its bytes, 0
- * when all is cut. Errors: ARGUMENT, TYPE, FLAGS, NUMBER, NO_ROOM (not one byte of payload fits). Example above.
+ * when all is cut. Errors: ARGUMENT, TYPE, FLAGS, NUMBER, NO_ROOM (not one byte of payload fits). The example stands at
+ * flight_fragment_start.
  */
 int flight_fragment_next(flight_fragmenter *fragmenter, uint8_t *buffer, size_t capacity, uint32_t seq, uint32_t ack);
 
@@ -66,8 +67,8 @@ typedef struct flight_reassembly {
     uint32_t total_bytes; /* of the payload that is being put together, 0 = none is */
     uint32_t used_bytes;  /* of it, there so far */
     uint32_t abandoned;   /* payloads that were begun and never finished; wraps */
-    uint16_t message;
-    uint16_t next;
+    uint16_t message;     /* its number */
+    uint16_t next;        /* number of the fragment that must come next */
     uint16_t channel;
     uint8_t type;
     uint8_t flags;
@@ -88,7 +89,7 @@ int flight_reassembly_init(flight_reassembly *reassembly, uint8_t *buffer, size_
  * one ends the payload, a foreign or repeated one does not).
  *
  *     if (frame.flags & FLIGHT_FLAG_MORE) {
- *         if (flight_reassembly_push(&reassembly, &frame, &frame) <= 0) { return; }
+ *         if (flight_reassembly_push(&reassembly, &frame, &frame) <= 0) { return 0; }
  *     }
  *     handle(&frame);
  */

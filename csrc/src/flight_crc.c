@@ -14,6 +14,9 @@
 #ifndef FLIGHT_CRC
 #define FLIGHT_CRC 1
 #endif
+#ifndef FLIGHT_CRC_HARDWARE
+#define FLIGHT_CRC_HARDWARE 0
+#endif
 #if FLIGHT_CRC != 0 && FLIGHT_CRC != 1 && FLIGHT_CRC != 4
 #error "FLIGHT_CRC is 0 (nibbles), 1 (bytes) or 4 (slicing-by-4)"
 #endif

@@ -31,11 +31,19 @@ extern size_t bytes, data_bytes, left;
 extern uint32_t body_bytes, now_ms, packed_ms, silent_ms, already_stored, dropped;
 extern uint16_t held;
 extern uint8_t layout;
+extern const uint8_t *text;
+extern size_t text_bytes;
+extern uint8_t scratch[64];
+extern uint16_t messages;
+extern uint32_t peer_limit_bytes;
 extern int code;
 extern flight_ring ring;
 extern flight_stream stream;
-extern flight_frame frame;
+extern flight_frame frame, whole;
 extern flight_batch batch;
+extern flight_delta delta;
+extern flight_record record;
+extern flight_reassembly reassembly;
 extern flight_frame_time measured;
 
 void split_it(void);
@@ -46,6 +54,7 @@ int own(int, ...);
 #define seal(...) own(0, __VA_ARGS__)
 #define send(...) own(0, __VA_ARGS__)
 #define show(...) own(0, __VA_ARGS__)
+#define send_as_it_is(...) own(0, __VA_ARGS__)
 """
 
 
