@@ -14,15 +14,8 @@
 #define PAINTED_WORDS 1024
 
 /* The core's build for tests can know one more layout, of 48 bytes: delta works on fixed parts. */
-#if defined(FLIGHT_DELTA_LAYOUTS) && defined(FLIGHT_TEST_LAYOUT)
 #define BATCH_LAYOUT FLIGHT_TEST_LAYOUT
 #define BATCH_FLAGS (FLIGHT_FLAG_BATCH | FLIGHT_FLAG_DELTA | FLIGHT_FLAG_CHECKED)
-#define BATCH_PACK flight_delta_pack
-#else
-#define BATCH_LAYOUT FLIGHT_LAYOUT_PAYLOAD
-#define BATCH_FLAGS (FLIGHT_FLAG_BATCH | FLIGHT_FLAG_CHECKED)
-#define BATCH_PACK flight_batch_pack
-#endif
 #define PAINT 0xa5a5a5a5u
 
 typedef struct telemetry {
@@ -107,7 +100,7 @@ static void receive_one(void)
 static void receive_sixteen(void)
 {
     full_ring();
-    receive(send_events(BATCH_PACK, BATCH_EVENTS, BATCH_FLAGS));
+    receive(send_events(flight_delta_pack, BATCH_EVENTS, BATCH_FLAGS));
 }
 
 static void receive_damaged(void)
@@ -196,7 +189,7 @@ static int send_one_nocrc(void)
 
 static int batch_sixteen(void)
 {
-    return send_events(BATCH_PACK, BATCH_EVENTS, BATCH_FLAGS) <= 0;
+    return send_events(flight_delta_pack, BATCH_EVENTS, BATCH_FLAGS) <= 0;
 }
 
 /* The frame, then its events. */
@@ -217,22 +210,16 @@ static int decode_sixteen(void)
     uint32_t left;
     int events = 0;
     int bytes;
-#ifdef FLIGHT_DELTA_LAYOUTS
     flight_delta reader;
 
     flight_delta_start(&reader);
-#endif
     if (flight_frame_decode((const uint8_t *)received, received_bytes, 2048, &frame) <= 0) {
         return 1;
     }
     at = frame.payload;
     left = frame.payload_bytes;
     do {
-#ifdef FLIGHT_DELTA_LAYOUTS
         bytes = flight_delta_next(&reader, at, left, NULL, 0, &record);
-#else
-        bytes = flight_batch_next(at, left, &record);
-#endif
         at += bytes;
         left -= (uint32_t)bytes;
         events += bytes > 0;

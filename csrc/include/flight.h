@@ -422,8 +422,8 @@ uint32_t flight_layout_bytes(uint8_t layout);
 /* What flight_selftest needs to work in. */
 #define FLIGHT_SELFTEST_BYTES 1280u
 
-/* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression and
- * fragments on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
+/* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression,
+ * fragments and flight_need on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
  * step that failed (the list stands in flight_selftest.c). Errors: ARGUMENT.
  *
  *     static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];

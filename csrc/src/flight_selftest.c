@@ -2,7 +2,7 @@
  * Steps: 1 CRC, 2 header check, 3 frame out, 4 frame in, 5 damage refused, 6 ring order and capacity, 7 ring wrap,
  * 8 batch bytes and ages, 9 batch reading, 10 stream resynchronisation, 11 delta out, 12 delta in, 13 compression out,
  * 14 compression in, 15 fragments, 16 refusals and the end of a batch at another channel: a compiler that loses a compare
- * loses these first, nothing else needs them. */
+ * loses these first, nothing else needs them, 17 the memory of a set-up. */
 #include "flight_bytes.h"
 #include "flight_crc.h"
 #include "flight.h"
@@ -19,11 +19,14 @@ static int test_checks(void)
     static const uint8_t digits[9] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
     uint32_t sum = 0;
     uint32_t by_table = 0;
-    uint32_t i;
+    uint32_t offset;
+    uint32_t bytes;
 
-    for (i = 0; i < 4u * 21u; i++) {
-        sum = flight_crc32c(golden + i / 21u, i % 21u, sum);
-        by_table = ~flight_crc_by_table(golden + i / 21u, i % 21u, ~by_table);
+    for (offset = 0; offset < 4; offset++) {
+        for (bytes = 0; bytes < 21; bytes++) {
+            sum = flight_crc32c(golden + offset, bytes, sum);
+            by_table = ~flight_crc_by_table(golden + offset, bytes, ~by_table);
+        }
     }
     if (flight_crc32c(digits, 9, 0) != 0xe3069283u || sum != 0x4c562f07u || by_table != sum) {
         return 1;
@@ -192,7 +195,10 @@ static int test_delta(uint8_t *scratch)
 
     if (flight_ring_init(&ring, scratch, 8, 32) != 0 || put_delta_events(&ring) != 0 ||
         flight_delta_pack(&ring, out, 128, 1000, 9, &batch) != (int)sizeof delta_golden || batch.events != 5 ||
-        memcmp(out, delta_golden, sizeof delta_golden) != 0) {
+        memcmp(out, delta_golden, sizeof delta_golden) != 0 ||
+        flight_delta_pack(NULL, out, 128, 1000, 9, &batch) != FLIGHT_ERROR_ARGUMENT ||
+        flight_delta_pack(&ring, NULL, 128, 1000, 9, &batch) != FLIGHT_ERROR_ARGUMENT ||
+        flight_delta_pack(&ring, out, 128, 1000, 9, NULL) != FLIGHT_ERROR_ARGUMENT) {
         return 11;
     }
     flight_delta_start(delta);
@@ -202,6 +208,10 @@ static int test_delta(uint8_t *scratch)
     }
     if (bytes != 0 || events != 5 || record.age_ms != 200 || memcmp(record.body, "\2\0\0\0tale", 8) != 0 ||
         flight_delta_unpack(out, sizeof delta_golden, scratch + 768, 128) != 96 || scratch[768 + 24 + 24 + 4 + 5] != 0x69) {
+        return 12;
+    }
+    if (flight_delta_unpack(NULL, 4, scratch + 768, 128) != FLIGHT_ERROR_ARGUMENT ||
+        flight_delta_unpack(out, sizeof delta_golden, NULL, 128) != FLIGHT_ERROR_ARGUMENT) {
         return 12;
     }
     out[24] |= 0x20;
@@ -282,6 +292,38 @@ static int test_refusals(void *scratch, uint8_t *out)
     return flight_batch_pack(&ring, out, 16, 0, 9, &batch) == 8 && batch.channel == 3 ? 0 : 16;
 }
 
+/* One ring of 32 slots of 64 bytes and a stream, then all that is refused. */
+static int test_need(void)
+{
+    const uint32_t objects_bytes = (uint32_t)(sizeof(flight_ring) + sizeof(flight_stream));
+    flight_setup setup;
+    flight_parts parts;
+
+    memset(&setup, 0, sizeof setup);
+    setup.frame_bytes = 640;
+    setup.slot_bytes = 64;
+    setup.lossy_slots = 32;
+    setup.window_frames = 4;
+    setup.byte_stream = 1;
+    if (flight_need(&setup, &parts) != (int)(objects_bytes + 2048u + 7u * 640u) || parts.objects_bytes != objects_bytes ||
+        parts.critical_bytes != 0 || parts.lossy_bytes != 2048 || parts.receive_bytes != 1280 ||
+        parts.store_bytes != 2560 || flight_need(NULL, &parts) != FLIGHT_ERROR_ARGUMENT) {
+        return 17;
+    }
+    setup.slot_bytes = 18;
+    if (flight_need(&setup, NULL) != FLIGHT_ERROR_ARGUMENT) {
+        return 17;
+    }
+    setup.slot_bytes = 64;
+    setup.frame_bytes = 0;
+    if (flight_need(&setup, NULL) != FLIGHT_ERROR_ARGUMENT) {
+        return 17;
+    }
+    setup.frame_bytes = FLIGHT_MAX_FRAME_BYTES;
+    setup.window_frames = 0x8000u;
+    return flight_need(&setup, NULL) == FLIGHT_ERROR_TOO_LARGE ? 0 : 17;
+}
+
 int flight_selftest(void *scratch)
 {
     uint8_t *bytes = (uint8_t *)scratch;
@@ -298,5 +340,6 @@ int flight_selftest(void *scratch)
     step = step != 0 ? step : test_delta(bytes);
     step = step != 0 ? step : test_compression(bytes);
     step = step != 0 ? step : test_fragments(bytes);
-    return step != 0 ? step : test_refusals(bytes, bytes + 64);
+    step = step != 0 ? step : test_refusals(bytes, bytes + 64);
+    return step != 0 ? step : test_need();
 }

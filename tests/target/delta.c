@@ -1,15 +1,8 @@
-/* Delta batches, where the core has them: the same records as a raw batch of the same events, and equal bytes and answers
+/* Delta batches: the same records as a raw batch of the same events, and equal bytes and answers
  * on every machine. */
 #include "target.h"
 
 #include <string.h>
-
-#ifndef FLIGHT_DELTA_LAYOUTS
-int delta(void)
-{
-    return 0;
-}
-#else
 
 #ifndef ROUNDS
 #define ROUNDS 2000u
@@ -141,4 +134,3 @@ int delta(void)
     report("random-delta", ROUNDS, hash);
     return 0;
 }
-#endif
