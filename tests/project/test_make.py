@@ -15,7 +15,20 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="make and bash are Un
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROMISED = {
-    *("amalgamate", "demo", "test", "lint", "format", "generate", "bench", "bench-core", "docs", "install", "wheel", "clean"),
+    *(
+        "amalgamate",
+        "demo",
+        "test",
+        "lint",
+        "format",
+        "generate",
+        "bench",
+        "bench-core",
+        "docs",
+        "install",
+        "wheel",
+        "clean",
+    ),
 }
 
 

@@ -67,7 +67,7 @@ def interrupt(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
         process.kill()
         out, err = process.communicate()
         raise AssertionError(f"Ctrl-C did not end it: {out}{err}") from None
-    print(f"Ctrl-C ended {process.args[3:4]} after {time.monotonic() - started:.2f} s")  # type: ignore[index]
+    print(f"Ctrl-C ended {process.args[3:4]!r} after {time.monotonic() - started:.2f} s")  # type: ignore[index]
     return process.returncode, out, err
 
 
