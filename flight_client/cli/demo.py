@@ -20,6 +20,8 @@ from flight_client.cli.loop import run_loop
 from flight_client.demo.director import SHORTEST_S, Director
 from flight_client.errors import CallerError
 
+_LONGEST_S = 86400
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of `flight demo`."""
@@ -32,8 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`flight demo`."""
-    if arguments.seconds < SHORTEST_S:
+    if not SHORTEST_S <= arguments.seconds <= _LONGEST_S:  # also refuses what is no number
         raise CallerError(
-            what="too short to show a kill and a return", value=arguments.seconds, next_step=f"use {SHORTEST_S} or more"
+            what="no time to show a kill and a return in"
+            if arguments.seconds < SHORTEST_S
+            else "not a time to run for",
+            value=arguments.seconds,
+            next_step=f"use {SHORTEST_S} to {_LONGEST_S} seconds",
         )
     return run_loop(Director(arguments.seconds, arguments.engine, arguments.json).run())

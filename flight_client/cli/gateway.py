@@ -54,7 +54,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """`flight gateway`."""
     settings = _settings(arguments)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # key and log are this user's business
+    except OSError as error:
+        raise CallerError(
+            what=f"the state folder cannot be made ({error.strerror})",
+            value=str(settings.state_dir),
+            next_step="choose a folder that this user may write: --state-dir FOLDER",
+        ) from error
     if arguments.print_token:
         key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
         print(make_token(key, arguments.device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S))
@@ -113,12 +120,11 @@ def _announce(gateway: Gateway, device: str) -> None:
         "",
         f"  {token}",
         "",
-        "paste into",
-        f'  C            #define FLIGHT_HOST "{host}"',
-        f"               #define FLIGHT_PORT {port}",
-        '               #define FLIGHT_TOKEN "(the token above)"',
-        f'  Python       client = Client("{address}", token="(the token above)", device_id="my-device")',
-        f'  MicroPython  ADDRESS, TOKEN = "{address}", "(the token above)"',
+        "paste into a program, the line of its language:",
+        "",
+        f'  C:            static const char flight_gateway[] = "{host}", flight_port[] = "{port}", flight_token[] = "{token}";',
+        f'  Python:       client = Client("{address}", token="{token}", device_id="my-device")',
+        f'  MicroPython:  ADDRESS, TOKEN = "{address}", "{token}"',
         "",
         f"watch: flight tail --gateway {address}      health: {address}/health      stop: Ctrl-C",
     ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import concurrent.futures
 import json
 import sys
 import threading
@@ -124,23 +125,46 @@ async def _finish(client: Client, timeout_s: float) -> None:
 
 async def _send_lines(client: Client, channel: str, kind: str, timeout_s: float) -> int:
     """Standard input, line by line; a thread reads it, because no event loop can on every system."""
-    lines: asyncio.Queue[str | None] = asyncio.Queue(_QUEUED_LINES)
+    lines: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUED_LINES)
     loop = asyncio.get_running_loop()
 
+    def hand_over(line: bytes | None) -> bool:
+        """False when the command is over: nobody takes lines any more."""
+        put = lines.put(line)
+        try:
+            asyncio.run_coroutine_threadsafe(put, loop).result()
+        except (RuntimeError, concurrent.futures.CancelledError):
+            put.close()
+            return False
+        return True
+
     def read() -> None:
-        for line in sys.stdin:
-            asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
-        asyncio.run_coroutine_threadsafe(lines.put(None), loop).result()
+        # Not sys.stdin: its lock, held by a thread that still waits for a line, would abort the interpreter at its end.
+        with open(sys.stdin.fileno(), "rb", closefd=False) as stream:
+            for line in stream:
+                if not hand_over(line):
+                    return
+            hand_over(None)
 
     threading.Thread(target=read, daemon=True).start()
     number = 0
     while (line := await lines.get()) is not None:
         number += 1
-        text = line.rstrip("\r\n")
+        text = _as_text(line, number).rstrip("\r\n")
         if text:
             await _emit(client, channel, _from_line(kind, text, number), timeout_s)
     await _finish(client, timeout_s)
     return 0
+
+
+def _as_text(line: bytes, number: int) -> str:
+    """UTF-8 wherever it runs; nothing is guessed."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise CallerError(
+            what=f"line {number} is not UTF-8", value=line[:60], next_step="convert it first, as iconv does"
+        ) from error
 
 
 def _from_line(kind: str, text: str, number: int) -> Event:

@@ -26,10 +26,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of `flight tail`."""
     known = ", ".join(CHANNELS)
     parser.add_argument("channel", nargs="*", help=f"channels to follow (default: {known})")
-    parser.add_argument("--history", type=int, metavar="N", help="begin with the last N entries of each channel")
-    parser.add_argument("--count", type=int, metavar="N", help="stop after N events")
+    parser.add_argument("--history", type=_whole, metavar="N", help="begin with the last N entries of each channel")
+    parser.add_argument("--count", type=_whole, metavar="N", help="stop after N events")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     add_arguments(parser)
+
+
+def _whole(text: str) -> int:
+    """0 or more."""
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"not a whole number from 0: {text}")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _tail(client: Client, arguments: argparse.Namespace) -> int:
+    print(f"-- connected over {client.transport}", file=sys.stderr, flush=True)
     client.on_state(_show_state)
     client.on_gap(lambda gap: _show_gap(gap, arguments.json))
     stream = client.events(channels=arguments.channel or list(CHANNELS), history=arguments.history)
@@ -79,7 +87,7 @@ def as_line(event: RealtimeEvent) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(moment / 1000))
     fields = dataclasses.asdict(event.data)
     shown = " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value not in (None, "", {}, b""))
-    return f"{clock}.{moment % 1000:03d} {event.source.device_id:<12} {event.channel:<18} {shown}"
+    return f"{clock}.{moment % 1000:03d} {_shown(event.source.device_id):<12} {event.channel:<18} {shown}"
 
 
 def _shown(value: object) -> str:

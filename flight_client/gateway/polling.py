@@ -81,6 +81,8 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
     now = registry.clock()
     peer.session.heard_at = now
     try:
+        if reader.ack and not peer.session.acknowledge(reader.ack):  # POLL itself acknowledges the last reply
+            raise Violation(spec.CODE_SEQUENCE, f"acknowledgement {reader.ack}")
         while reader.next():
             if reader.type == spec.TYPE_CLOSE:
                 await peer.settle(_SETTLE_S)

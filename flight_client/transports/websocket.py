@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import aiohttp
 
 from .._tables import STRINGS
@@ -12,6 +15,8 @@ from .http_errors import refused_status, unreachable
 
 # Two turns: the largest message either side sends is one turn (spec: poll_body_bytes) plus one frame.
 _MAX_MESSAGE_BYTES = 2 * POLL_BODY_BYTES
+
+_CLOSE_S = 0.5
 
 
 class WebSocketTransport:
@@ -26,7 +31,10 @@ class WebSocketTransport:
 
     async def open(self) -> None:
         """Connect and agree on the subprotocol."""
-        self._http = aiohttp.ClientSession()
+        # aiohttp follows redirects of a handshake; the token goes to the address that was given and nowhere else.
+        watch = aiohttp.TraceConfig()
+        watch.on_request_redirect.append(self._redirected)
+        self._http = aiohttp.ClientSession(trace_configs=[watch])
         try:
             self._socket = await self._http.ws_connect(
                 self._address.stream_url,
@@ -45,6 +53,12 @@ class WebSocketTransport:
                 value=self._socket.protocol,
                 next_step="check that the address is a Flight gateway of a fitting version",
             )
+
+    async def _redirected(
+        self, _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        params.response.close()
+        raise refused_status(params.response.status, self._address, STRINGS["stream_path"])
 
     async def send(self, body: bytes) -> bytes:
         """Send one message; waits only while the socket's buffer is full."""
@@ -77,3 +91,7 @@ class WebSocketTransport:
         """Close without waiting for the peer's answer."""
         if self._http is not None:
             await self._http.close()
+        if self._socket is not None:  # its connection is gone, so this only lets go of what belonged to it
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._socket.close()

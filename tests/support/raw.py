@@ -51,6 +51,10 @@ def frames_of(data: bytes) -> list[Frame]:
     return found
 
 
+def of_kind(frames: list[Frame], kind: int) -> list[Frame]:
+    return [frame for frame in frames if frame.kind == kind]
+
+
 def hello_payload(token: str, device_id: bytes = b"raw-1", **other: Any) -> bytes:
     """HELLO's payload; every field can be replaced by name."""
     platform = other.get("platform", b"host")
@@ -128,7 +132,7 @@ class Session:
         prove(payload, 24, *numbers)
         if "proof" in other:
             payload[24:] = other["proof"]
-        return encode_frame(kind, spec.FLAG_CHECKED, 0, 0, 0, bytes(payload))
+        return encode_frame(kind, spec.FLAG_CHECKED, 0, 0, other.get("ack", 0), bytes(payload))
 
 
 class RawStream:
