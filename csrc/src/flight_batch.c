@@ -31,6 +31,11 @@ uint16_t flight_age_encode(uint32_t age_ms)
     return (uint16_t)(FLIGHT_AGE_SECONDS_FLAG | (uint32_t)(((uint64_t)(age_ms >> 3) * 34359739u) >> 32));
 }
 
+uint16_t flight_age_since(uint32_t stamp_ms, uint32_t now_ms)
+{
+    return flight_age_of(stamp_ms, now_ms);
+}
+
 int flight_age_decode(uint16_t age, uint32_t *age_ms)
 {
     const uint32_t seconds = age & ~FLIGHT_AGE_SECONDS_FLAG;
