@@ -137,6 +137,38 @@ typedef struct flight_reassembly {
 int flight_reassembly_init(flight_reassembly *reassembly, uint8_t *buffer, size_t capacity);
 int flight_reassembly_push(flight_reassembly *reassembly, const flight_frame *fragment, flight_frame *whole);
 uint16_t flight_age_encode(uint32_t age_ms);
+uint16_t flight_age_since(uint32_t stamp_ms, uint32_t now_ms);
+typedef struct flight_store_list {
+    uint16_t first;
+    uint16_t last;
+    uint32_t count;
+} flight_store_list;
+typedef struct flight_store {
+    flight_store_list lists[4];
+    uint32_t accepted;
+    uint32_t settled;
+    uint32_t replaced;
+    uint32_t dropped_oldest;
+    uint32_t refused_full;
+    uint32_t refused_too_large;
+    ...;
+} flight_store;
+typedef struct flight_store_event {
+    const void *body;
+    uint32_t body_bytes;
+    uint32_t stamp_ms;
+    uint32_t key;
+    uint16_t channel;
+    uint8_t layout;
+    uint8_t policy;
+} flight_store_event;
+size_t flight_store_need(uint32_t entries, uint32_t body_bytes);
+int flight_store_init(flight_store *store, void *memory, uint32_t entries, uint32_t body_bytes, uint32_t reserved);
+int flight_store_put(flight_store *store, const flight_store_event *event);
+int flight_store_pack(flight_store *store, int kept, uint8_t *out, size_t capacity, uint32_t now_ms,
+                      uint32_t limit_events, uint32_t frame_seq, flight_batch *batch);
+uint32_t flight_store_ack(flight_store *store, uint32_t next_expected);
+uint32_t flight_store_rewind(flight_store *store);
 int flight_age_decode(uint16_t age, uint32_t *age_ms);
 uint32_t flight_layout_bytes(uint8_t layout);
 

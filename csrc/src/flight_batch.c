@@ -7,6 +7,7 @@
  *          ...    body
  *
  * Each value has exactly one way to be written, and only that one is accepted. */
+#include "flight_layouts.h"
 #include "flight_slots.h"
 
 #define SECONDS_FROM_MS 0x8000u    /* from here on the age is in seconds */
@@ -15,22 +16,7 @@
 
 uint32_t flight_layout_bytes(uint8_t layout)
 {
-    switch (layout) {
-    case FLIGHT_LAYOUT_MEMORY_UPDATE: return FLIGHT_MEMORY_UPDATE_BYTES;
-    case FLIGHT_LAYOUT_COMPONENT_UPDATE: return FLIGHT_COMPONENT_UPDATE_BYTES;
-    case FLIGHT_LAYOUT_SYSTEM_MONITORING: return FLIGHT_SYSTEM_MONITORING_BYTES;
-    case FLIGHT_LAYOUT_V6R_EVENT: return FLIGHT_V6R_EVENT_BYTES;
-    case FLIGHT_LAYOUT_LOG: return FLIGHT_LOG_BYTES;
-    case FLIGHT_LAYOUT_FRAME_TIME: return FLIGHT_FRAME_TIME_BYTES;
-    case FLIGHT_LAYOUT_PAYLOAD: return FLIGHT_PAYLOAD_BYTES;
-    case FLIGHT_LAYOUT_MEMORY_UPDATE | FLIGHT_LAYOUT_WIDE: return FLIGHT_MEMORY_UPDATE_WIDE_BYTES;
-    case FLIGHT_LAYOUT_COMPONENT_UPDATE | FLIGHT_LAYOUT_WIDE: return FLIGHT_COMPONENT_UPDATE_WIDE_BYTES;
-    case FLIGHT_LAYOUT_SYSTEM_MONITORING | FLIGHT_LAYOUT_WIDE: return FLIGHT_SYSTEM_MONITORING_WIDE_BYTES;
-#ifdef FLIGHT_TEST_LAYOUT /* 48 bytes, the event that benchmarks and tests measure with */
-    case FLIGHT_TEST_LAYOUT: return 48;
-#endif
-    default: return 0;
-    }
+    return flight_fixed_bytes(layout);
 }
 
 uint16_t flight_age_encode(uint32_t age_ms)
@@ -43,6 +29,11 @@ uint16_t flight_age_encode(uint32_t age_ms)
     }
     /* age_ms / 1000 = (age_ms / 8) / 125, by the reciprocal 2^32 / 125 rounded up: exact below 2^25, no division. */
     return (uint16_t)(FLIGHT_AGE_SECONDS_FLAG | (uint32_t)(((uint64_t)(age_ms >> 3) * 34359739u) >> 32));
+}
+
+uint16_t flight_age_since(uint32_t stamp_ms, uint32_t now_ms)
+{
+    return flight_age_of(stamp_ms, now_ms);
 }
 
 int flight_age_decode(uint16_t age, uint32_t *age_ms)
@@ -130,7 +121,7 @@ static uint32_t read_length(const uint8_t *data, size_t data_bytes, uint32_t *bo
         return 0;
     }
     *body_bytes = flight_load32(data + FLIGHT_RECORD_HEAD_BYTES);
-    if (*body_bytes <= FLIGHT_SHORT_BODY_BYTES || (*body_bytes & 3u) != 0) {
+    if (*body_bytes <= FLIGHT_SHORT_BODY_BYTES || *body_bytes > FLIGHT_MAX_FRAME_BYTES || (*body_bytes & 3u) != 0) {
         return 0;
     }
     return FLIGHT_RECORD_HEAD_BYTES + 4u;
@@ -150,10 +141,10 @@ int flight_batch_next(const uint8_t *data, size_t data_bytes, flight_record *rec
         return 0;
     }
     head_bytes = read_length(data, data_bytes, &body_bytes);
-    if (head_bytes == 0 || body_bytes > data_bytes - head_bytes || body_bytes > FLIGHT_MAX_FRAME_BYTES) {
+    if (head_bytes == 0 || body_bytes > data_bytes - head_bytes) {
         return FLIGHT_ERROR_RECORD;
     }
-    fixed_bytes = flight_layout_bytes(data[0]);
+    fixed_bytes = flight_fixed_bytes(data[0]);
     if (fixed_bytes == 0 || body_bytes < fixed_bytes || flight_age_decode(flight_load16(data + 2), &age_ms) != 0) {
         return FLIGHT_ERROR_RECORD;
     }

@@ -110,17 +110,17 @@ static inline void flight_store32_aligned(uint8_t *at, uint32_t value)
 /* memcpy for an aligned source and a multiple of 4 bytes, without the call: records are too short to be worth one. */
 static inline void flight_copy_words(uint8_t *to, const uint8_t *from, uint32_t bytes)
 {
-    const uint8_t *end = from + bytes;
+    uint32_t at;
 
     if (!FLIGHT_ANY_ADDRESS && !flight_is_aligned(to)) {
         memcpy(to, from, bytes);
         return;
     }
-    for (; from + 16 <= end; from += 16, to += 16) {
-        memcpy(FLIGHT_WORDS(to), FLIGHT_WORDS(from), 16);
+    for (at = 0; at + 16u <= bytes; at += 16u) {
+        memcpy(FLIGHT_WORDS(to + at), FLIGHT_WORDS(from + at), 16);
     }
-    for (; from != end; from += 4, to += 4) {
-        memcpy(FLIGHT_WORDS(to), FLIGHT_WORDS(from), 4);
+    for (; at < bytes; at += 4u) {
+        memcpy(FLIGHT_WORDS(to + at), FLIGHT_WORDS(from + at), 4);
     }
 }
 

@@ -50,13 +50,15 @@ static inline uint32_t crc_word(uint32_t crc, uint32_t word)
 uint32_t flight_crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
 {
     const uint8_t *end = data + bytes;
-
 #if FLIGHT_CRC == 4
+    const uint8_t *words_end;
+
     /* By bytes to an aligned word, if there is one; then word by word. */
     for (; data != end && !FLIGHT_ANY_ADDRESS && !flight_is_aligned(data); data++) {
         crc = crc_byte(crc, *data);
     }
-    for (; end - data >= 4; data += 4) {
+    words_end = data + ((size_t)(end - data) & ~(size_t)3);
+    for (; data != words_end; data += 4) {
         crc = crc_word(crc, FLIGHT_ANY_ADDRESS ? flight_load32(data) : flight_load32_aligned(data));
     }
 #endif

@@ -21,6 +21,7 @@
 #define FLIGHT_DELTA_H
 
 #include "flight.h"
+#include "flight_layouts.h"
 
 #define DELTA_KEPT_MASK 0x03u
 #define DELTA_AGE 0x04u
@@ -32,7 +33,7 @@
 /* Words of the fixed part of a layout that can be kept, 0 for any other. */
 static inline uint32_t flight_delta_words(uint8_t layout)
 {
-    const uint32_t words = flight_layout_bytes(layout) / 4u;
+    const uint32_t words = flight_fixed_bytes(layout) / 4u;
 
     return words <= FLIGHT_DELTA_WORDS ? words : 0;
 }

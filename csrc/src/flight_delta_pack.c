@@ -9,6 +9,7 @@
  * in before them, the length of the tail. */
 #define BEFORE_VALUES_BYTES (1u + 3u)
 #define BEHIND_VALUES_BYTES (2u + 3u)
+#define PAIR_BYTES (2u * FLIGHT_VARINT_BYTES)
 
 typedef struct kept_layout {
     const uint32_t *fixed; /* of the last event of the layout, in its slot */
@@ -64,26 +65,53 @@ static FLIGHT_APART uint32_t write_keyframe(delta_writer *writer, const uint32_t
     return bytes;
 }
 
-/* The differences of the words that changed, and in *changed which; none starts behind last. Returns where they end, null
- * where they do not fit. */
+static inline int same_pair(const uint32_t *a, const uint32_t *b)
+{
+#if UINTPTR_MAX > 0xffffffffu
+    return memcmp(a, b, 8) == 0; /* one comparison of 64 bits */
+#else
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+#endif
+}
+
+/* The difference of one word, if it changed. */
+static inline uint8_t *write_value(uint8_t *at, const uint32_t *word, const uint32_t *before, uint32_t bit, uint32_t *mask)
+{
+    const uint32_t difference =
+        flight_load32_aligned((const uint8_t *)word) - flight_load32_aligned((const uint8_t *)before);
+
+    if (difference == 0) {
+        return at;
+    }
+    *mask |= bit;
+    return flight_put_varint(at, flight_zigzag(difference));
+}
+
+/* The differences of the words that changed, and in *changed which; nothing is written behind last + two values. Returns
+ * where they end, null where they do not fit. Word by word would look at each of the many that do not change. */
 static inline uint8_t *write_values(const kept_layout *kept, const uint32_t *fixed, uint8_t *at, const uint8_t *last,
                                     uint32_t *changed)
 {
     const uint32_t *before = kept->fixed;
-    const uint32_t words = kept->words;
+    const uint32_t *pairs_end = fixed + (kept->words & ~1u);
+    uint32_t bit = 1;
     uint32_t mask = 0;
 
-    for (uint32_t i = 0; i < words; i++) {
-        const uint32_t difference = flight_load32_aligned((const uint8_t *)(fixed + i)) -
-                                    flight_load32_aligned((const uint8_t *)(before + i));
-
-        if (difference != 0) {
-            if (at > last) {
-                return NULL;
-            }
-            mask |= 1u << i;
-            at = flight_put_varint(at, flight_zigzag(difference));
+    for (; fixed != pairs_end; fixed += 2, before += 2, bit <<= 2) {
+        if (same_pair(fixed, before)) {
+            continue;
         }
+        if (at > last) {
+            return NULL;
+        }
+        at = write_value(at, fixed, before, bit, &mask);
+        at = write_value(at, fixed + 1, before + 1, bit << 1, &mask);
+    }
+    if ((kept->words & 1u) != 0) {
+        if (at > last) {
+            return NULL;
+        }
+        at = write_value(at, fixed, before, bit, &mask);
     }
     *changed = mask;
     return at;
@@ -118,14 +146,14 @@ static uint32_t write_entry(delta_writer *writer, kept_layout *kept, const uint3
     uint8_t *at;
     uint32_t mask;
 
-    if (room < BEFORE_VALUES_BYTES + FLIGHT_VARINT_BYTES + BEHIND_VALUES_BYTES + tail_bytes) {
+    if (room < BEFORE_VALUES_BYTES + PAIR_BYTES + BEHIND_VALUES_BYTES + tail_bytes) {
         return 0;
     }
     if (FLIGHT_RARELY((age_error & 0xffffu) != 0)) {
         control |= DELTA_AGE;
         values = flight_put_varint(values, flight_zigzag16(age_error));
     }
-    at = write_values(kept, fixed, values, out + (room - FLIGHT_VARINT_BYTES - BEHIND_VALUES_BYTES - tail_bytes), &mask);
+    at = write_values(kept, fixed, values, out + (room - PAIR_BYTES - BEHIND_VALUES_BYTES - tail_bytes), &mask);
     if (FLIGHT_RARELY(at == NULL)) {
         return 0;
     }

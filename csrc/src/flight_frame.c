@@ -113,29 +113,38 @@ int flight_frame_encode(uint8_t *buffer, size_t capacity, const flight_frame *fr
     return seal(buffer, frame);
 }
 
-int flight_frame_header(const uint8_t *data, uint32_t limit_bytes, flight_frame *frame)
+/* The bytes of the whole frame by its header, or what is wrong with it. Both ways to decode have it inline. */
+static inline int check_header(const uint8_t *data, uint32_t limit_bytes)
 {
     const flight_words words = flight_load_header(data);
     uint32_t frame_bytes;
     int problem;
 
-    if ((words.w0 & 0xf0u) != FLIGHT_MAGIC) {
+    if (FLIGHT_RARELY((words.w0 & 0xf0u) != FLIGHT_MAGIC)) {
         return FLIGHT_ERROR_MAGIC;
     }
-    if (words.w0 >> 24 != flight_check_words(words.w0, words.w1, words.w2, words.w3)) {
+    if (FLIGHT_RARELY(words.w0 >> 24 != flight_check_words(words.w0, words.w1, words.w2, words.w3))) {
         return FLIGHT_ERROR_CHECK;
     }
-    if ((words.w0 & 0x0fu) != FLIGHT_VERSION) {
+    if (FLIGHT_RARELY((words.w0 & 0x0fu) != FLIGHT_VERSION)) {
         return FLIGHT_ERROR_VERSION;
     }
     problem = check_fields((words.w0 >> 8) & 0xffu, (words.w0 >> 16) & 0xffu, words.w2, words.w3);
-    if (problem != 0) {
+    if (FLIGHT_RARELY(problem != 0)) {
         return problem;
     }
     frame_bytes = flight_frame_bytes(words.w1 & 0xffffu, (uint8_t)(words.w0 >> 16));
-    if (frame_bytes > limit_bytes || frame_bytes > FLIGHT_MAX_FRAME_BYTES) {
+    if (FLIGHT_RARELY(frame_bytes > limit_bytes || frame_bytes > FLIGHT_MAX_FRAME_BYTES)) {
         return FLIGHT_ERROR_LENGTH;
     }
+    return (int)frame_bytes;
+}
+
+/* What a header says that was checked before. */
+static inline void read_header(const uint8_t *data, flight_frame *frame)
+{
+    const flight_words words = flight_load_header(data);
+
     frame->payload = data + FLIGHT_HEADER_BYTES;
     frame->payload_bytes = words.w1 & 0xffffu;
     frame->seq = words.w2;
@@ -143,19 +152,32 @@ int flight_frame_header(const uint8_t *data, uint32_t limit_bytes, flight_frame 
     frame->channel = (uint16_t)(words.w1 >> 16);
     frame->type = (uint8_t)(words.w0 >> 8);
     frame->flags = (uint8_t)(words.w0 >> 16);
-    return (int)frame_bytes;
+}
+
+int flight_frame_header(const uint8_t *data, uint32_t limit_bytes, flight_frame *frame)
+{
+    const int frame_bytes = check_header(data, limit_bytes);
+
+    if (frame_bytes > 0) {
+        read_header(data, frame);
+    }
+    return frame_bytes;
+}
+
+static inline int has_right_crc(const uint8_t *data, uint32_t frame_bytes)
+{
+    const uint32_t checked_bytes = frame_bytes - FLIGHT_TRAILER_BYTES;
+
+    return flight_crc32c(data, checked_bytes, 0) == flight_load32(data + checked_bytes);
 }
 
 int flight_frame_crc(const uint8_t *data, uint32_t frame_bytes)
 {
-    const uint32_t checked_bytes = frame_bytes - FLIGHT_TRAILER_BYTES;
-
-    return flight_crc32c(data, checked_bytes, 0) == flight_load32(data + checked_bytes) ? 0 : FLIGHT_ERROR_CRC;
+    return has_right_crc(data, frame_bytes) ? 0 : FLIGHT_ERROR_CRC;
 }
 
 int flight_frame_decode(const uint8_t *data, size_t data_bytes, uint32_t limit_bytes, flight_frame *frame)
 {
-    flight_frame found;
     int frame_bytes;
 
     if (data == NULL || frame == NULL) {
@@ -164,16 +186,16 @@ int flight_frame_decode(const uint8_t *data, size_t data_bytes, uint32_t limit_b
     if (data_bytes < FLIGHT_HEADER_BYTES) { /* too short to judge, unless the first byte already says no */
         return data_bytes != 0 && (data[0] & 0xf0u) != FLIGHT_MAGIC ? FLIGHT_ERROR_MAGIC : 0;
     }
-    frame_bytes = flight_frame_header(data, limit_bytes, &found);
+    frame_bytes = check_header(data, limit_bytes);
     if (frame_bytes < 0) {
         return frame_bytes;
     }
     if ((size_t)frame_bytes > data_bytes) {
         return 0;
     }
-    if ((found.flags & FLIGHT_FLAG_CHECKED) && flight_frame_crc(data, (uint32_t)frame_bytes) != 0) {
+    if ((data[2] & FLIGHT_FLAG_CHECKED) && !has_right_crc(data, (uint32_t)frame_bytes)) {
         return FLIGHT_ERROR_CRC;
     }
-    *frame = found;
+    read_header(data, frame);
     return frame_bytes;
 }

@@ -28,6 +28,14 @@ def test_the_core_compiles_freestanding_and_needs_only_four_memory_functions(tmp
     assert not [name for kind, name in kinds if kind in "DdBbC"], "the core has no variable of its own"
 
 
+def test_the_header_compiles_as_cpp(tmp_path: Path) -> None:
+    program = tmp_path / "program.cpp"
+    program.write_text('#include "flight.h"\nint main() { return flight_selftest(nullptr) == 0; }\n')
+    flags = [flag for flag in FLAGS if flag not in {"-std=c99", "-Wstrict-prototypes", "-Wmissing-prototypes"}]
+    command = [tool("g++"), "-std=c++17", *flags, "-fsyntax-only", str(program)]
+    subprocess.run(command, check=True)
+
+
 def test_the_sources_include_no_header_that_needs_a_library() -> None:
     allowed = {"stddef.h", "stdint.h", "string.h"}
     for path in [*SOURCES, *(ROOT / "csrc").glob("*/*.h")]:

@@ -301,6 +301,6 @@ int main(void)
 
 
 def test_sixteen_events_of_48_bytes_take_at_most_224_bytes_with_everything(tmp_path: Path) -> None:
-    events, size = map(int, run_c(tmp_path, SIXTEEN, "-DFLIGHT_TEST_LAYOUT=0x3f").split())
+    events, size = map(int, run_c(tmp_path, SIXTEEN, "-DFLIGHT_TEST_LAYOUT=15").split())
     assert events == 16
     assert size <= 224

@@ -45,6 +45,12 @@ extern flight_delta delta;
 extern flight_record record;
 extern flight_reassembly reassembly;
 extern flight_frame_time measured;
+extern flight_event event;
+extern flight_store store;
+extern uint32_t memory[1024];
+extern size_t room;
+extern uint32_t seq;
+uint8_t policy_of(uint16_t channel);
 
 void split_it(void);
 void send_now(void);
