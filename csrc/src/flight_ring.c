@@ -163,6 +163,13 @@ static inline uint32_t *write_record_head(uint32_t *slot, uint8_t layout, uint32
     return slot + 4;
 }
 
+/* Stands where the stamp will, from reserve to commit. Free memory holds what earlier bodies left there, which may look
+ * like a reservation; it does not look like one made at this tail. */
+static inline uint32_t reserved_at(uint32_t tail)
+{
+    return 0x5eed0000u ^ tail;
+}
+
 /* Reserve for a body that needs more than one slot or the long form. */
 static int reserve_large(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes, void **body)
 {
@@ -177,6 +184,7 @@ static int reserve_large(flight_ring *ring, uint16_t channel, uint8_t layout, ui
     if (slot == NULL) {
         return FLIGHT_ERROR_FULL;
     }
+    slot[0] = reserved_at(ring->tail);
     slot[1] = slot_head(channel, slots, SLOT_RESERVED);
     *body = write_record_head(slot, layout, body_bytes);
     return 0;
@@ -202,6 +210,7 @@ int flight_ring_reserve(flight_ring *ring, uint16_t channel, uint8_t layout, uin
     if (slot == NULL) {
         return FLIGHT_ERROR_FULL;
     }
+    slot[0] = reserved_at(ring->tail);
     slot[1] = slot_head(channel, 1, SLOT_RESERVED);
     flight_store32_aligned((uint8_t *)(slot + 2), layout | (body_bytes << 6)); /* a quarter of the bytes, in byte 1 */
     *body = slot + 3;
@@ -231,7 +240,7 @@ int flight_ring_commit(flight_ring *ring, uint32_t stamp_ms)
         slot = ring->memory;
     }
     head = slot[1];
-    if (head_state(head) != SLOT_RESERVED) {
+    if (head_state(head) != SLOT_RESERVED || slot[0] != reserved_at(ring->tail)) {
         return FLIGHT_ERROR_ARGUMENT;
     }
     slot[0] = stamp_ms;
