@@ -14,6 +14,7 @@
 
 #include "flight_bytes.h"
 #include "flight_check.h"
+#include "flight_refuse.h"
 
 /* Types are numbered without holes; the last one marks the end. */
 #define LAST_TYPE FLIGHT_TYPE_POLL
@@ -109,7 +110,7 @@ int flight_frame_header(const uint8_t *data, uint32_t limit_bytes, flight_frame 
     if ((words.w0 & 0xf0u) != FLIGHT_MAGIC) {
         return FLIGHT_ERROR_MAGIC;
     }
-    if (words.w0 >> 24 != flight_check_words(words.w0, words.w1, words.w2, words.w3)) {
+    if (flight_check_differs(words.w0 >> 24, flight_check_words(words.w0, words.w1, words.w2, words.w3))) {
         return FLIGHT_ERROR_CHECK;
     }
     if ((words.w0 & 0x0fu) != FLIGHT_VERSION) {
@@ -136,8 +137,9 @@ int flight_frame_header(const uint8_t *data, uint32_t limit_bytes, flight_frame 
 int flight_frame_crc(const uint8_t *data, uint32_t frame_bytes)
 {
     const uint32_t checked_bytes = frame_bytes - FLIGHT_TRAILER_BYTES;
+    const uint32_t received = flight_load32(data + checked_bytes);
 
-    return flight_crc32c(data, checked_bytes, 0) == flight_load32(data + checked_bytes) ? 0 : FLIGHT_ERROR_CRC;
+    return flight_check_differs(received, flight_crc32c(data, checked_bytes, 0)) ? FLIGHT_ERROR_CRC : 0;
 }
 
 int flight_frame_decode(const uint8_t *data, size_t data_bytes, uint32_t limit_bytes, flight_frame *frame)
