@@ -9,6 +9,8 @@
  *            fails has changed nothing the caller can see.
  * Threads    No call locks. One object belongs to one thread, except the ring: one producer thread (or interrupt) and
  *            one consumer thread may use it at the same time. Different objects never share state.
+ * Speed      flight_ring_reserve and flight_ring_commit are inline (flight_emit.h): with a constant size they cost about
+ *            25 instructions together. Everything else is an ordinary call.
  * Wire       Little-endian, every field naturally aligned. Unaligned buffers work too, more slowly.
  */
 #ifndef FLIGHT_H
@@ -186,18 +188,20 @@ void flight_stream_give_up(flight_stream *stream);
 /* Memory for a ring. */
 #define FLIGHT_RING_BYTES(slots, slot_bytes) ((size_t)(slots) * (size_t)(slot_bytes))
 
-/* Ring of events in fixed slots. 16 bytes where pointers have four.
- * Positions run from 0 to 2 * slots - 1, so that every slot can be used: the ring is empty when head == tail, and full
- * when they are `slots` apart. An event takes as many slots in a row as it needs and never wraps round the end: where
- * the rest of the memory is too short, a filler covers it. */
+/* Ring of events in fixed slots. 24 bytes where pointers have four.
+ * A position has 32 bits. Bit 0 is the lap: it flips each time the end of the memory is passed. Bits 1 to 15 are the index
+ * of a slot. So every slot can be used: the ring is empty when the low halves of head and tail are equal, and full when
+ * they differ in the lap only. The high half counts events, wrapping, and is published with the rest in one store.
+ * An event takes as many slots in a row as it needs and never wraps round the end: where the rest of the memory is too
+ * short, a filler covers it. */
 typedef struct flight_ring {
     uint32_t *memory;
-    uint16_t slots;
+    uint32_t *open;      /* the slot that was reserved last; the producer's own */
+    uint32_t tail;       /* next position to write, and events put; changed by the producer only */
+    uint32_t next;       /* the tail after a commit, == tail when nothing is reserved; the producer's own */
+    uint32_t head;       /* oldest position not released, and events taken; changed by the consumer only */
+    uint16_t end;        /* slots * 2 */
     uint16_t slot_words; /* 32-bit words of one slot */
-    uint16_t tail;       /* next position to write; changed by the producer only */
-    uint16_t put;        /* events committed, wrapping; changed by the producer only */
-    uint16_t head;       /* oldest position not released; changed by the consumer only */
-    uint16_t taken;      /* events released, wrapping; changed by the consumer only */
 } flight_ring;
 
 /* One event in the ring. Pointers stay valid until it is released. */
@@ -244,12 +248,16 @@ uint32_t flight_ring_count(const flight_ring *ring);
  *         flight_ring_commit(&ring, now_ms);
  *     }
  */
-int flight_ring_reserve(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes, void **body);
+static inline int flight_ring_reserve(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes,
+                                      void **body);
+
+/* The same for any size, as a call: what flight_ring_reserve uses when one slot is not enough. Errors as there. */
+int flight_ring_reserve_any(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t body_bytes, void **body);
 
 /* Producer: make the reserved event visible to the consumer, stamped with the clock in ms. Errors: ARGUMENT (nothing is
  * reserved). The example stands at flight_ring_reserve.
  */
-int flight_ring_commit(flight_ring *ring, uint32_t stamp_ms);
+static inline int flight_ring_commit(flight_ring *ring, uint32_t stamp_ms);
 
 /* Producer: reserve, copy and commit in one call. Errors as flight_ring_reserve.
  *
@@ -356,6 +364,8 @@ uint32_t flight_layout_bytes(uint8_t layout);
  *     if (failed != 0) { printf("core self-test: step %d failed, the compiler may be at fault\n", failed); }
  */
 int flight_selftest(void *scratch);
+
+#include "flight_emit.h"
 
 #ifdef __cplusplus
 }

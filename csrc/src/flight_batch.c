@@ -7,16 +7,13 @@
  *          ...    body
  *
  * Each value has exactly one way to be written, and only that one is accepted. */
-#include "flight_bytes.h"
-#include "flight.h"
+#include "flight_slots.h"
 
 #define CLOCK_MASK 0x3fffffffu     /* clocks are 30 bits and wrap */
 #define FUTURE_MS 0x10000u         /* a stamp up to a minute ahead was set between two looks at the clock: age 0 */
 #define SECONDS_FROM_MS 0x8000u    /* from here on the age is in seconds */
 #define SECONDS_FIRST 32u          /* 32,768 ms */
 #define SECONDS_LAST 0x7ffeu       /* 9 hours and 6 minutes; the next value means unknown */
-#define RECORD_WORDS_LONG 255u
-#define SHORT_BODY_BYTES (4u * (RECORD_WORDS_LONG - 1u))
 
 uint32_t flight_layout_bytes(uint8_t layout)
 {
@@ -70,41 +67,63 @@ int flight_age_decode(uint16_t age, uint32_t *age_ms)
     return 0;
 }
 
-static uint16_t age_of(uint32_t stamp_ms, uint32_t now_ms)
+static uint16_t old_age(uint32_t age_ms)
+{
+    return age_ms > CLOCK_MASK - FUTURE_MS ? 0 : flight_age_encode(age_ms);
+}
+
+static inline uint16_t age_of(uint32_t stamp_ms, uint32_t now_ms)
 {
     const uint32_t age_ms = (now_ms - stamp_ms) & CLOCK_MASK;
 
-    return age_ms > CLOCK_MASK - FUTURE_MS ? 0 : flight_age_encode(age_ms);
+    return FLIGHT_RARELY(age_ms >= SECONDS_FROM_MS) ? old_age(age_ms) : (uint16_t)age_ms;
+}
+
+/* The record in a slot, its age filled in. */
+static inline void write_record(uint8_t *at, const uint32_t *slot, uint32_t bytes, uint16_t age)
+{
+    const uint32_t head = flight_load32_aligned((const uint8_t *)(slot + 2));
+
+    flight_store32(at, head | ((uint32_t)age << 16));
+    flight_copy_words(at + FLIGHT_RECORD_HEAD_BYTES, (const uint8_t *)(slot + 3), bytes - FLIGHT_RECORD_HEAD_BYTES);
 }
 
 int flight_batch_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
                       flight_batch *batch)
 {
-    flight_event event;
+    flight_cursor cursor;
+    uint32_t room = capacity < FLIGHT_MAX_FRAME_BYTES ? (uint32_t)capacity : FLIGHT_MAX_FRAME_BYTES;
     uint32_t used = 0;
+    uint32_t events = 0;
+    uint16_t channel = 0;
 
     if (ring == NULL || out == NULL || batch == NULL) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    if (capacity > FLIGHT_MAX_FRAME_BYTES) {
-        capacity = FLIGHT_MAX_FRAME_BYTES;
-    }
-    batch->events = 0;
-    batch->channel = 0;
-    while (batch->events < limit_events && flight_ring_peek(ring, &event) == 0) {
-        if (batch->events != 0 && event.channel != batch->channel) {
+    cursor = flight_cursor_start(ring);
+    for (; events < limit_events && !flight_cursor_at_end(&cursor); events++) {
+        const uint32_t *slot = flight_cursor_slot(&cursor);
+        const uint32_t bytes = flight_slot_record_bytes(slot);
+
+        if (events == 0) {
+            channel = (uint16_t)slot[1];
+        }
+        if ((uint16_t)slot[1] != channel || bytes > room - used) {
             break;
         }
-        if (event.record_bytes > capacity - used) {
-            return batch->events != 0 ? (int)used : FLIGHT_ERROR_NO_ROOM;
-        }
-        memcpy(out + used, event.record, event.record_bytes);
-        flight_store16(out + used + 2, age_of(event.stamp_ms, now_ms));
-        used += event.record_bytes;
-        batch->channel = event.channel;
-        batch->events++;
-        flight_ring_release(ring);
+        write_record(out + used, slot, bytes, age_of(slot[0], now_ms));
+        used += bytes;
+        flight_cursor_step(&cursor, slot);
     }
+    if (events == 0) {
+        channel = 0;
+        if (limit_events != 0 && !flight_cursor_at_end(&cursor)) {
+            return FLIGHT_ERROR_NO_ROOM;
+        }
+    }
+    flight_cursor_release(&cursor, ring);
+    batch->events = events;
+    batch->channel = channel;
     return (int)used;
 }
 
@@ -122,7 +141,7 @@ static uint32_t read_length(const uint8_t *data, size_t data_bytes, uint32_t *bo
         return 0;
     }
     *body_bytes = flight_load32(data + FLIGHT_RECORD_HEAD_BYTES);
-    if (*body_bytes <= SHORT_BODY_BYTES || (*body_bytes & 3u) != 0) {
+    if (*body_bytes <= FLIGHT_SHORT_BODY_BYTES || (*body_bytes & 3u) != 0) {
         return 0;
     }
     return FLIGHT_RECORD_HEAD_BYTES + 4u;

@@ -1,8 +1,7 @@
 /* Little-endian words in byte buffers. Private.
  *
- * Two ways to each word: bytewise, which every machine can do at any address, and by one aligned load or store. gcc and
- * clang turn the first into one instruction where the machine allows unaligned words (x86, ARM), but not on SH-4 and MIPS,
- * so callers that know their alignment say so. */
+ * Two ways to each word: at any address, which is one instruction on x86 and ARM but four with shifts between them on SH-4
+ * and MIPS; and by one aligned load or store. So callers that know their alignment say so. */
 #ifndef FLIGHT_BYTES_H
 #define FLIGHT_BYTES_H
 
@@ -16,10 +15,24 @@
 #define FLIGHT_LITTLE_ENDIAN 0 /* also "not known": bytewise is always right */
 #endif
 
+/* Words at any address cost no more than aligned ones: then asking for the alignment costs more than it saves.
+ * FLIGHT_STRICT_ALIGNMENT lets a host run what the other machines run. */
+#if FLIGHT_LITTLE_ENDIAN && !defined(FLIGHT_STRICT_ALIGNMENT) && (defined(__x86_64__) || defined(__i386__) || defined(__aarch64__) || defined(__ARM_FEATURE_UNALIGNED))
+#define FLIGHT_ANY_ADDRESS 1
+#else
+#define FLIGHT_ANY_ADDRESS 0
+#endif
+
 #if defined(__GNUC__)
 #define FLIGHT_ASSUME_ALIGNED(pointer) __builtin_assume_aligned((pointer), 4)
 #else
 #define FLIGHT_ASSUME_ALIGNED(pointer) (pointer)
+#endif
+
+#if defined(__GNUC__)
+#define FLIGHT_APART __attribute__((noinline)) /* rarely needed: keep it out of the way of what is */
+#else
+#define FLIGHT_APART
 #endif
 
 static inline int flight_is_aligned(const void *pointer)
@@ -34,21 +47,36 @@ static inline uint16_t flight_load16(const uint8_t *at)
 
 static inline uint32_t flight_load32(const uint8_t *at)
 {
+#if FLIGHT_ANY_ADDRESS
+    uint32_t value;
+
+    memcpy(&value, at, 4);
+    return value;
+#else
     return (uint32_t)at[0] | ((uint32_t)at[1] << 8) | ((uint32_t)at[2] << 16) | ((uint32_t)at[3] << 24);
+#endif
 }
 
 static inline void flight_store16(uint8_t *at, uint16_t value)
 {
+#if FLIGHT_ANY_ADDRESS
+    memcpy(at, &value, 2);
+#else
     at[0] = (uint8_t)value;
     at[1] = (uint8_t)(value >> 8);
+#endif
 }
 
 static inline void flight_store32(uint8_t *at, uint32_t value)
 {
+#if FLIGHT_ANY_ADDRESS
+    memcpy(at, &value, 4);
+#else
     at[0] = (uint8_t)value;
     at[1] = (uint8_t)(value >> 8);
     at[2] = (uint8_t)(value >> 16);
     at[3] = (uint8_t)(value >> 24);
+#endif
 }
 
 /* memcpy of four aligned bytes is how C99 spells "one load" without breaking the aliasing rules. */
@@ -73,6 +101,29 @@ static inline void flight_store32_aligned(uint8_t *at, uint32_t value)
 #endif
 }
 
+#if FLIGHT_ANY_ADDRESS
+#define FLIGHT_WORDS(pointer) (pointer)
+#else
+#define FLIGHT_WORDS(pointer) FLIGHT_ASSUME_ALIGNED(pointer)
+#endif
+
+/* memcpy for an aligned source and a multiple of 4 bytes, without the call: records are too short to be worth one. */
+static inline void flight_copy_words(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+    const uint8_t *end = from + bytes;
+
+    if (!FLIGHT_ANY_ADDRESS && !flight_is_aligned(to)) {
+        memcpy(to, from, bytes);
+        return;
+    }
+    for (; from + 16 <= end; from += 16, to += 16) {
+        memcpy(FLIGHT_WORDS(to), FLIGHT_WORDS(from), 16);
+    }
+    for (; from != end; from += 4, to += 4) {
+        memcpy(FLIGHT_WORDS(to), FLIGHT_WORDS(from), 4);
+    }
+}
+
 /* The four words of a frame header. By value: compilers keep them in registers. */
 typedef struct flight_words {
     uint32_t w0, w1, w2, w3;
@@ -82,7 +133,7 @@ static inline flight_words flight_load_header(const uint8_t *at)
 {
     flight_words words;
 
-    if (flight_is_aligned(at)) {
+    if (!FLIGHT_ANY_ADDRESS && flight_is_aligned(at)) {
         words.w0 = flight_load32_aligned(at);
         words.w1 = flight_load32_aligned(at + 4);
         words.w2 = flight_load32_aligned(at + 8);
@@ -98,7 +149,7 @@ static inline flight_words flight_load_header(const uint8_t *at)
 
 static inline void flight_store_header(uint8_t *at, flight_words words)
 {
-    if (flight_is_aligned(at)) {
+    if (!FLIGHT_ANY_ADDRESS && flight_is_aligned(at)) {
         flight_store32_aligned(at, words.w0);
         flight_store32_aligned(at + 4, words.w1);
         flight_store32_aligned(at + 8, words.w2);

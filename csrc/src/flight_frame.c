@@ -19,13 +19,20 @@
 /* Types are numbered without holes; the last one marks the end. */
 #define LAST_TYPE FLIGHT_TYPE_POLL
 
+uint8_t flight_header_check(const uint8_t header[16])
+{
+    const flight_words words = flight_load_header(header);
+
+    return (uint8_t)flight_check_words(words.w0, words.w1, words.w2, words.w3);
+}
+
 uint32_t flight_frame_bytes(uint32_t payload_bytes, uint8_t flags)
 {
     return FLIGHT_HEADER_BYTES + payload_bytes + ((flags & FLIGHT_FLAG_CHECKED) ? FLIGHT_TRAILER_BYTES : 0u);
 }
 
 /* What sender and receiver both insist on, in the order in which the errors are told. */
-static int check_fields(uint32_t type, uint32_t flags, uint32_t seq, uint32_t ack)
+static inline int check_fields(uint32_t type, uint32_t flags, uint32_t seq, uint32_t ack)
 {
     if (type - 1u >= LAST_TYPE) {
         return FLIGHT_ERROR_TYPE;
@@ -39,38 +46,44 @@ static int check_fields(uint32_t type, uint32_t flags, uint32_t seq, uint32_t ac
     return 0;
 }
 
-static int check_output(size_t capacity, const flight_frame *frame)
+/* Why a frame of these bytes cannot be written, if it cannot. */
+static inline int check_output(size_t capacity, const flight_frame *frame)
 {
+    const uint32_t frame_bytes = flight_frame_bytes(frame->payload_bytes, frame->flags);
     const int problem = check_fields(frame->type, frame->flags, frame->seq, frame->ack);
-    uint32_t frame_bytes;
 
-    if (problem != 0) {
+    if (FLIGHT_RARELY(problem != 0)) {
         return problem;
     }
-    frame_bytes = flight_frame_bytes(0, frame->flags); /* heads first: the sum with the payload could overflow */
-    if (frame->payload_bytes > FLIGHT_MAX_FRAME_BYTES - frame_bytes) {
+    /* The payload on its own first: with it, the sum could have overflowed. */
+    if (FLIGHT_RARELY(frame->payload_bytes > FLIGHT_MAX_FRAME_BYTES || frame_bytes > FLIGHT_MAX_FRAME_BYTES)) {
         return FLIGHT_ERROR_TOO_LARGE;
     }
-    return frame_bytes + frame->payload_bytes > capacity ? FLIGHT_ERROR_NO_ROOM : 0;
+    return FLIGHT_RARELY(frame_bytes > capacity) ? FLIGHT_ERROR_NO_ROOM : 0;
+}
+
+/* The CRC behind what it covers; returns the bytes of the frame. Apart, so that unchecked frames need not make the call's
+ * preparations. */
+static FLIGHT_APART int add_crc(uint8_t *buffer, uint32_t checked_bytes)
+{
+    flight_store32(buffer + checked_bytes, flight_crc32c(buffer, checked_bytes, 0));
+    return (int)(checked_bytes + FLIGHT_TRAILER_BYTES);
 }
 
 /* Header and trailer round a payload that stands where it belongs. All arguments are checked already. */
-static int seal(uint8_t *buffer, const flight_frame *frame)
+static inline int seal(uint8_t *buffer, const flight_frame *frame)
 {
     const uint32_t checked_bytes = FLIGHT_HEADER_BYTES + frame->payload_bytes;
+    const uint32_t flags = frame->flags;
     flight_words words;
 
-    words.w0 = FLIGHT_FIRST_BYTE | ((uint32_t)frame->type << 8) | ((uint32_t)frame->flags << 16);
+    words.w0 = FLIGHT_FIRST_BYTE | ((uint32_t)frame->type << 8) | (flags << 16);
     words.w1 = frame->payload_bytes | ((uint32_t)frame->channel << 16);
     words.w2 = frame->seq;
     words.w3 = frame->ack;
     words.w0 |= flight_check_words(words.w0, words.w1, words.w2, words.w3) << 24;
     flight_store_header(buffer, words);
-    if ((frame->flags & FLIGHT_FLAG_CHECKED) == 0) {
-        return (int)checked_bytes;
-    }
-    flight_store32(buffer + checked_bytes, flight_crc32c(buffer, checked_bytes, 0));
-    return (int)(checked_bytes + FLIGHT_TRAILER_BYTES);
+    return (flags & FLIGHT_FLAG_CHECKED) != 0 ? add_crc(buffer, checked_bytes) : (int)checked_bytes;
 }
 
 int flight_frame_seal(uint8_t *buffer, size_t capacity, const flight_frame *frame)

@@ -1,9 +1,9 @@
 """A second opinion on the core: its sums and its frames in plain Python, straight from their definition."""
 
 
-def plain_crc32c(data: bytes) -> int:
+def plain_crc32c(data: bytes, previous: int = 0) -> int:
     """CRC-32C bit by bit, from its definition."""
-    crc = 0xFFFFFFFF
+    crc = previous ^ 0xFFFFFFFF
     for byte in data:
         crc ^= byte
         for _ in range(8):

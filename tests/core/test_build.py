@@ -3,41 +3,13 @@
 import ast
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import flight_client._core
+from tests.core.compiled import FLAGS, ROOT, SOURCES, tool
 from tests.core.plain import build_frame
-
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted((ROOT / "csrc" / "src").glob("*.c"))
-FLAGS = [
-    "-std=c99",
-    "-pedantic",
-    "-O2",
-    "-Wall",
-    "-Wextra",
-    "-Wconversion",
-    "-Wcast-align=strict",
-    "-Wstrict-prototypes",
-    "-Wmissing-prototypes",
-    "-Werror",
-    f"-I{ROOT / 'csrc' / 'include'}",
-]
-
-
-def tool(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        message = f"{name} is not installed: on Debian `apt install gcc binutils`"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
 
 
 def test_the_core_compiles_freestanding_and_needs_only_four_memory_functions(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""Small C programs around the core, compiled and run by tests."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "csrc" / "src").glob("*.c"))
+FLAGS = [
+    "-std=c99",
+    "-pedantic",
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wcast-align=strict",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Werror",
+    f"-I{ROOT / 'csrc' / 'include'}",
+]
+
+
+def tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        message = f"{name} is not installed: on Debian `apt install gcc binutils`"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+def run_c(folder: Path, program: str, *options: str) -> str:
+    """Compile a program with the core and these options, run it, return what it prints."""
+    source, binary = folder / "program.c", folder / "program"
+    source.write_text(program)
+    command = [tool("gcc"), *FLAGS, *options, str(source), *map(str, SOURCES), "-o", str(binary)]
+    subprocess.run(command, check=True)
+    run = subprocess.run([binary], check=False, capture_output=True, text=True)
+    assert run.returncode == 0, f"exit {run.returncode}: {run.stdout[-500:]}{run.stderr[-2000:]}"
+    return run.stdout
