@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -90,29 +91,36 @@ def stamp_of(paths: Iterable[Path], words: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+def compile_one(source: Path, options: Sequence[str], headers: str) -> Path:
+    """The object of one source, kept below build/verify under the hash of everything that it is made of."""
+    target = BUILD / "objects" / f"{source.stem}-{stamp_of([source], [headers, *options])[:24]}.o"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".o", delete=False) as file:
+            fresh = Path(file.name)
+        done = run([*options, "-c", str(source), "-o", str(fresh)])
+        if done.returncode != 0:
+            fresh.unlink()
+            raise RuntimeError(f"{source.name} does not compile: {shlex.join(options)}\n{done.stderr}")
+        fresh.replace(target)
+    return target
+
+
 def program(name: str, sources: Sequence[Path], flags: Sequence[str], compiler: str | None = None) -> Path:
-    """Build a program below build/verify, unless it is there from the same bytes already."""
-    compiler = compiler or clang()
+    """Build a program below build/verify; what is there from the same bytes already is taken as it is."""
+    folders = (INCLUDE, CORE, TESTS / "corpus", TESTS / "fuzz", TESTS / "ctest")
+    options = [compiler or clang(), *WARNINGS, *flags, *[f"-I{folder}" for folder in folders]]
+    headers = stamp_of([path for folder in (INCLUDE, CORE, TESTS) for path in folder.rglob("*.h")], [])
+    objects = side_by_side(lambda source: compile_one(source, options, headers), sources)
     target = BUILD / name
-    command = [
-        compiler,
-        *WARNINGS,
-        *flags,
-        *[f"-I{folder}" for folder in (INCLUDE, CORE, TESTS / "corpus", TESTS / "fuzz", TESTS / "ctest")],
-        *map(str, sources),
-        "-o",
-        str(target),
-    ]
-    headers = [path for folder in (INCLUDE, CORE, TESTS) for path in folder.rglob("*.h")]
-    stamp = stamp_of([*sources, *headers], command)
+    stamp = "\n".join(map(str, objects))
     kept = target.with_suffix(".stamp")
-    if target.exists() and kept.exists() and kept.read_text(encoding="utf-8") == stamp:
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    done = run(command)
-    if done.returncode != 0:
-        raise RuntimeError(f"{name} does not compile: {shlex.join(command)}\n{done.stderr}")
-    kept.write_text(stamp, encoding="utf-8")
+    if not (target.exists() and kept.exists() and kept.read_text(encoding="utf-8") == stamp):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done = run([options[0], *flags, *map(str, objects), "-o", str(target)])
+        if done.returncode != 0:
+            raise RuntimeError(f"{name} does not link:\n{done.stderr}")
+        kept.write_text(stamp, encoding="utf-8")
     return target
 
 

@@ -103,22 +103,15 @@ static void append(model *at, model_event event)
     at->reserved_body = NULL;
 }
 
-/* The consumer has looked: it passes over the filler in front of the oldest event. */
 static model_event *look(model *at)
 {
-    model_event *oldest = &at->events[at->first % EVENTS];
-
-    if (at->count == 0) {
-        return NULL;
-    }
-    at->head += oldest->filler;
-    oldest->filler = 0;
-    return oldest;
+    return at->count == 0 ? NULL : &at->events[at->first % EVENTS];
 }
 
+/* A filler is given back together with the event behind it. */
 static void drop_oldest(model *at)
 {
-    at->head += slots_of(at, look(at)->body_bytes);
+    at->head += look(at)->filler + slots_of(at, look(at)->body_bytes);
     at->first++;
     at->count--;
 }
@@ -154,7 +147,6 @@ static const char *start(model *at)
     if (at->memory == NULL || flight_ring_init(&at->ring, at->memory, at->slots, at->slot_bytes) != 0) {
         return "the ring is refused";
     }
-    memset(at->memory, 0, FLIGHT_RING_BYTES(at->slots, at->slot_bytes));
     return NULL;
 }
 
@@ -290,11 +282,15 @@ static const char *pack(model *at)
         problem = unpack(at, out, (uint32_t)bytes, &batch);
     }
     if (problem == NULL && bytes > 0 && batch.events < limit) {
-        const model_event *next = look(at); /* it stopped before the limit: the next one has to be a reason */
+        model_event *next = look(at); /* it stopped before the limit: the next one has to be a reason */
         const uint32_t next_bytes = next == NULL ? 0 : next->body_bytes + (next->body_bytes > 1016 ? 8u : 4u);
 
         if (next != NULL && next->channel == batch.channel && next_bytes <= capacity - (uint32_t)bytes) {
             problem = "pack stopped too early";
+        }
+        if (next != NULL) { /* looking for that reason has passed the filler */
+            at->head += next->filler;
+            next->filler = 0;
         }
     }
     free(out);
