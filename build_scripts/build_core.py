@@ -95,6 +95,22 @@ int flight_batch_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t
 int flight_batch_next(const uint8_t *data, size_t data_bytes, flight_record *record);
 int flight_batch_count(const uint8_t *data, size_t data_bytes);
 int flight_batch_skip(const uint8_t *data, size_t data_bytes, uint32_t skip_events);
+int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
+                      flight_batch *batch);
+typedef struct flight_delta {
+    uint32_t kept[4][12];
+    uint32_t records_bytes;
+    uint32_t events;
+    uint16_t masks[4];
+    uint8_t layouts[4];
+    uint8_t count;
+    uint16_t age;
+    uint16_t step;
+} flight_delta;
+int flight_delta_start(flight_delta *delta);
+int flight_delta_next(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch, size_t scratch_bytes,
+                      flight_record *record);
+int flight_delta_unpack(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
 uint16_t flight_age_encode(uint32_t age_ms);
 int flight_age_decode(uint16_t age, uint32_t *age_ms);
 uint32_t flight_layout_bytes(uint8_t layout);
@@ -104,6 +120,9 @@ int python_seal(uint8_t *buffer, uint32_t capacity, uint8_t type, uint8_t flags,
 int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint32_t limit_bytes);
 int64_t python_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
                     uint32_t limit_events);
+int64_t python_delta_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
+                          uint32_t limit_events);
+int python_delta_unpack(const uint8_t *data, uint32_t start, uint32_t end, uint8_t *out, uint32_t capacity);
 int python_head(flight_ring *ring);
 int python_count(const uint8_t *data, uint32_t start, uint32_t end);
 int python_skip(const uint8_t *data, uint32_t start, uint32_t end, uint32_t skip_events);
@@ -154,13 +173,32 @@ static int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint
 }
 
 /* Bytes in bits 0 to 19, events in 20 to 39, channel in 40 to 55; or an error, below zero. */
+static int64_t python_packed(int bytes, const flight_batch *batch)
+{
+    return bytes < 0 ? bytes : (int64_t)bytes | ((int64_t)batch->events << 20) | ((int64_t)batch->channel << 40);
+}
+
 static int64_t python_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
                            uint32_t limit_events)
 {
     flight_batch batch;
     int bytes = flight_batch_pack(ring, out + offset, capacity, now_ms, limit_events, &batch);
 
-    return bytes < 0 ? bytes : (int64_t)bytes | ((int64_t)batch.events << 20) | ((int64_t)batch.channel << 40);
+    return python_packed(bytes, &batch);
+}
+
+static int64_t python_delta_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
+                                 uint32_t limit_events)
+{
+    flight_batch batch;
+    int bytes = flight_delta_pack(ring, out + offset, capacity, now_ms, limit_events, &batch);
+
+    return python_packed(bytes, &batch);
+}
+
+static int python_delta_unpack(const uint8_t *data, uint32_t start, uint32_t end, uint8_t *out, uint32_t capacity)
+{
+    return flight_delta_unpack(data + start, end - start, out, capacity);
 }
 
 /* Channel of the oldest event, or -1. */

@@ -112,7 +112,8 @@ def constants(spec: dict[str, Any]) -> list[tuple[str, list[tuple[str, int]]]]:
     groups.append(("frame", [(constant(k), v) for k, v in spec["frame"].items()]))
     for table, prefix in TABLES.items():
         groups.append((table, [(constant(prefix, k), v) for k, v in spec[table].items()]))
-    groups.append(("flags_supported", [("FLAGS_SUPPORTED", spec["flags_supported"]["mask"])]))
+    masks = spec["flags_supported"]
+    groups.append(("flags_supported", [("FLAGS_SUPPORTED", masks["mask"]), ("FLAGS_PLAIN", masks["plain"])]))
     groups.append(("codes", [(constant("CODE", c["name"]), c["value"]) for c in spec["codes"]]))
     groups.extend((table, [(constant(k), v) for k, v in spec[table].items()]) for table in PLAIN)
     layouts = [(constant("LAYOUT", la["name"]), la["id"]) for la in spec["layouts"]]

@@ -124,7 +124,8 @@
 #define FLIGHT_LOG_ERROR 3u
 
 /* flags_supported */
-#define FLIGHT_FLAGS_SUPPORTED 0x23u
+#define FLIGHT_FLAGS_SUPPORTED 0x6fu
+#define FLIGHT_FLAGS_PLAIN 0x23u
 
 /* codes */
 #define FLIGHT_CODE_OK 0u

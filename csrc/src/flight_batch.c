@@ -9,8 +9,6 @@
  * Each value has exactly one way to be written, and only that one is accepted. */
 #include "flight_slots.h"
 
-#define CLOCK_MASK 0x3fffffffu     /* clocks are 30 bits and wrap */
-#define FUTURE_MS 0x10000u         /* a stamp up to a minute ahead was set between two looks at the clock: age 0 */
 #define SECONDS_FROM_MS 0x8000u    /* from here on the age is in seconds */
 #define SECONDS_FIRST 32u          /* 32,768 ms */
 #define SECONDS_LAST 0x7ffeu       /* 9 hours and 6 minutes; the next value means unknown */
@@ -28,6 +26,9 @@ uint32_t flight_layout_bytes(uint8_t layout)
     case FLIGHT_LAYOUT_MEMORY_UPDATE | FLIGHT_LAYOUT_WIDE: return FLIGHT_MEMORY_UPDATE_WIDE_BYTES;
     case FLIGHT_LAYOUT_COMPONENT_UPDATE | FLIGHT_LAYOUT_WIDE: return FLIGHT_COMPONENT_UPDATE_WIDE_BYTES;
     case FLIGHT_LAYOUT_SYSTEM_MONITORING | FLIGHT_LAYOUT_WIDE: return FLIGHT_SYSTEM_MONITORING_WIDE_BYTES;
+#ifdef FLIGHT_TEST_LAYOUT /* 48 bytes, the event that benchmarks and tests measure with */
+    case FLIGHT_TEST_LAYOUT: return 48;
+#endif
     default: return 0;
     }
 }
@@ -67,18 +68,6 @@ int flight_age_decode(uint16_t age, uint32_t *age_ms)
     return 0;
 }
 
-static uint16_t old_age(uint32_t age_ms)
-{
-    return age_ms > CLOCK_MASK - FUTURE_MS ? 0 : flight_age_encode(age_ms);
-}
-
-static inline uint16_t age_of(uint32_t stamp_ms, uint32_t now_ms)
-{
-    const uint32_t age_ms = (now_ms - stamp_ms) & CLOCK_MASK;
-
-    return FLIGHT_RARELY(age_ms >= SECONDS_FROM_MS) ? old_age(age_ms) : (uint16_t)age_ms;
-}
-
 /* The record in a slot, its age filled in. */
 static inline void write_record(uint8_t *at, const uint32_t *slot, uint32_t bytes, uint16_t age)
 {
@@ -111,7 +100,7 @@ int flight_batch_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t
         if ((uint16_t)slot[1] != channel || bytes > room - used) {
             break;
         }
-        write_record(out + used, slot, bytes, age_of(slot[0], now_ms));
+        write_record(out + used, slot, bytes, flight_age_of(slot[0], now_ms));
         used += bytes;
         flight_cursor_step(&cursor, slot);
     }

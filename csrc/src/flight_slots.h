@@ -7,6 +7,20 @@
 
 #define RECORD_WORDS_LONG 255u /* in the record: a length of 32 bits follows */
 
+#define CLOCK_MASK 0x3fffffffu /* clocks are 30 bits and wrap */
+#define FUTURE_MS 0x10000u     /* a stamp up to a minute ahead was set between two looks at the clock: age 0 */
+
+/* The age of a stamp, as it goes on the wire. */
+static inline uint16_t flight_age_of(uint32_t stamp_ms, uint32_t now_ms)
+{
+    const uint32_t age_ms = (now_ms - stamp_ms) & CLOCK_MASK;
+
+    if (FLIGHT_RARELY(age_ms >= FLIGHT_AGE_SECONDS_FLAG)) {
+        return age_ms > CLOCK_MASK - FUTURE_MS ? 0 : flight_age_encode(age_ms);
+    }
+    return (uint16_t)age_ms;
+}
+
 static inline uint32_t flight_head_slots(uint32_t head)
 {
     return (head >> 16) & 0xffu;
@@ -38,6 +52,19 @@ static inline uint32_t flight_slot_record_bytes(const uint32_t *slot)
         return FLIGHT_RECORD_HEAD_BYTES + 4u + flight_load32_aligned((const uint8_t *)(slot + 3));
     }
     return FLIGHT_RECORD_HEAD_BYTES + 4u * words;
+}
+
+/* The body in a slot, and its bytes. */
+static inline const uint32_t *flight_slot_body(const uint32_t *slot)
+{
+    return FLIGHT_RARELY(((const uint8_t *)slot)[9] == RECORD_WORDS_LONG) ? slot + 4 : slot + 3;
+}
+
+static inline uint32_t flight_slot_body_bytes(const uint32_t *slot)
+{
+    const uint32_t words = ((const uint8_t *)slot)[9];
+
+    return FLIGHT_RARELY(words == RECORD_WORDS_LONG) ? flight_load32_aligned((const uint8_t *)(slot + 3)) : 4u * words;
 }
 
 /* The consumer's walk over events that it has not released yet. */

@@ -1,7 +1,7 @@
 """Frames and batches of events, through the C core."""
 
 from flight_client.wire.frames import FrameReader, StreamReader, encode_frame, seal_frame
-from flight_client.wire.records import count_records, decode_age, encode_age, records, skip_records
+from flight_client.wire.records import count_records, decode_age, encode_age, records, skip_records, unpack_delta
 from flight_client.wire.ring import EventRing
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "records",
     "seal_frame",
     "skip_records",
+    "unpack_delta",
 ]

@@ -7,6 +7,7 @@ from flight_client.errors import CallerError, CoreMissingError, FrameError
 __all__ = [
     "ARGUMENT",
     "BYTES",
+    "FLAGS",
     "FULL",
     "LENGTH",
     "NO_ROOM",
@@ -35,6 +36,7 @@ BYTES = ffi.typeof("uint8_t[]")
 ARGUMENT = -1
 NO_ROOM = -2
 FULL = -3
+FLAGS = -10
 LENGTH = -12
 
 Buffer = bytes | bytearray | memoryview

@@ -4,8 +4,15 @@ import struct
 from typing import NoReturn
 
 from flight_client.errors import CallerError, FrameError
-from flight_client.session.spec import FLAG_CHECKED, HEADER_BYTES, MAX_FRAME_BYTES, NUMBER_LIMIT, TRAILER_BYTES
-from flight_client.wire._core_access import BYTES, LENGTH, Buffer, ffi, frame_error, lib, readable, text_of
+from flight_client.session.spec import (
+    FLAG_CHECKED,
+    FLAGS_PLAIN,
+    HEADER_BYTES,
+    MAX_FRAME_BYTES,
+    NUMBER_LIMIT,
+    TRAILER_BYTES,
+)
+from flight_client.wire._core_access import BYTES, FLAGS, LENGTH, Buffer, ffi, frame_error, lib, readable, text_of
 
 __all__ = ["FrameReader", "StreamReader", "encode_frame", "seal_frame"]
 
@@ -68,6 +75,9 @@ class FrameReader:
 
     `feed` gives it the message; each `next` that returns True has filled the fields. The payload is
     `data[reader.start:reader.end]`: nothing is copied. Reuse one reader for many messages.
+
+    allowed_flags    frames with other flags are refused. Flags that need an agreement (compressed, more, delta) are not
+                     in it from the start: the session adds what both sides have said that they read.
     """
 
     __slots__ = (
@@ -77,6 +87,7 @@ class FrameReader:
         "_position",
         "_source",
         "ack",
+        "allowed_flags",
         "channel",
         "end",
         "flags",
@@ -85,7 +96,8 @@ class FrameReader:
         "type",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, allowed_flags: int = FLAGS_PLAIN) -> None:
+        self.allowed_flags = allowed_flags
         self._data: object = b""
         self._source: Buffer = b""
         self._position = 0
@@ -113,6 +125,9 @@ class FrameReader:
         _, self.type, self.flags, _, payload_bytes, self.channel, self.seq, self.ack = _HEADER.unpack_from(
             self._source, position
         )
+        if self.flags & ~self.allowed_flags:
+            self._position = self._end
+            raise _read_error(FLAGS, self._source, position, self._limit)
         self.start = position + HEADER_BYTES
         self.end = self.start + payload_bytes
         self._position = position + total_bytes
@@ -143,6 +158,7 @@ class StreamReader:
         "_pending",
         "_stream",
         "ack",
+        "allowed_flags",
         "channel",
         "flags",
         "payload",
@@ -150,8 +166,12 @@ class StreamReader:
         "type",
     )
 
-    def __init__(self, limit: int, *, checked_only: bool = True) -> None:
-        """limit: bytes of the largest frame. checked_only: frames without a CRC are garbage; False where the link checks."""
+    def __init__(self, limit: int, *, checked_only: bool = True, allowed_flags: int = FLAGS_PLAIN) -> None:
+        """limit: bytes of the largest frame. checked_only: frames without a CRC are garbage; False where the link checks.
+
+        allowed_flags: as in FrameReader, but frames with other flags are passed over.
+        """
+        self.allowed_flags = allowed_flags
         limit_bytes = max(limit, 0)
         self._memory = ffi.new("uint8_t[]", 2 * limit_bytes)
         self._stream = ffi.new("flight_stream *")
@@ -197,11 +217,14 @@ class StreamReader:
 
     def next(self) -> bool:
         """Find the next frame; False when more bytes are needed. Never raises for what was received."""
-        while lib.flight_stream_next(self._stream, self._frame) <= 0:
+        frame = self._frame
+        while lib.flight_stream_next(self._stream, frame) <= 0 or frame.flags & ~self.allowed_flags:
+            if frame.flags & ~self.allowed_flags:
+                frame.flags = 0  # passed over; there may be more in the buffer
+                continue
             if self._pending is None:
                 return False
             self._take(self._pending)
-        frame = self._frame
         self.type = frame.type
         self.flags = frame.flags
         self.channel = frame.channel

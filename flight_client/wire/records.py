@@ -3,10 +3,10 @@
 import struct
 
 from flight_client.errors import CallerError
-from flight_client.session.spec import RECORD_HEAD_BYTES
-from flight_client.wire._core_access import ARGUMENT, Buffer, ffi, frame_error, lib, readable
+from flight_client.session.spec import MAX_FRAME_BYTES, RECORD_HEAD_BYTES
+from flight_client.wire._core_access import ARGUMENT, BYTES, Buffer, ffi, frame_error, lib, readable
 
-__all__ = ["count_records", "decode_age", "encode_age", "records", "skip_records"]
+__all__ = ["count_records", "decode_age", "encode_age", "records", "skip_records", "unpack_delta"]
 
 _AGE_NONE = 0xFFFFFFFF
 _INDEX = struct.Struct("=IIII")  # the core writes words of this machine
@@ -15,11 +15,15 @@ _RECORD_BYTES = RECORD_HEAD_BYTES + 4
 _CHUNK_RECORDS = 256
 
 
-def records(data: Buffer, start: int, end: int) -> list[tuple[int, int | None, int, int]]:
+def records(data: Buffer, start: int, end: int, *, delta: bool = False) -> list[tuple[int, int | None, int, int]]:
     """The records between start and end as (layout, age_ms or None, where the body starts, where it ends).
 
+    delta: the frame has the flag `delta`. The bodies then stand in what `unpack_delta` returns for the same range.
     Raises FrameError if any record is cut, not canonical or of an unknown layout.
     """
+    if delta:
+        data = unpack_delta(data, start, end)
+        start, end = 0, len(data)
     _check_range(data, start, end)
     found: list[tuple[int, int | None, int, int]] = []
     source = readable(data)
@@ -36,8 +40,24 @@ def records(data: Buffer, start: int, end: int) -> list[tuple[int, int | None, i
     return found
 
 
-def count_records(data: Buffer, start: int, end: int) -> int:
+def unpack_delta(data: Buffer, start: int, end: int) -> bytes:
+    """The records of a frame with the flag `delta`, as a frame without it would have carried them: at most 64 KiB.
+
+    Raises FrameError if any of it is cut, not canonical or of an unknown layout.
+    """
+    _check_range(data, start, end)
+    out = bytearray(MAX_FRAME_BYTES)
+    size = lib.python_delta_unpack(readable(data), start, end, ffi.from_buffer(BYTES, out, True), len(out))
+    if size < 0:
+        raise frame_error(size, start)
+    return bytes(memoryview(out)[:size])
+
+
+def count_records(data: Buffer, start: int, end: int, *, delta: bool = False) -> int:
     """Check every record between start and end, and count them. Raises FrameError as `records` does."""
+    if delta:
+        data = unpack_delta(data, start, end)
+        start, end = 0, len(data)
     _check_range(data, start, end)
     count = lib.python_count(readable(data), start, end)
     if count < 0:

@@ -75,9 +75,19 @@ class EventRing:
         """What the oldest event's record takes in a batch, or 0: a pack() with less room returns 0."""
         return int(self._event.record_bytes) if lib.flight_ring_peek(self._ring, self._event) == 0 else 0
 
-    def pack(self, out: bytearray | memoryview, offset: int, limit: int, now_ms: int, max_events: int) -> int:
+    def pack(
+        self,
+        out: bytearray | memoryview,
+        offset: int,
+        limit: int,
+        now_ms: int,
+        max_events: int,
+        *,
+        delta: bool = False,
+    ) -> int:
         """Move events of the oldest one's channel straight into out[offset : offset + limit], with their ages.
 
+        delta: code them against one another; the frame then needs the flag `delta`, and the peer must read it.
         Returns the bytes written: 0 for an empty ring and where not even one event fits the limit.
         """
         if offset < 0 or limit < 0 or offset + limit > len(out):
@@ -86,7 +96,8 @@ class EventRing:
                 value=(offset, limit, len(out)),
                 next_step="use offset + limit <= len(out)",
             )
-        packed = lib.python_pack(self._ring, ffi.from_buffer(BYTES, out, True), offset, limit, now_ms, max_events)
+        pack = lib.python_delta_pack if delta else lib.python_pack
+        packed = pack(self._ring, ffi.from_buffer(BYTES, out, True), offset, limit, now_ms, max_events)
         if packed == NO_ROOM:
             packed = 0
         events = (packed >> 20) & 0xFFFFF

@@ -102,6 +102,22 @@ def test_a_malformed_message_says_what_is_wrong_where_and_shows_it(data: bytes, 
     assert not reader.next(), "nothing behind a broken frame is read"
 
 
+@pytest.mark.parametrize("flag", [0x04, 0x08, 0x40])
+def test_a_flag_that_needs_an_agreement_is_refused_until_there_is_one(flag: int) -> None:
+    data = encode_frame(13, 0x20 | flag, 0, 0, 1, b"data") + build_frame()
+    reader = FrameReader()
+    reader.feed(data)
+    with pytest.raises(FrameError, match="flag is not known"):
+        reader.next()
+    assert not reader.next()
+    reader.allowed_flags |= flag
+    reader.feed(data)
+    assert reader.next()
+    assert reader.flags == 0x20 | flag
+    assert len(stream_all(StreamReader(64), data)) == 1
+    assert len(stream_all(StreamReader(64, allowed_flags=0x22 | flag), data)) == 2
+
+
 def test_an_empty_message_has_no_frame() -> None:
     assert read_all(b"") == []
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flight_client.errors import CallerError, FrameError
-from flight_client.wire import EventRing, count_records, decode_age, encode_age, records, skip_records
+from flight_client.wire import (
+    EventRing,
+    count_records,
+    decode_age,
+    encode_age,
+    records,
+    skip_records,
+    unpack_delta,
+)
 
 
 def packed(ring: EventRing, limit: int = 4096, now_ms: int = 0, max_events: int = 10000) -> bytes:
@@ -133,6 +141,29 @@ def test_broken_records_and_ranges_are_refused() -> None:
         skip_records(data, 0, 16, 2)
     with pytest.raises(CallerError, match="fewer records"):
         skip_records(data, 0, 8, 2)
+
+
+def test_a_delta_batch_gives_the_same_records_as_a_raw_one_in_fewer_bytes() -> None:
+    batches = []
+    for delta in (False, True):
+        ring = EventRing(32, 64)
+        for number in range(16):
+            assert ring.put(9, 1, 16 * number, bytes([number]) + bytes(19))
+        out = bytearray(1024)
+        size = ring.pack(out, 16, 1000, 300, 100, delta=delta)
+        assert (ring.packed_events, ring.packed_channel, ring.count) == (16, 9, 0)
+        batches.append(bytes(out[16 : 16 + size]))
+    raw, packed_delta = batches
+    assert len(packed_delta) < len(raw) // 4
+    assert unpack_delta(packed_delta, 0, len(packed_delta)) == raw
+    framed = b"head" + packed_delta + b"tail"
+    end = len(framed) - 4
+    assert records(framed, 4, end, delta=True) == records(raw, 0, len(raw))
+    assert count_records(framed, 4, end, delta=True) == 16
+    with pytest.raises(FrameError, match="event record"):
+        unpack_delta(framed, 4, end + 1)
+    with pytest.raises(CallerError, match="outside the data"):
+        unpack_delta(framed, 4, 1000)
 
 
 @given(st.one_of(st.none(), st.integers(0, 2**30)))
