@@ -27,7 +27,7 @@ FLAGS = [
     "-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION",
 ]
 # Inputs longer than this find nothing new in targets that read small fields.
-INPUT_BYTES = 512
+INPUT_BYTES = 256
 DONE = re.compile(r"Done (\d+) runs in (\d+) second")
 COVERED = re.compile(r"cov: (\d+)")
 
@@ -77,7 +77,7 @@ def fuzz(target: Target, runs: int, seed: int) -> Outcome:
     shutil.rmtree(found, ignore_errors=True)
     found.mkdir(parents=True)
     kept = CORPUS / target.name
-    command = [
+    command: list[str | Path] = [
         program,
         f"-runs={runs}",
         f"-seed={seed}",

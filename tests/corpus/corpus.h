@@ -56,6 +56,7 @@ void judge(const uint8_t *data, size_t bytes, verdict expected);
 /* A payload by its coding: all rows of judge.c's table that fit the flags. */
 void judge_payload(uint8_t flags, const uint8_t *data, size_t bytes);
 void judge_records(const uint8_t *data, size_t bytes);
+void judge_delta(const uint8_t *data, size_t bytes); /* judge_delta.c */
 
 /* ---- families of changes: one row each in corpus.c ---- */
 

@@ -83,8 +83,8 @@ static void add_batch(const char *name, uint8_t flags, uint32_t number, const ui
     if (prefix_bytes != 0) {
         memcpy(payload, prefix, prefix_bytes);
     }
-    bytes = flight_batch_pack(&ring, payload + prefix_bytes, sizeof payload - prefix_bytes, NOW_MS & 0x3fffffffu, 99,
-                              &batch);
+    bytes = ((flags & FLIGHT_FLAG_DELTA) != 0 ? flight_delta_pack : flight_batch_pack)(
+        &ring, payload + prefix_bytes, sizeof payload - prefix_bytes, NOW_MS & 0x3fffffffu, 99, &batch);
     if (bytes <= 0 || flight_ring_count(&ring) != 0) {
         fprintf(stderr, "corpus: the core does not pack the golden batch %s\n", name);
         exit(1);
@@ -126,6 +126,47 @@ static void add_batches(void)
     add_batch("long record, unchecked", 0, 9, NULL, 0);
 }
 
+/* One memory update after another, as a console sends them: a few words change a little. */
+static void put_updates(uint32_t events, uint32_t step_ms)
+{
+    for (uint32_t i = 0; i < events; i++) {
+        const uint32_t words[5] = {16777216u, 8808038u + 4096u * i, 7969178u - 4096u * i, 0xffffffffu, 1250u + i / 3u};
+        uint8_t body[20];
+
+        for (uint32_t byte = 0; byte < 20; byte++) {
+            body[byte] = (uint8_t)(words[byte / 4] >> 8 * (byte % 4));
+        }
+        if (flight_ring_put(&ring, 9, FLIGHT_LAYOUT_MEMORY_UPDATE, (NOW_MS - step_ms * (events - i)) & 0x3fffffffu, body,
+                            20) != 0) {
+            exit(1);
+        }
+    }
+}
+
+static void add_deltas(void)
+{
+    static const uint8_t prefix[8] = {9, 8, 7, 6, 5, 4, 3, 2};
+
+    put_updates(8, 16);
+    add_batch("delta, eight updates", FLIGHT_FLAG_DELTA, 20, NULL, 0);
+    put_updates(16, 1000);
+    add_batch("delta, checked", FLIGHT_FLAG_DELTA | FLIGHT_FLAG_CHECKED, 21, NULL, 0);
+    put_updates(2, 5);
+    for (uint32_t i = 0; i < 2; i++) { /* five layouts: the last is not kept; tails; ages back and forth */
+        put(FLIGHT_LAYOUT_LOG, 8 + 4 * i, 40000 * i);
+        put(FLIGHT_LAYOUT_V6R_EVENT, 4, 7);
+        put(FLIGHT_LAYOUT_PAYLOAD, 4, 0x20000000);
+        put(FLIGHT_LAYOUT_FRAME_TIME, 16, 3);
+    }
+    add_batch("delta, mixed", FLIGHT_FLAG_DELTA, 22, NULL, 0);
+    put_updates(3, 5);
+    add_batch("delta, critical", FLIGHT_FLAG_DELTA | FLIGHT_FLAG_CRITICAL | FLIGHT_FLAG_CHECKED, 23, prefix, 8);
+    put(FLIGHT_LAYOUT_PAYLOAD, 8, 1);
+    put(FLIGHT_LAYOUT_PAYLOAD, 1100, 1);
+    put(FLIGHT_LAYOUT_PAYLOAD, 1104, 1);
+    add_batch("delta, long tails", FLIGHT_FLAG_DELTA, 24, NULL, 0);
+}
+
 void goldens_build(void)
 {
     static uint8_t payload[65536];
@@ -150,6 +191,7 @@ void goldens_build(void)
     fill(payload, GOLDEN_BYTES, 7);
     add("of 224 bytes", FLIGHT_TYPE_DATA, FLIGHT_FLAG_CHECKED, 3, payload, GOLDEN_BYTES - 20);
     add_batches();
+    add_deltas();
     fill(payload, sizeof payload, 8);
     add("largest", FLIGHT_TYPE_DATA, FLIGHT_FLAG_CHECKED, 3, payload, 65536 - 20);
     add("largest unchecked", FLIGHT_TYPE_DATA, 0, 3, payload, 65536 - 16);

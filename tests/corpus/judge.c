@@ -16,6 +16,7 @@ static const struct coding {
     void (*judge)(const uint8_t *data, size_t bytes);
 } codings[] = {
     {FLIGHT_FLAG_BATCH | FLIGHT_FLAG_COMPRESSED | FLIGHT_FLAG_DELTA, FLIGHT_FLAG_BATCH, judge_records},
+    {FLIGHT_FLAG_BATCH | FLIGHT_FLAG_COMPRESSED | FLIGHT_FLAG_DELTA, FLIGHT_FLAG_BATCH | FLIGHT_FLAG_DELTA, judge_delta},
 };
 
 /* Buffers of the size that was asked for last: most cases ask for the same size again. */
