@@ -70,13 +70,38 @@ def build(target: Target) -> Path:
     return ctools.program(f"fuzz/{target.name}", sources, FLAGS)
 
 
+def pack(inputs: list[bytes]) -> bytes:
+    """One file of many inputs: before each its length in four bytes."""
+    return b"".join(len(data).to_bytes(4, "little") + data for data in sorted(inputs))
+
+
+def unpack(packed: bytes) -> list[bytes]:
+    """The inputs of such a file."""
+    inputs = []
+    while packed:
+        end = 4 + int.from_bytes(packed[:4], "little")
+        inputs.append(packed[4:end])
+        packed = packed[end:]
+    return inputs
+
+
+def kept_inputs(target: Target) -> Path:
+    """The kept corpus of a target, as the folder of files that libFuzzer wants."""
+    folder = ctools.BUILD / "fuzz" / f"{target.name}.kept"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    kept = CORPUS / f"{target.name}.bin"
+    for number, data in enumerate(unpack(kept.read_bytes()) if kept.exists() else []):
+        (folder / f"{number:04}").write_bytes(data)
+    return folder
+
+
 def fuzz(target: Target, runs: int, seed: int) -> Outcome:
     """Run one target from its corpus; new inputs go to build/, never to the kept corpus."""
     program = build(target)
     found = ctools.BUILD / "fuzz" / f"{target.name}.found"
     shutil.rmtree(found, ignore_errors=True)
     found.mkdir(parents=True)
-    kept = CORPUS / target.name
     command: list[str | Path] = [
         program,
         f"-runs={runs}",
@@ -86,7 +111,7 @@ def fuzz(target: Target, runs: int, seed: int) -> Outcome:
         "-rss_limit_mb=1024",
         f"-artifact_prefix={found.parent}/{target.name}-",
         found,
-        *([kept] if kept.is_dir() else []),
+        kept_inputs(target),
     ]
     done = ctools.run(command)
     log = done.stdout + done.stderr
@@ -104,14 +129,13 @@ def keep(target: Target) -> None:
     fresh = ctools.BUILD / "fuzz" / f"{target.name}.merged"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    kept = CORPUS / target.name
     found = ctools.BUILD / "fuzz" / f"{target.name}.found"
-    inputs = [folder for folder in (kept, found) if folder.is_dir()]
+    inputs = [kept_inputs(target), *([found] if found.is_dir() else [])]
     done = ctools.run([program, "-merge=1", f"-max_len={INPUT_BYTES}", "-set_cover_merge=1", fresh, *inputs])
     if done.returncode != 0:
         raise SystemExit(done.stdout + done.stderr)
-    shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(fresh, kept)
+    CORPUS.mkdir(exist_ok=True)
+    (CORPUS / f"{target.name}.bin").write_bytes(pack([path.read_bytes() for path in fresh.iterdir()]))
 
 
 def main(arguments: list[str] | None = None) -> int:
