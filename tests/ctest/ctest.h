@@ -11,6 +11,7 @@ void ctest_check(int good, const char *text, const char *file, int line);
 void test_checks(void);
 void test_frame(void);
 void test_batch(void);
+void test_delta(void);
 void test_ring(void);
 void test_ring_arguments(void);
 void test_stream(void);

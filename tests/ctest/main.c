@@ -10,7 +10,7 @@ static const struct unit {
     const char *name;
     void (*run)(void);
 } units[] = {
-    {"checks", test_checks}, {"frame", test_frame},   {"batch", test_batch}, {"ring", test_ring},
+    {"checks", test_checks}, {"frame", test_frame},   {"batch", test_batch}, {"delta", test_delta}, {"ring", test_ring},
     {"ring arguments", test_ring_arguments}, {"stream", test_stream}, {"texts", test_texts},
     {"self-test", test_selftest},
 };

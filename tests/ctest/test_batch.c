@@ -159,6 +159,9 @@ static void test_no_record_is_larger_than_a_frame(void)
     CHECK(flight_batch_next(data, 65536 + 16, &record) == 65536 + 8);
     CHECK(flight_batch_next(data, 65536 + 8, &record) == 65536 + 8);
     CHECK(flight_batch_next(data, 65536 + 7, &record) == FLIGHT_ERROR_RECORD);
+    for (size_t bytes = 1; bytes < 8; bytes++) { /* cut inside its head */
+        CHECK(flight_batch_next(data, bytes, &record) == FLIGHT_ERROR_RECORD);
+    }
     data[4] = 4;
     CHECK(flight_batch_next(data, 65536 + 16, &record) == FLIGHT_ERROR_RECORD);
     free(data);

@@ -102,6 +102,36 @@ static void test_credit(uint8_t *memory)
     }
 }
 
+/* Where headers promise more than can be paid for, some are garbage unseen; those inside what was summed bring nothing. */
+static void test_debt(void)
+{
+    static uint8_t memory[1280];
+    uint8_t header[16];
+    flight_stream stream;
+    flight_frame frame;
+    uint32_t pushed = 0;
+
+    for (int lengths = 0; lengths < 2; lengths++) {
+        CHECK(flight_stream_init(&stream, memory, sizeof memory, 640, FLIGHT_FLAG_CHECKED) == 0);
+        pushed = 0;
+        for (uint32_t i = 0; i < 2000; i++) {
+            const uint32_t payload = lengths != 0 && i % 2 != 0 ? 40 : 600;
+
+            memcpy(header, "\xf1\x0d\x22", 3);
+            memset(header + 4, 0, 12);
+            header[4] = (uint8_t)payload;
+            header[5] = (uint8_t)(payload >> 8);
+            header[3] = flight_header_check(header);
+            CHECK(flight_stream_push(&stream, header, 16) == 16);
+            CHECK(flight_stream_next(&stream, &frame) == 0);
+            pushed += 16;
+            CHECK(stream.summed_bytes <= 4 * pushed);
+        }
+        CHECK(stream.summed_bytes > 3 * pushed); /* what can be paid for is looked at */
+        CHECK(stream.garbage_bytes > pushed - 640);
+    }
+}
+
 /* Bytes are moved only when that frees at least as many; the room that is left is exact. */
 static void test_moving(uint8_t *memory)
 {
@@ -166,6 +196,7 @@ void test_stream(void)
     test_arguments(memory);
     test_refusals(memory);
     test_credit(memory);
+    test_debt();
     test_moving(memory);
     test_summed_to(memory);
     free(memory);
