@@ -26,7 +26,7 @@ BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find c
 stale = $(shell { [ "$$(cat $(1) 2>/dev/null)" = "$(CURDIR)" ] && $(VPY) -c '' 2>/dev/null; } || echo always)
 
 define install
-	@build_scripts/install_deps "$(PYTHON)"
+	@build_scripts/install_deps "$(PYTHON)" $(2)
 	@$(VPY) -c 'import pip' 2>/dev/null || { echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing $(1) into $(VENV) (the first time takes a minute or two)"
 	@rm -f $(RUN) $(DEV)
@@ -64,10 +64,11 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	@echo '== time per stage'; cat $(TIMES); awk '{ all += $$2 } END { printf "%-10s %4d s\n", "all", all }' $(TIMES)
 
 .PHONY: lint
-lint: $(DEV) ## style and types
+lint: $(DEV) ## style, types, and the quick part of the analysis
 	@$(VPY) -m ruff check .
 	@$(VPY) -m ruff format --check .
 	@$(VPY) -m mypy
+	@$(VPY) -m build_scripts.analyze --quick
 
 .PHONY: format
 format: $(DEV) ## put the code into the project's style
@@ -83,6 +84,27 @@ generate: ## write the generated files from spec/flight.toml
 bench: $(DEV) ## benchmarks; figures go to build/bench/
 	@mkdir -p build/bench
 	@$(VPY) -m pytest benchmarks --benchmark-enable -o timeout=0
+
+.PHONY: analyze
+analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
+	@$(VPY) -m build_scripts.analyze
+
+.PHONY: fuzz
+fuzz: $(DEV) ## C core: 10 million runs of every fuzz target, the whole corpus; half an hour
+	@$(VPY) -m build_scripts.corpus --all
+	@$(VPY) -m build_scripts.fuzz --runs 10000000
+
+.PHONY: prove
+prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
+	@$(VPY) -m build_scripts.prove
+
+.PHONY: coverage
+coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
+	@$(VPY) -m build_scripts.coverage_c
+
+.PHONY: mutants
+mutants: $(DEV) ## C core: does its own test program notice small changes? a quarter of an hour
+	@$(VPY) -m build_scripts.mutants
 
 .PHONY: docs
 docs: $(DEV) ## check that every link in the docs leads somewhere
@@ -105,7 +127,7 @@ $(RUN): $(BUILT_FROM) $(call stale,$(RUN))
 	@echo '$(CURDIR)' > $@
 
 $(DEV): $(BUILT_FROM) $(call stale,$(DEV))
-	$(call install,gateway$(comma)tools$(comma)dev)
+	$(call install,gateway$(comma)tools$(comma)dev,development)
 	@echo '$(CURDIR)' | tee $(RUN) > $@
 
 comma := ,

@@ -237,6 +237,34 @@ static void test_long_values(void)
     }
 }
 
+/* Long records are kept by their fixed part, which stands one word later in the slot. */
+static void test_long_records(void)
+{
+    static uint32_t memory[8 * 1100 / 2];
+    static uint8_t plain[8192];
+    static uint8_t out[8192];
+    static uint8_t back[8192];
+    static uint32_t body[300];
+    flight_ring ring;
+    flight_batch batch;
+    int bytes = 0;
+
+    for (int way = 0; way < 2; way++) {
+        CHECK(flight_ring_init(&ring, memory, 16, 1100) == 0);
+        for (uint32_t i = 0; i < 6; i++) {
+            for (uint32_t word = 0; word < 300; word++) {
+                body[word] = i * i * 1000003u + word;
+            }
+            CHECK(flight_ring_put(&ring, 1, FLIGHT_LAYOUT_PAYLOAD, 0, body, i % 3 == 1 ? 12 : 1040) == 0);
+        }
+        bytes = way == 0 ? flight_batch_pack(&ring, plain, sizeof plain, 0, 9, &batch)
+                         : flight_delta_pack(&ring, out, sizeof out, 0, 9, &batch);
+        CHECK(batch.events == 6 && (way == 1 || bytes == 4 * 1048 + 2 * 16));
+    }
+    CHECK(flight_delta_unpack(out, (size_t)bytes, back, sizeof back) == 4 * 1048 + 2 * 16);
+    CHECK(memcmp(back, plain, 4 * 1048 + 2 * 16) == 0);
+}
+
 /* A mask of two bytes, layouts that are not known, bodies shorter than their layout, records of 64 KiB in all. */
 static void test_odd_events(void)
 {
@@ -286,5 +314,6 @@ void test_delta(void)
     test_growth();
     test_capacities();
     test_long_values();
+    test_long_records();
     test_odd_events();
 }
