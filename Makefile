@@ -66,10 +66,11 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	@echo '== time per stage'; cat $(TIMES); awk '{ all += $$2 } END { printf "%-10s %4d s\n", "all", all }' $(TIMES)
 
 .PHONY: lint
-lint: $(DEV) ## style and types
+lint: $(DEV) ## style, types, and the quick part of the analysis
 	@$(VPY) -m ruff check .
 	@$(VPY) -m ruff format --check .
 	@$(VPY) -m mypy
+	@$(VPY) -m build_scripts.analyze --quick
 
 .PHONY: format
 format: $(DEV) ## put the code into the project's style
@@ -99,6 +100,27 @@ bench: $(DEV) ## benchmarks; figures go to build/bench/
 .PHONY: bench-core
 bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instruction sets, against the ceilings and the last figures
 	@$(VPY) -m build_scripts.measure $(BENCH)
+
+.PHONY: analyze
+analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
+	@$(VPY) -m build_scripts.analyze
+
+.PHONY: fuzz
+fuzz: $(DEV) ## C core: 10 million runs of every fuzz target, the whole corpus; half an hour
+	@$(VPY) -m build_scripts.corpus --all
+	@$(VPY) -m build_scripts.fuzz --runs 10000000
+
+.PHONY: prove
+prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
+	@$(VPY) -m build_scripts.prove
+
+.PHONY: coverage
+coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
+	@$(VPY) -m build_scripts.coverage_c
+
+.PHONY: mutants
+mutants: $(DEV) ## C core: does its own test program notice small changes? a quarter of an hour
+	@$(VPY) -m build_scripts.mutants
 
 .PHONY: docs
 docs: $(DEV) ## check that every link in the docs leads somewhere

@@ -14,6 +14,7 @@
 
 #include "flight_bytes.h"
 #include "flight_check.h"
+#include "flight_refuse.h"
 
 /* Types are numbered without holes; the last one marks the end. */
 #define LAST_TYPE FLIGHT_TYPE_POLL
@@ -123,7 +124,7 @@ static inline int check_header(const uint8_t *data, uint32_t limit_bytes)
     if (FLIGHT_RARELY((words.w0 & 0xf0u) != FLIGHT_MAGIC)) {
         return FLIGHT_ERROR_MAGIC;
     }
-    if (FLIGHT_RARELY(words.w0 >> 24 != flight_check_words(words.w0, words.w1, words.w2, words.w3))) {
+    if (FLIGHT_RARELY(flight_check_differs(words.w0 >> 24, flight_check_words(words.w0, words.w1, words.w2, words.w3)))) {
         return FLIGHT_ERROR_CHECK;
     }
     if (FLIGHT_RARELY((words.w0 & 0x0fu) != FLIGHT_VERSION)) {
@@ -168,7 +169,7 @@ static inline int has_right_crc(const uint8_t *data, uint32_t frame_bytes)
 {
     const uint32_t checked_bytes = frame_bytes - FLIGHT_TRAILER_BYTES;
 
-    return flight_crc32c(data, checked_bytes, 0) == flight_load32(data + checked_bytes);
+    return !flight_check_differs(flight_load32(data + checked_bytes), flight_crc32c(data, checked_bytes, 0));
 }
 
 int flight_frame_crc(const uint8_t *data, uint32_t frame_bytes)

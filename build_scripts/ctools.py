@@ -1,0 +1,130 @@
+"""What the checks of the C core share: which compiler, where programs are built, running them side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "verify"
+CORE = ROOT / "csrc" / "src"
+INCLUDE = ROOT / "csrc" / "include"
+TESTS = ROOT / "tests"
+
+WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1"]
+# Leaks are no concern of a core without malloc, and looking for them fails in some containers.
+SANITIZER_ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0"}
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class ToolMissingError(RuntimeError):
+    """A tool of development that this machine lacks."""
+
+
+def find_tool(*names: str, package: str) -> str:
+    """The first of these programs that is installed."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    raise ToolMissingError(
+        f"{names[0]} is not installed: on Debian `apt install {package}`, elsewhere the same by name"
+    )
+
+
+def clang() -> str:
+    """A clang with sanitizers and libFuzzer; CLANG= chooses another one."""
+    return find_tool(
+        *filter(None, [os.environ.get("CLANG")]), "clang-19", "clang", package="clang-19 libclang-rt-19-dev"
+    )
+
+
+def core_sources() -> list[Path]:
+    """The C files of the core."""
+    return sorted(CORE.glob("*.c"))
+
+
+def corpus_sources() -> list[Path]:
+    """The enumerated corpus as a library: without its main."""
+    return [path for path in sorted((TESTS / "corpus").glob("*.c")) if path.name != "main.c"]
+
+
+def ctest_sources() -> list[Path]:
+    """The core's own test program, without the core."""
+    return [*sorted((TESTS / "ctest").glob("*.c")), TESTS / "fuzz" / "ring_model.c", *corpus_sources()]
+
+
+def header_has(function: str) -> bool:
+    """Whether flight.h offers this call already."""
+    return f" {function}(" in (INCLUDE / "flight.h").read_text(encoding="utf-8").replace("*", " ")
+
+
+def run(command: Sequence[str | Path], timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program with its output kept; the caller judges it."""
+    return subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        cwd=ROOT,
+        errors="replace",
+        env={**os.environ, **SANITIZER_ENVIRONMENT},
+    )
+
+
+def stamp_of(paths: Iterable[Path], words: Iterable[str]) -> str:
+    """One text for these files' contents and these words."""
+    digest = hashlib.sha256("\0".join(words).encode())
+    for path in sorted(set(paths)):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def compile_one(source: Path, options: Sequence[str], headers: str) -> Path:
+    """The object of one source, kept below build/verify under the hash of everything that it is made of."""
+    target = BUILD / "objects" / f"{source.stem}-{stamp_of([source], [headers, *options])[:24]}.o"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".o", delete=False) as file:
+            fresh = Path(file.name)
+        done = run([*options, "-c", str(source), "-o", str(fresh)])
+        if done.returncode != 0:
+            fresh.unlink()
+            raise RuntimeError(f"{source.name} does not compile: {shlex.join(options)}\n{done.stderr}")
+        fresh.replace(target)
+    return target
+
+
+def program(name: str, sources: Sequence[Path], flags: Sequence[str], compiler: str | None = None) -> Path:
+    """Build a program below build/verify; what is there from the same bytes already is taken as it is."""
+    folders = (INCLUDE, CORE, TESTS / "corpus", TESTS / "fuzz", TESTS / "ctest")
+    options = [compiler or clang(), *WARNINGS, *flags, *[f"-I{folder}" for folder in folders]]
+    headers = stamp_of([path for folder in (INCLUDE, CORE, TESTS) for path in folder.rglob("*.h")], [])
+    objects = side_by_side(lambda source: compile_one(source, options, headers), sources)
+    target = BUILD / name
+    stamp = "\n".join(map(str, objects))
+    kept = target.with_suffix(".stamp")
+    if not (target.exists() and kept.exists() and kept.read_text(encoding="utf-8") == stamp):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done = run([options[0], *flags, *map(str, objects), "-o", str(target)])
+        if done.returncode != 0:
+            raise RuntimeError(f"{name} does not link:\n{done.stderr}")
+        kept.write_text(stamp, encoding="utf-8")
+    return target
+
+
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Do the work on all items, one for each processor at a time; results in the order of the items."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        return list(pool.map(work, items))

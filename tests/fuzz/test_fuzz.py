@@ -1,0 +1,80 @@
+"""The fuzz targets, in their short form; and that what switches the checks off reaches no other build."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from build_scripts import ctools, fuzz
+from tests.project.tree import ROOT, files, text
+from tests.tools import needs_clang
+
+RUNS = 200_000
+HEADER = (ROOT / "csrc" / "include" / "flight.h").read_text(encoding="utf-8")
+
+
+@needs_clang
+@pytest.mark.timeout(400)
+def test_no_target_finds_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    code = fuzz.main(["--runs", str(RUNS)])
+    printed = capsys.readouterr().out
+    assert code == 0, printed
+    with capsys.disabled():
+        print(f"\n{printed}", end="")
+
+
+def wire_facing() -> set[str]:
+    """Calls of flight.h that read bytes from outside or walk a ring."""
+    calls = re.findall(r"^(?:static inline )?(?:int|size_t|void) (flight_\w+)\(([^;]*)\);", HEADER, re.MULTILINE)
+    reads = re.compile(r"const uint8_t \*data|flight_(ring|stream) \*")
+    return {name for name, parameters in calls if reads.search(parameters)}
+
+
+def test_every_call_that_takes_bytes_or_a_ring_has_a_target() -> None:
+    needed = {
+        name
+        for target in fuzz.targets()
+        for name in re.findall(r"flight_\w+", target.source.read_text(encoding="utf-8"))
+    }
+    # what a target reaches through the model of the ring counts
+    needed |= set(re.findall(r"flight_\w+", (fuzz.FOLDER / "ring_model.c").read_text(encoding="utf-8")))
+    assert {"flight_frame_decode", "flight_ring_put", "flight_batch_next"} <= wire_facing()
+    assert wire_facing() - {"flight_ring_reserve_any"} <= needed
+
+
+def test_the_kept_corpus_is_small() -> None:
+    kept = {path.name: fuzz.unpack(path.read_bytes()) for path in fuzz.CORPUS.iterdir()}
+    assert set(kept) == {f"{target.name}.bin" for target in fuzz.targets() if not target.missing}
+    assert all(0 < len(inputs) < 1000 for inputs in kept.values())
+    assert all(len(data) <= fuzz.INPUT_BYTES for inputs in kept.values() for data in inputs)
+    assert fuzz.unpack(fuzz.pack([b"one", b"", b"three"])) == [b"", b"one", b"three"]
+
+
+# --- FLIGHT_FUZZ lets damaged frames pass: it stands in one header, and no build but the fuzzers' defines it ---
+
+
+def test_only_the_fuzzers_switch_the_checks_off() -> None:
+    allowed = {"csrc/src/flight_refuse.h", "build_scripts/fuzz.py", "tests/fuzz/test_fuzz.py", "CONTRIBUTING.md"}
+    naming = {path.as_posix() for path in files() if b"FLIGHT_FUZZ" in (ROOT / path).read_bytes()}
+    assert {"csrc/src/flight_refuse.h", "build_scripts/fuzz.py"} <= naming <= allowed
+    assert text(Path("csrc/src/flight_refuse.h")).count("#if defined(FLIGHT_FUZZ)") == 2
+
+
+@needs_clang
+def test_a_build_with_the_checks_off_by_accident_does_not_compile(tmp_path: Path) -> None:
+    source = ctools.CORE / "flight_frame.c"
+    command = [
+        ctools.clang(),
+        f"-I{ctools.INCLUDE}",
+        "-c",
+        str(source),
+        "-o",
+        str(tmp_path / "frame.o"),
+        "-DFLIGHT_FUZZ",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "for fuzzing only" in done.stderr
+    subprocess.run([*command, "-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION"], check=True)
+    subprocess.run(command[:-1], check=True)

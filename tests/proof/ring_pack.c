@@ -1,0 +1,30 @@
+/* proves: flight_ring_put flight_batch_pack
+ * with: flight_ring.c flight_batch.c
+ * bound: 4 slots of 16 bytes, any start, two events of up to 8 bytes on any channels, any capacity up to 24, any clock
+ * unwind: 26
+ * bug: flight_batch.c: bytes > room - used => bytes > room - used + 4
+ */
+#include "ring.h"
+
+int main(void)
+{
+    flight_ring ring = any_empty_ring();
+    const uint8_t body[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const uint32_t capacity = up_to(24);
+    uint8_t *out = any_bytes(capacity);
+    const uint32_t limit = up_to(3);
+    uint32_t put = 0;
+    flight_batch batch;
+    int bytes;
+
+    for (int i = 0; i < 2; i++) {
+        put += flight_ring_put(&ring, (uint16_t)up_to(1), FLIGHT_LAYOUT_LOG, nondet_uint(), body, 4 * up_to(2)) == 0;
+    }
+    batch.events = 0;
+    bytes = flight_batch_pack(&ring, out, capacity, nondet_uint(), limit, &batch);
+    PROVE(bytes <= (int)capacity && (bytes >= 0 || bytes == FLIGHT_ERROR_NO_ROOM));
+    PROVE(batch.events <= limit && batch.events <= put);
+    PROVE(bytes < 0 || flight_ring_count(&ring) == put - batch.events);
+    PROVE(ring_is_sound(&ring));
+    return 0;
+}
