@@ -65,8 +65,9 @@ def ctest_sources() -> list[Path]:
 
 
 def header_has(function: str) -> bool:
-    """Whether flight.h offers this call already."""
-    return f" {function}(" in (INCLUDE / "flight.h").read_text(encoding="utf-8").replace("*", " ")
+    """Whether flight.h, or a part of it, offers this call already."""
+    headers = "\n".join(path.read_text(encoding="utf-8") for path in sorted(INCLUDE.glob("flight*.h")))
+    return f" {function}(" in headers.replace("*", " ")
 
 
 def run(command: Sequence[str | Path], timeout: float | None = None) -> subprocess.CompletedProcess[str]:

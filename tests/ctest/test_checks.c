@@ -39,7 +39,7 @@ void test_texts(void)
     CHECK(strcmp(flight_error_text(FLIGHT_ERROR_ARGUMENT), "an argument is null, misaligned or out of range") == 0);
     CHECK(strcmp(flight_error_text(FLIGHT_ERROR_FULL), "the ring is full") == 0);
     CHECK(strcmp(flight_error_text(FLIGHT_ERROR_CRC), "the frame is damaged: its CRC does not match") == 0);
-    for (int code = -1; code >= FLIGHT_ERROR_RECORD; code--) { /* all different, none empty, none the unknown one */
+    for (int code = -1; code >= FLIGHT_ERROR_FRAGMENT; code--) { /* all different, none empty, none the unknown one */
         CHECK(flight_error_text(code)[0] != 0);
         CHECK(strcmp(flight_error_text(code), flight_error_text(code + 1)) != 0);
         CHECK(strcmp(flight_error_text(code), "an unknown error code") != 0);
@@ -47,9 +47,9 @@ void test_texts(void)
     CHECK(strcmp(flight_error_text(FLIGHT_ERROR_RECORD),
                  "an event record is cut, not canonical or of an unknown layout") == 0);
     for (int code = -1000; code < 0; code += 7) {
-        CHECK(code >= FLIGHT_ERROR_RECORD || strcmp(flight_error_text(code), "an unknown error code") == 0);
+        CHECK(code >= FLIGHT_ERROR_FRAGMENT || strcmp(flight_error_text(code), "an unknown error code") == 0);
     }
-    CHECK(strcmp(flight_error_text(FLIGHT_ERROR_RECORD - 1), "an unknown error code") == 0);
+    CHECK(strcmp(flight_error_text(FLIGHT_ERROR_FRAGMENT - 1), "an unknown error code") == 0);
     CHECK(strcmp(flight_error_text(-2147483647 - 1), "an unknown error code") == 0);
 }
 

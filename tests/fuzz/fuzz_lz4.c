@@ -1,17 +1,36 @@
-/* needs: flight_lz4_expand flight_lz4_compress */
-/* Waits for these calls; until flight.h has them this file is not compiled. Assumed: int expand(data, bytes, out, capacity),
- * out of exactly the declared size, and compress with the state of the caller; adapt the two lines when they come. */
+/* needs: flight_compress flight_decompress flight_unpacked_bytes */
+#include "flight.h"
 #include "fuzz.h"
 
+/* Any bytes as a compressed payload: never outside the buffers, never more than declared. What was unpacked, packed again and
+ * unpacked once more, is the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 {
-    const size_t capacity = bytes < 2 ? 0 : (size_t)(input[0] | input[1] << 8) % 4096;
-    uint8_t *data = exactly(bytes < 2 ? NULL : input + 2, bytes < 2 ? 0 : bytes - 2);
-    uint8_t *out = exactly(NULL, capacity);
-    const int expanded = flight_lz4_expand(data, bytes < 2 ? 0 : bytes - 2, out, capacity);
+    static uint16_t table[FLIGHT_LZ4_TABLE_BYTES / 2];
+    uint8_t *data = exactly(input, bytes);
+    const int declared = flight_unpacked_bytes(data, bytes);
 
-    REQUIRE(expanded <= (int)capacity);
+    if (declared > 0) {
+        uint8_t *out = exactly(NULL, (size_t)declared);
+        const int unpacked = flight_decompress(data, bytes, out, (size_t)declared);
+
+        REQUIRE(unpacked < 0 || unpacked == declared);
+        if (unpacked > 0) {
+            const size_t room = (size_t)unpacked + (size_t)unpacked / 255 + 32;
+            uint8_t *packed = exactly(NULL, room);
+            uint8_t *again = exactly(NULL, (size_t)unpacked);
+            const int packed_bytes = flight_compress(out, (size_t)unpacked, packed, room, table);
+
+            REQUIRE(packed_bytes > 0);
+            if (flight_unpacked_bytes(packed, (size_t)packed_bytes) == unpacked) { /* the ratio may pass the cap */
+                REQUIRE(flight_decompress(packed, (size_t)packed_bytes, again, (size_t)unpacked) == unpacked);
+                REQUIRE(memcmp(again, out, (size_t)unpacked) == 0);
+            }
+            free(packed);
+            free(again);
+        }
+        free(out);
+    }
     free(data);
-    free(out);
     return 0;
 }
