@@ -2,7 +2,7 @@
  * Steps: 1 CRC, 2 header check, 3 frame out, 4 frame in, 5 damage refused, 6 ring order and capacity, 7 ring wrap,
  * 8 batch bytes and ages, 9 batch reading, 10 stream resynchronisation, 11 delta out, 12 delta in, 13 compression out,
  * 14 compression in, 15 fragments, 16 refusals and the end of a batch at another channel: a compiler that loses a compare
- * loses these first, nothing else needs them, 17 the memory of a set-up. */
+ * loses these first, nothing else needs them, 17 the memory of a set-up, 18 the send store. */
 #include "flight_bytes.h"
 #include "flight_crc.h"
 #include "flight.h"
@@ -324,6 +324,46 @@ static int test_need(void)
     return flight_need(&setup, NULL) == FLIGHT_ERROR_TOO_LARGE ? 0 : 17;
 }
 
+/* Three entries of 4 bytes, one reserved: kept ones are refused when full and stay until acknowledged, the latest of a key
+ * takes the place of the one before. */
+static int test_store(uint8_t *scratch)
+{
+    flight_store *store = (flight_store *)(void *)(scratch + 512);
+    flight_store_event event;
+    flight_batch batch;
+    uint8_t *out = scratch + 768;
+    uint32_t value = 0;
+
+    memset(&event, 0, sizeof event);
+    event.body = &value;
+    event.body_bytes = 4;
+    event.channel = 3;
+    event.layout = FLIGHT_LAYOUT_PAYLOAD;
+    if (flight_store_need(3, 4) > 512 || flight_store_init(store, scratch, 3, 4, 1) != 0) {
+        return 18;
+    }
+    event.policy = FLIGHT_POLICY_LATEST;
+    if (flight_store_put(store, &event) != FLIGHT_STORE_QUEUED || flight_store_put(store, &event) != FLIGHT_STORE_REPLACED) {
+        return 18;
+    }
+    event.policy = FLIGHT_POLICY_KEEP;
+    if (flight_store_put(store, &event) != FLIGHT_STORE_QUEUED || flight_store_put(store, &event) != FLIGHT_ERROR_FULL) {
+        return 18;
+    }
+    event.policy = FLIGHT_POLICY_CONTROL;
+    if (flight_store_put(store, &event) != FLIGHT_STORE_QUEUED ||
+        flight_store_pack(store, 1, out, 64, 5, 9, 7, &batch) != 16 || batch.events != 2 || batch.channel != 3 ||
+        flight_store_pack(store, 0, out, 64, 5, 9, 0, &batch) != 8 || flight_store_ack(store, 7) != 0 ||
+        flight_store_rewind(store) != 2 || flight_store_pack(store, 1, out, 64, 5, 1, 8, &batch) != 8 ||
+        flight_store_ack(store, 9) != 1) {
+        return 18;
+    }
+    return store->accepted == 4 && store->settled == 2 && store->replaced == 1 && store->refused_full == 1 &&
+                   store->lists[FLIGHT_STORE_KEPT].count == 1
+               ? 0
+               : 18;
+}
+
 int flight_selftest(void *scratch)
 {
     uint8_t *bytes = (uint8_t *)scratch;
@@ -341,5 +381,6 @@ int flight_selftest(void *scratch)
     step = step != 0 ? step : test_compression(bytes);
     step = step != 0 ? step : test_fragments(bytes);
     step = step != 0 ? step : test_refusals(bytes, bytes + 64);
-    return step != 0 ? step : test_need();
+    step = step != 0 ? step : test_need();
+    return step != 0 ? step : test_store(bytes);
 }
