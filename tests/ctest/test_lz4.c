@@ -132,9 +132,17 @@ static void test_literals(void)
     CHECK(memcmp(out + 4 + 258, data, LARGEST) == 0);
     CHECK(flight_compress(data, 65536, out, 4 + 1 + 257 + 65535, table) == FLIGHT_ERROR_NO_ROOM);
 
-    /* The four at 257 are passed over (by then every fourth byte is looked at), so the same four at 268 are new. */
-    memcpy(data + 268, data + 257, 4);
-    CHECK(pack(data, 300, out, 800) == 4 + 3 + 300);
+    /* The four at 257 are passed over (by then every fourth byte is looked at), so the same four at 268 are new, whatever
+     * place of the table they have. */
+    for (uint32_t add = 0; add < 16; add++) {
+        fill_unlike(data, 300);
+        for (uint32_t i = 0; i < 300; i++) {
+            data[i] = (uint8_t)(data[i] + add * 17);
+        }
+        memcpy(data + 268, data + 257, 4);
+        CHECK(pack(data, 300, out, 800) == 4 + 3 + 300);
+    }
+    fill_unlike(data, 300);
     memcpy(data + 268, data + 258, 4); /* those at 258 were seen: ten back, four long */
     CHECK(pack(data, 300, out, 800) == 4 + 2 + 268 + 2 + 2 + 28);
     CHECK(memcmp(out + 4, "\xf0\xfd", 2) == 0 && memcmp(out + 4 + 2 + 268, "\12\0\xf0\15", 4) == 0);
