@@ -55,7 +55,11 @@ def test_the_count_of_open_lines_may_only_fall() -> None:
 def test_the_table_of_what_is_open_is_well_formed(tmp_path: Path) -> None:
     assert all((ctools.CORE / name).exists() for name in coverage_c.left_open())
     table = tmp_path / "open.txt"
-    for row in ("a.c | 0 | nothing is open here", "a.c | 2 | short", "a.c | 1 | a real reason\na.c | 2 | another reason"):
+    for row in (
+        "a.c | 0 | nothing is open here",
+        "a.c | 2 | short",
+        "a.c | 1 | a real reason\na.c | 2 | another reason",
+    ):
         table.write_text(f"# file | open | why\n{row}\n", encoding="utf-8")
         with pytest.raises(SystemExit):
             coverage_c.left_open(table)

@@ -210,6 +210,7 @@ static void test_what_follows(void)
     begin(memory);
     finish(memory);
     CHECK(push(made(&each, 0x1234, 3, 8, 1)) == FLIGHT_ERROR_FRAGMENT && state.abandoned == 0); /* it is complete */
+    CHECK(push(made(&each, 0x1234, 3, 0, 1)) == FLIGHT_ERROR_FRAGMENT && state.used_bytes == 8 && memory[8] == 0);
 
     begin(memory); /* foreign or repeated ones do no harm */
     CHECK(push(made(&each, 0x1235, 1, 8, 1)) == FLIGHT_ERROR_FRAGMENT);
