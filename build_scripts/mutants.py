@@ -22,8 +22,9 @@ from build_scripts import coverage_c, ctools
 
 EQUIVALENT = ctools.TESTS / "ctest" / "equivalent_mutants.txt"
 FLAGS = ["-std=c11", "-O1", "-w"]
-# A mutant has to survive all of these: the fast build first, then what sees more, then what the preprocessor left out.
-BUILDS = [[], ctools.SANITIZERS, *[flags for flags in coverage_c.BUILDS.values() if flags]]
+# A mutant has to survive all of these: the fast build first, then what sees more (without optimizing as well, which cuts a
+# copy over the end of a variable down to the variable), then what the preprocessor left out.
+BUILDS = [[], ctools.SANITIZERS, [*ctools.SANITIZERS, "-O0"], *[flags for flags in coverage_c.BUILDS.values() if flags]]
 GOAL = 0.95
 SECONDS = 8.0
 # The self-test is judged by other means: it is a test.

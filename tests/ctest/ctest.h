@@ -15,6 +15,10 @@ void test_delta(void);
 void test_ring(void);
 void test_ring_arguments(void);
 void test_stream(void);
+void test_store(void);
+void test_lz4(void);
+void test_fragment(void);
+void test_need(void);
 void test_texts(void);
 void test_selftest(void);
 
