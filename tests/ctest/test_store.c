@@ -229,6 +229,25 @@ static void test_no_batch_is_larger_than_a_frame(void)
     release(memory, 66, LARGEST);
 }
 
+/* The longest row of taken places in an index that is half full: what a search has to look at, at most. */
+static uint32_t longest_row(uint32_t key_step, uint32_t channel_step)
+{
+    uint32_t *memory = memory_for(512, 4);
+    uint32_t row = 0, longest = 0;
+    flight_store store;
+
+    CHECK(flight_store_init(&store, memory, 512, 4, 0) == 0);
+    for (uint32_t i = 0; i < 512; i++) {
+        CHECK(put(&store, FLIGHT_POLICY_LATEST, (uint16_t)(i * channel_step), i * key_step, i) == 0);
+    }
+    for (uint32_t place = 0; place < 2048; place++) {
+        row = store.index[place & 1023] != NOBODY ? row + 1 : 0;
+        longest = row > longest ? row : longest;
+    }
+    release(memory, 512, 4);
+    return longest;
+}
+
 /* ---- the model ---- */
 
 #define MOST 16u
@@ -462,6 +481,7 @@ void test_store(void)
     test_room();
     test_pack_arguments();
     test_no_batch_is_larger_than_a_frame();
+    CHECK(longest_row(1, 0) < 32 && longest_row(0, 1) < 32 && longest_row(1u << 20, 0) < 32);
     test_against_the_model(1, 0, 1, 500);
     test_against_the_model(2, 1, 2, 2000);
     test_against_the_model(8, 0, 3, 8000);
