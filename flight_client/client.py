@@ -346,6 +346,7 @@ class Client:
         dropped = {
             "oldest": self._oldest_dropped,
             "link": tally.link_dropped,
+            "unconfirmed": tally.unconfirmed,
             "refused": tally.refused,
             "closed": self._closed_dropped,
             "too-large": self._driver.too_large,

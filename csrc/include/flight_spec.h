@@ -57,6 +57,7 @@
 #define FLIGHT_DROP_CLOSED 4u
 #define FLIGHT_DROP_FULL 5u
 #define FLIGHT_DROP_TOO_LARGE 6u
+#define FLIGHT_DROP_UNCONFIRMED 7u
 
 /* gap_reasons */
 #define FLIGHT_GAP_TRIMMED 1u

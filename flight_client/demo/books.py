@@ -58,7 +58,11 @@ class DeviceBook:
 
     @property
     def missing(self) -> int:
-        """Accepted, yet neither delivered, queued nor dropped with a cause; below 0 something came twice."""
+        """Accepted, yet neither delivered, queued nor dropped with a cause.
+
+        Below 0 by at most `unconfirmed`: those the host tool had before the gateway lost its log. Further below something
+        came twice.
+        """
         return self.number("accepted") - self.delivered - self.number("queued") - sum(self.dropped.values())
 
     @property
@@ -107,7 +111,7 @@ class Books:
         A gateway that lost its log cannot know how many events its GAP stands for, so behind one the count may be short.
         """
         for book in self.devices.values():
-            if not book.law_held or book.doubled or book.missing < 0 or not book.done:
+            if not book.law_held or book.doubled or book.missing < -book.dropped.get("unconfirmed", 0) or not book.done:
                 return False
             if book.missing and not self.gaps:
                 return False

@@ -163,8 +163,8 @@ class Chaos:
         if tally.lossy_settled != len(store.lossy_events):
             found.append(f"{tally.lossy_settled} lossy settled, {len(store.lossy_events)} stored")
         lost = len(self.critical) + len(self.lossy) - len(store.critical_events) - len(store.lossy_events)
-        if tally.refused + tally.link_dropped != lost:
-            found.append(f"{tally.refused + tally.link_dropped} dropped, {lost} lost")
+        if tally.refused + tally.link_dropped + tally.unconfirmed != lost:
+            found.append(f"{tally.refused + tally.link_dropped + tally.unconfirmed} dropped, {lost} lost")
         if world.delivered != store.log[-len(world.delivered) :] or world.gaps:
             found.append("entries of the stream were lost, doubled or reordered")
         if world.balance(world.accepted) != 0:

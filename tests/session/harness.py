@@ -489,7 +489,7 @@ class World:
         tally = self.device.tally
         queued = len(self.critical) + len(self.lossy) + self.device.store.events_held
         settled = tally.critical_acked + tally.lossy_settled
-        return accepted - settled - queued - tally.refused - tally.link_dropped
+        return accepted - settled - queued - tally.refused - tally.link_dropped - tally.unconfirmed
 
     def law(self):
         if self.keep_law and self.balance(self.accepted) != 0:

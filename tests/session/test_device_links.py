@@ -33,7 +33,7 @@ from tests.session.device_world import (
     kinds,
     ready,
 )
-from tests.session.harness import World
+from tests.session.harness import Store, World
 
 # Refused events
 
@@ -133,6 +133,18 @@ def test_lossy_events_that_were_lost_before_a_new_session_are_counted():
     assert world.device.tally.link_dropped == 10
     assert world.device.tally.lossy_settled == 2 == len(world.store.lossy_events)
     assert not world.device.resumed
+
+
+def test_lossy_events_whose_fate_went_with_the_gateways_log_are_unconfirmed_not_lost_with_the_link():
+    world = ready()
+    emit(world, 10, critical=False)
+    world.run()  # the gateway has them, its next count has not come yet
+    assert world.device.tally.lossy_confirmed < 10
+    world.restart_gateway(Store(b"epoch--2"))
+    world.sleep_ms(2000)
+    tally = world.device.tally
+    assert (tally.unconfirmed, tally.link_dropped, tally.lossy_settled) == (10, 0, 0)
+    assert world.balance(10) == 0
 
 
 def test_a_gateway_that_counts_less_than_it_confirmed_lost_its_store_and_we_lose_no_balance():

@@ -104,7 +104,7 @@ class DeviceSession:
         self._frame_room = profile.frame_bytes
         self._window = profile.window_frames
         self._heartbeat_ms = profile.heartbeat_ms
-        self._epoch = bytearray(8)
+        self._epoch = bytearray(8)  # of the log that has counted our events
         self._packing = NOTHING
         self._open_asked = False  # OPEN of this attempt was answered
         self._drop_first = False
@@ -460,12 +460,13 @@ class DeviceSession:
         if is_zero(incarnation, 0, 8) or not same(incarnation, 0, welcome.incarnation, 0, 8):
             incarnation[:] = welcome.incarnation
             self.next_counter = self.store.recount(welcome.mark + 1)
-            self.tally.lossy_restart(0)
+            self.tally.lossy_restart(0, log_replaced=True)
         self.store.acknowledge_counters(welcome.mark)
         self.tally.acknowledged(self.store)
         if self.next_counter <= welcome.mark:
             self.next_counter = welcome.mark + 1
-        self.tally.lossy_restart(welcome.lossy_stored)
+        self.tally.lossy_restart(welcome.lossy_stored, not same(self._epoch, 0, welcome.epoch, 0, 8))
+        self._epoch[:] = welcome.epoch
         self.store.renumber()
 
     def sequenced(self, seq: int, now: int) -> bool:

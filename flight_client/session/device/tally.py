@@ -15,6 +15,7 @@ class Tally:
         self.refused = 0  # events the gateway refused
         self.lossy_settled = 0  # events handed to a transport and not known to be lost
         self.link_dropped = 0  # lossy events that a transport took with it when it died
+        self.unconfirmed = 0  # lossy events whose fate went with the gateway's log
         self.lossy_handed = 0  # of this incarnation, as the gateway will count them
         self.lossy_confirmed = 0  # of those, stored by the gateway
         self.delivered_entries = 0
@@ -45,16 +46,19 @@ class Tally:
             self.lossy_settled -= events
             self.refused += events
 
-    def lossy_restart(self, count: int) -> None:
+    def lossy_restart(self, count: int, log_replaced: bool = False) -> None:
         """On a new transport nothing is on its way: what was handed over and is not stored was lost with the link.
 
-        A count below what was confirmed means that the gateway lost its store: then only what it had not yet confirmed
-        is ours to count, the rest is a gap of the log.
+        With a new log, or a count below what was confirmed, the gateway has lost its store: then only what it had not
+        yet confirmed is ours to count, as `unconfirmed`, because subscribers may have had it; the rest is a gap of the log.
         """
-        known = count if count >= self.lossy_confirmed else self.lossy_confirmed
-        lost = self.lossy_handed - known
+        log_replaced = log_replaced or count < self.lossy_confirmed
+        lost = self.lossy_handed - (self.lossy_confirmed if log_replaced else count)
         if lost > 0:
-            self.link_dropped += lost
             self.lossy_settled -= lost
+            if log_replaced:
+                self.unconfirmed += lost
+            else:
+                self.link_dropped += lost
         self.lossy_handed = count
         self.lossy_confirmed = count
