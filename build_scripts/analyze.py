@@ -43,6 +43,8 @@ TIDY = [
     "portability-*",
     # Arguments of one type side by side are how buffers and sizes come in C.
     "-bugprone-easily-swappable-parameters",
+    # The caller's aligned memory becomes an object of the core; init functions check the alignment, -Wcast-align the rest.
+    "-bugprone-casting-through-void",
     # memcpy_s and its like are no part of a freestanding C library.
     "-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling",
     # Shifts by a literal, and 16-bit values that C widens to int: -Wconversion looks at what matters of that.
