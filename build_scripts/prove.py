@@ -32,9 +32,24 @@ OPTIONS = [
     "-DFLIGHT_OBSERVE(index)=(index)",
     "-DFLIGHT_PUBLISH(index,value)=((index)=(value))",
 ]
-SECONDS = 300
+SECONDS = 240
 HOLDS = "VERIFICATION SUCCESSFUL"
 FAILS = "VERIFICATION FAILED"
+
+
+# Calls that take bytes or a ring and have no harness, and why.
+UNPROVED = {
+    "flight_stream_init": "only stores what it was given",
+    "flight_delta_next": "ESBMC 6.7 crashes on the reader's table of tables; fuzzed, enumerated, MC/DC complete",
+    "flight_delta_unpack": "as `flight_delta_next`",
+    "flight_delta_pack": "no answer within minutes, even for two events; fuzzed, enumerated, MC/DC complete",
+    "flight_compress": "no harness yet; fuzzed, MC/DC complete",
+    "flight_decompress": "no harness yet; fuzzed, MC/DC complete",
+    "flight_unpacked_bytes": "no harness yet; fuzzed, MC/DC complete",
+}
+
+# File of the core, text that stands there, text in its place.
+Change = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,8 @@ class Harness:
     bound: str
     unwind: int
     quick: bool
-    bugs: tuple[tuple[str, str, str], ...]
+    adapted: tuple[Change, ...]
+    bugs: tuple[Change, ...]
 
 
 @dataclass(frozen=True)
@@ -67,21 +83,32 @@ def read(source: Path) -> Harness:
     for line in head.splitlines():
         word, _, rest = line.lstrip("/* ").partition(":")
         rows.setdefault(word.strip(), []).append(rest.strip())
-    bugs = []
-    for bug in rows["bug"]:
-        name, _, change = bug.partition(": ")
-        before, _, after = change.partition(" => ")
-        bugs.append((name, before, after))
     return Harness(
         source.stem,
         source,
         tuple(rows["proves"][0].split()),
-        tuple(rows["with"][0].split()),
+        tuple(rows.get("with", [""])[0].split()),
         rows["bound"][0],
         int(rows["unwind"][0]),
         "quick" in rows,
-        tuple(bugs),
+        changes(rows.get("adapt", [])),
+        changes(rows["bug"]),
     )
+
+
+def changes(lines: list[str]) -> tuple[Change, ...]:
+    """`FILE: text => text`, line by line."""
+    found = []
+    for line in lines:
+        name, _, change = line.partition(": ")
+        before, _, after = change.partition(" => ")
+        found.append((name, before, after))
+    return tuple(found)
+
+
+def place(core: Path, name: str) -> Path:
+    """Where a file of the core stands."""
+    return next(path for path in (core / "src" / name, core / "include" / name) if path.exists())
 
 
 def harnesses() -> list[Harness]:
@@ -119,29 +146,36 @@ def verdict(harness: Harness, core: Path) -> str:
     return "gave no answer\n" + output[-2000:]
 
 
-def with_bug(harness: Harness, bug: tuple[str, str, str]) -> str:
-    """The verdict on a copy of the core with the bug in it."""
-    name, before, after = bug
+def on_copy(harness: Harness, changed: tuple[Change, ...]) -> str:
+    """The verdict on a copy of the core with these changes in it."""
     with tempfile.TemporaryDirectory(prefix="proof-") as folder:
         core = Path(folder) / "csrc"
         shutil.copytree(ctools.ROOT / "csrc", core)
-        path = core / "src" / name
-        text = path.read_text(encoding="utf-8")
-        if before not in text:
-            return f"has no place for its bug: {name} has no longer `{before}`"
-        path.write_text(text.replace(before, after, 1), encoding="utf-8")
+        for name, before, after in changed:
+            path = place(core, name)
+            text = path.read_text(encoding="utf-8")
+            if before not in text:
+                return f"has no place for a change: {name} has no longer `{before}`"
+            path.write_text(text.replace(before, after), encoding="utf-8")
         return verdict(harness, core)
 
 
 def check(harness: Harness) -> Outcome:
-    """Both sides of one harness."""
+    """Both sides of one harness; told at once, since some take minutes."""
+    outcome = both_sides(harness)
+    print(re.sub(r"\n+", "\n    ", outcome.line.strip()), flush=True)
+    return outcome
+
+
+def both_sides(harness: Harness) -> Outcome:
+    """The core has to hold, each bug has to be found."""
     start = time.monotonic()
-    plain = verdict(harness, ctools.ROOT / "csrc")
+    plain = on_copy(harness, harness.adapted)
     took = time.monotonic() - start
     if plain != "holds":
         return Outcome(harness, good=False, line=f"{harness.name}: {plain}")
     for bug in harness.bugs:
-        seeded = with_bug(harness, bug)
+        seeded = on_copy(harness, (*harness.adapted, bug))
         if not seeded.startswith("fails"):
             return Outcome(harness, good=False, line=f"{harness.name}: the seeded bug is not found: {seeded}")
     everything = time.monotonic() - start
@@ -171,6 +205,10 @@ def table() -> str:
             "|---|---|---|",
             *rows,
             "",
+            "Not proved:",
+            "",
+            *[f"- `{name}`: {reason}." for name, reason in UNPROVED.items()],
+            "",
         ]
     )
 
@@ -188,8 +226,6 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [each for each in harnesses() if each.quick or not options.quick]
     chosen = [each for each in chosen if not options.only or each.name in options.only]
     outcomes = ctools.side_by_side(check, chosen)
-    for outcome in outcomes:
-        print(re.sub(r"\n+", "\n    ", outcome.line.strip()))
     print(f"proofs: {sum(outcome.good for outcome in outcomes)}/{len(outcomes)} harnesses hold and find their bug")
     return 0 if outcomes and all(outcome.good for outcome in outcomes) else 1
 

@@ -11,7 +11,7 @@ from tests.project.tree import ROOT, files, text
 from tests.tools import needs_clang
 
 RUNS = 200_000
-HEADER = (ROOT / "csrc" / "include" / "flight.h").read_text(encoding="utf-8")
+HEADER = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ctools.INCLUDE.glob("flight*.h")))
 
 
 @needs_clang

@@ -1,7 +1,8 @@
 /* What the harnesses share. A harness is one file whose head says what is proved, with which files of the core, within
  * which bounds, and by which seeded bug the harness is checked: build_scripts/prove.py reads it.
  *
- *     proves: CALLS       with: FILES       bound: WORDS       unwind: N       quick
+ *     proves: CALLS       with: FILES that are linked       bound: WORDS       unwind: N       quick
+ *     adapt: FILE: text => text, where ESBMC does not cope with the form that stands there
  *     bug: FILE: text that stands there => text in its place
  */
 #ifndef PROOF_H

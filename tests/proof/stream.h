@@ -4,6 +4,10 @@
 
 #include "stub_crc.h"
 
+#ifndef WAITING
+#define WAITING CAPACITY /* the most bytes in the window */
+#endif
+
 enum { LIMIT = 20, CAPACITY = 40 };
 
 static uint8_t stream_memory[CAPACITY];
@@ -33,6 +37,7 @@ static inline flight_stream any_stream(void)
         stream_memory[i] = nondet_uchar();
     }
     ASSUME(stream_is_sound(&stream));
+    ASSUME(stream.end - stream.start <= WAITING);
     return stream;
 }
 

@@ -1,9 +1,10 @@
 /* proves: flight_stream_next
  * with: flight_stream.c flight_frame.c
- * bound: one call from any sound state of a stream of 40 bytes, any content, any CRC: so any number of calls
+ * bound: one call from any sound state of a stream of 40 bytes with up to 22 waiting, any content, any CRC: so any number of calls on such
  * unwind: 42
  * bug: flight_stream.c: if ((uint32_t)frame_bytes > stream->end - stream->start) { => if ((uint32_t)frame_bytes > stream->end) {
  */
+#define WAITING 22
 #include "stream.h"
 
 int main(void)
