@@ -2,8 +2,8 @@
 
 `python -m build_scripts.mutants` makes every mutant of csrc/src and of the inline part of flight_emit.h: relations, arithmetic,
 constants, logic, conditions negated, statements left out. Each is compiled and judged by tests/ctest; one that does not
-compile is none, one that runs too long counts as found. `--sample N --seed S` takes N of them. Those that change nothing
-that can be seen are listed with a reason in tests/ctest/equivalent_mutants.txt and not counted.
+compile is none, nor is one whose objects are the same bytes in every build; one that runs too long counts as found.
+`--sample N --seed S` takes N of them. Those that change nothing that can be seen are listed with a reason in tests/ctest/equivalent_mutants.txt and not counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ EQUIVALENT = ctools.TESTS / "ctest" / "equivalent_mutants.txt"
 FLAGS = ["-std=c11", "-O1", "-w"]
 # A mutant has to survive all of these: the fast build first, then what sees more (without optimizing as well, which cuts a
 # copy over the end of a variable down to the variable), then what the preprocessor left out.
-BUILDS = [[], ctools.SANITIZERS, [*ctools.SANITIZERS, "-O0"], *[flags for flags in coverage_c.BUILDS.values() if flags]]
+STRICT = [*coverage_c.BUILDS["coverage-strict"], *ctools.SANITIZERS]
+BUILDS = [
+    [],
+    ctools.SANITIZERS,
+    [*ctools.SANITIZERS, "-O0"],
+    *[flags for flags in coverage_c.BUILDS.values() if flags],
+    STRICT,
+]
 GOAL = 0.95
 SECONDS = 8.0
 # The self-test is judged by other means: it is a test.
@@ -143,6 +150,15 @@ class Bench:
         self.tests = ctools.side_by_side(
             lambda path: ctools.compile_one(path, options, headers), ctools.ctest_sources()
         )
+        self.plain: dict[str, bytes] = {}
+        with tempfile.TemporaryDirectory(prefix="mutant-") as name:
+            folder = Path(name)
+            shutil.copytree(ctools.ROOT / "csrc", folder / "csrc")
+            sources = [str(folder / "csrc" / "src" / path.name) for path in ctools.core_sources()]
+            sources += [str(ctools.TESTS / "fuzz" / "ring_model.c"), str(ctools.TESTS / "ctest" / "test_ring.c")]
+            copied = [f"-I{folder / 'csrc' / 'include'}", f"-I{folder / 'csrc' / 'src'}"]
+            for path in self.compile(folder, sources, [*self.flags, *self.includes, *copied]) or []:
+                self.plain[path.stem] = path.read_bytes()
         self.core = dict(
             zip(
                 [path.name for path in ctools.core_sources()],
@@ -152,7 +168,7 @@ class Bench:
         )
 
     def judge(self, mutant: Mutant) -> str:
-        """`killed`, `survived` or `none` (does not compile)."""
+        """`killed`, `survived`, `same` (the same objects) or `none` (does not compile)."""
         with tempfile.TemporaryDirectory(prefix="mutant-") as name:
             folder = Path(name)
             shutil.copytree(ctools.ROOT / "csrc", folder / "csrc")
@@ -171,14 +187,33 @@ class Bench:
             objects = [
                 str(each) for each in [*self.tests, *self.core.values()] if each.stem.rpartition("-")[0] not in stems
             ]
+            fresh = self.compile(folder, sources, options)
+            if fresh is None:
+                return "none"
+            if all(self.is_plain(path) for path in fresh):
+                return "same"
             program = folder / "ctest"
-            done = ctools.run([self.compiler, *options, *sources, *objects, "-o", str(program)])
+            done = ctools.run([self.compiler, *self.flags, *map(str, fresh), *objects, "-o", str(program)])
             if done.returncode != 0:
                 return "none"
             try:
                 return "survived" if ctools.run([program, "--brief"], timeout=SECONDS).returncode == 0 else "killed"
             except subprocess.TimeoutExpired:
                 return "killed"
+
+    def compile(self, folder: Path, sources: list[str], options: list[str]) -> list[Path] | None:
+        """Objects of these sources, or None where one does not compile."""
+        found = []
+        for source in sources:
+            target = folder / f"{Path(source).stem}.o"
+            if ctools.run([self.compiler, *options, "-c", source, "-o", str(target)]).returncode != 0:
+                return None
+            found.append(target)
+        return found
+
+    def is_plain(self, path: Path) -> bool:
+        """Whether the mutant's object is what the unchanged source gives."""
+        return self.plain.get(path.stem) == path.read_bytes()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -187,17 +222,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N of them")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", metavar="FILE", help="only of this file")
+    parser.add_argument(
+        "--again", type=Path, metavar="FILE", help="only those that FILE, printed earlier, says survived"
+    )
     options = parser.parse_args(arguments)
     known = equivalents()
     every = mutants()
     chosen = [each for each in every if each.name not in known and options.only in each.path.name]
+    if options.again:
+        earlier = set(
+            re.findall(r"^survived: ([^:]+):\d+(: .*)$", options.again.read_text(encoding="utf-8"), re.MULTILINE)
+        )
+        chosen = [each for each in chosen if each.name in {file + change for file, change in earlier}]
     if options.sample:
         chosen = random.Random(options.seed).sample(chosen, options.sample)  # noqa: S311  (a seeded choice, no secret)
-    survivors, none = chosen, 0
+    left, none = chosen, 0
+    differs: set[Mutant] = set()
     for flags in BUILDS:
-        verdicts = list(zip(survivors, ctools.side_by_side(Bench(flags).judge, survivors), strict=True))
+        verdicts = list(zip(left, ctools.side_by_side(Bench(flags).judge, left), strict=True))
         none += sum(verdict == "none" for _, verdict in verdicts)
-        survivors = [mutant for mutant, verdict in verdicts if verdict == "survived"]
+        # With debug information, as the sanitizers have it, equal code may still give other objects.
+        differs |= {mutant for mutant, verdict in verdicts if verdict == "survived" and "-g1" not in flags}
+        left = [mutant for mutant, verdict in verdicts if verdict in {"survived", "same"}]
+    survivors = [mutant for mutant in left if mutant in differs]
+    none += len(left) - len(survivors)
     total = len(chosen) - none
     for mutant in survivors:
         print(f"survived: {mutant.path.name}:{mutant.line + 1}: {squeeze(mutant.before)} => {squeeze(mutant.after)}")

@@ -23,6 +23,9 @@ static void test_ages(void)
     }
     CHECK(flight_age_encode(32766999) == 0xfffeu);
     CHECK(flight_age_encode(32767000) == 0xffffu);
+    for (uint32_t age = 32767000; age < 33000000; age += 53) {
+        CHECK(flight_age_encode(age) == 0xffffu);
+    }
     CHECK(flight_age_encode(0xffffffffu) == 0xffffu);
     for (uint32_t wire = 0; wire < 65536; wire++) {
         const int code = flight_age_decode((uint16_t)wire, &age_ms);
@@ -162,6 +165,15 @@ static void test_no_record_is_larger_than_a_frame(void)
     for (size_t bytes = 1; bytes < 8; bytes++) { /* cut inside its head */
         CHECK(flight_batch_next(data, bytes, &record) == FLIGHT_ERROR_RECORD);
     }
+    data[6] = 0;
+    for (uint32_t body = 1000; body < 1100; body++) { /* the long form is for what the short one cannot say */
+        data[4] = (uint8_t)body;
+        data[5] = (uint8_t)(body >> 8);
+        CHECK(flight_batch_next(data, 2000, &record) ==
+              (body > 1016 && body % 4 == 0 ? (int)body + 8 : FLIGHT_ERROR_RECORD));
+    }
+    data[4] = data[5] = 0;
+    data[6] = 1;
     data[4] = 4;
     CHECK(flight_batch_next(data, 65536 + 16, &record) == FLIGHT_ERROR_RECORD);
     free(data);

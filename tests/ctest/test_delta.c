@@ -5,6 +5,14 @@
 #include "ctest.h"
 
 
+static void put(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t first, uint32_t bytes)
+{
+    static uint32_t body[4096];
+
+    body[0] = first;
+    CHECK(flight_ring_put(ring, channel, layout, 0, body, bytes) == 0);
+}
+
 static int unpack(const uint8_t *data, size_t bytes)
 {
     static uint8_t out[70000];
@@ -34,6 +42,9 @@ static void test_entries(void)
 {
     CHECK(ENTRY(0x40) == 32);                               /* nothing changed */
     CHECK(ENTRY(0x41) == FLIGHT_ERROR_RECORD);              /* a layout that is not kept */
+    CHECK(ENTRY(0x42) == FLIGHT_ERROR_RECORD);
+    CHECK(ENTRY(0x48, 1, 1, 0x48, 0) == 48);                /* no word any more */
+    CHECK(ENTRY(0x48, 1, 0x80, 1) == 32);                   /* the first word, plus 64 */
     CHECK(ENTRY(0x60) == FLIGHT_ERROR_RECORD);              /* bits that mean nothing */
     CHECK(ENTRY(0xc0) == FLIGHT_ERROR_RECORD);
     CHECK(ENTRY(0x44, 2) == 32);                            /* an age, one later than foreseen */
@@ -62,6 +73,133 @@ static void test_entries(void)
     CHECK(ENTRY(2, 3, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) == FLIGHT_ERROR_RECORD); /* a second keyframe */
     CHECK(ENTRY(7, 1, 5, 0, 1, 1, 1, 1, 0x41, 0x40) == 16 + 8 + 8 + 16);
     CHECK(ENTRY(7, 1, 5) == FLIGHT_ERROR_RECORD);
+}
+
+/* Layouts, ages and bodies of what is read, to the byte. */
+static void test_values(void)
+{
+    static const uint8_t data[] = {2, 3, 0x40, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0,        /* a component update */
+                                   5, 1, 0x40, 0, 9, 9, 9, 9,                                /* a log */
+                                   0x48, 1, 0x80, 1, 0x45, 0xff, 0xff, 3, 0x50, 1, 7, 7, 7, 7};
+    static const uint8_t expected[] = {2, 3, 0x40, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 5, 1, 0x40, 0, 9, 9, 9, 9,
+                                       2, 3, 0x40, 0, 65, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 5, 1, 0x40, 0x80, 9, 9, 9, 9};
+    uint8_t out[sizeof expected];
+
+    CHECK(flight_delta_unpack(data, sizeof data - 6, out, sizeof out) == (int)sizeof out);
+    CHECK(memcmp(out, expected, sizeof out) == 0);
+    CHECK(flight_delta_unpack((const uint8_t[]){5, 1, 0x40, 0, 9, 9, 9, 9, 0x44, 0x80, 0x80, 4}, 12, out, sizeof out) ==
+          FLIGHT_ERROR_RECORD); /* 65,536 is no 16-bit difference */
+    for (size_t room = 0; room < 28; room++) { /* a record with a tail, into too little room */
+        uint8_t *tight = malloc(room + (room == 0));
+
+        CHECK(flight_delta_unpack((const uint8_t *)"\5\1\0\0aaaa\x50\3bbbbccccdddd", 22, tight, room) ==
+              FLIGHT_ERROR_NO_ROOM);
+        free(tight);
+    }
+    CHECK(flight_delta_unpack((const uint8_t *)"\5\1\0\0aaaa\x50\3bbbbccccdddd", 22, out, 28) == 28);
+}
+
+/* What is counted is the length as records of their own, also around the long form. */
+static void test_counting(void)
+{
+    uint8_t *data = calloc(1, 70000);
+    uint8_t *out = malloc(65536);
+    flight_delta delta;
+    flight_record record;
+    size_t used = 1020;
+
+    CHECK(data != NULL && out != NULL);
+    data[0] = FLIGHT_LAYOUT_PAYLOAD; /* 64 records of 1,020 bytes, then 256: exactly what a frame may hold */
+    data[1] = 254;
+    for (int i = 0; i < 64; i++) {
+        const uint32_t tail_words = i < 63 ? 253 : 62;
+
+        data[used++] = 0x50;
+        data[used++] = (uint8_t)(tail_words < 128 ? tail_words : tail_words | 0x80);
+        if (tail_words >= 128) {
+            data[used++] = (uint8_t)(tail_words >> 7);
+        }
+        used += 4 * tail_words;
+    }
+    CHECK(flight_delta_unpack(data, used, out, 65536) == 65536);
+    CHECK(flight_batch_count(out, 65536) == 65);
+    memset(data, 0, 8);
+    data[0] = FLIGHT_LAYOUT_PAYLOAD;
+    data[1] = 255;
+    data[4] = 0xf8;
+    data[5] = 0x7f; /* 32,760 bytes and a head of 8, then 32,764 and a head of 8 */
+    CHECK(flight_delta_start(&delta) == 0);
+    CHECK(flight_delta_next(&delta, data, 70000, NULL, 0, &record) == 32768);
+    data[0] = FLIGHT_LAYOUT_LOG;
+    data[4] = 0xfc;
+    CHECK(flight_delta_next(&delta, data, 70000, NULL, 0, &record) == FLIGHT_ERROR_RECORD);
+    free(data);
+    free(out);
+}
+
+/* The writer counts as the reader does. */
+static void test_writer_counting(void)
+{
+    uint32_t *memory = malloc(32767 * 16);
+    uint8_t *out = malloc(65536);
+    uint8_t body[40] = {0};
+    flight_ring ring;
+    flight_batch batch;
+
+    CHECK(memory != NULL && out != NULL);
+    CHECK(flight_ring_init(&ring, memory, 32767, 16) == 0);
+    for (int i = 0; i < 8200; i++) {
+        put(&ring, 1, FLIGHT_LAYOUT_LOG, 1, 4);
+    }
+    CHECK(flight_delta_pack(&ring, out, 65536, 0, 9999, &batch) == 8 + 8191 && batch.events == 8192);
+    CHECK(flight_ring_init(&ring, memory, 8000, 64) == 0);
+    for (int i = 0; i < 1500; i++) {
+        CHECK(flight_ring_put(&ring, 1, FLIGHT_LAYOUT_SYSTEM_MONITORING | FLIGHT_LAYOUT_WIDE, 0, body, 40) == 0);
+    }
+    CHECK(flight_delta_pack(&ring, out, 65536, 0, 9999, &batch) == 44 + 1488 && batch.events == 1489);
+    free(memory);
+    free(out);
+}
+
+/* Ages that do not go on as before; a mask of exactly 128; the least room an entry asks for; values and tails in it. */
+static void test_entries_written(void)
+{
+    static uint32_t memory[16 * 64 / 4];
+    uint32_t words[10] = {0};
+    flight_ring ring;
+    flight_batch batch;
+    uint8_t out[256];
+
+    CHECK(flight_ring_init(&ring, memory, 16, 64) == 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK(flight_ring_put(&ring, 1, FLIGHT_LAYOUT_LOG, 100 * i * i, words, 4) == 0);
+    }
+    CHECK(flight_delta_pack(&ring, out, 256, 1000, 9, &batch) == 8 + 3 + 3 + 3);
+    CHECK(memcmp(out + 8, "\x44\xc7\x01\x44\x8f\x03\x44\x8f\x03", 9) == 0);
+    CHECK(flight_ring_put(&ring, 1, FLIGHT_LAYOUT_SYSTEM_MONITORING | FLIGHT_LAYOUT_WIDE, 0, words, 40) == 0);
+    words[7] = 64;
+    CHECK(flight_ring_put(&ring, 1, FLIGHT_LAYOUT_SYSTEM_MONITORING | FLIGHT_LAYOUT_WIDE, 0, words, 40) == 0);
+    CHECK(flight_delta_pack(&ring, out, 256, 0, 9, &batch) == 44 + 5);
+    CHECK(memcmp(out + 44, "\x48\x80\x01\x80\x01", 5) == 0);
+    for (uint32_t room = 18; room <= 19; room++) {
+        put(&ring, 1, FLIGHT_LAYOUT_LOG, 1, 4);
+        put(&ring, 1, FLIGHT_LAYOUT_LOG, 1, 4);
+        CHECK(flight_delta_pack(&ring, out, 8 + room, 0, 9, &batch) == (room < 19 ? 8 : 9));
+        CHECK(flight_delta_pack(&ring, out, 256, 0, 9, &batch) == (room < 19 ? 8 : 0));
+    }
+    for (uint32_t capacity = 44; capacity < 150; capacity++) {
+        uint8_t *tight = malloc(capacity);
+        uint32_t body[18];
+
+        CHECK(tight != NULL && flight_ring_init(&ring, memory, 4, 256) == 0);
+        for (uint32_t i = 0; i < 2; i++) {
+            memset(body, i != 0 ? 0x70 : 0, sizeof body);
+            CHECK(flight_ring_put(&ring, 1, FLIGHT_LAYOUT_SYSTEM_MONITORING | FLIGHT_LAYOUT_WIDE, 0, body,
+                                  i != 0 ? 72 : 40) == 0);
+        }
+        CHECK(flight_delta_pack(&ring, tight, capacity, 0, 9, &batch) == (batch.events == 1 ? 44 : 44 + 3 + 50 + 1 + 32));
+        free(tight);
+    }
 }
 
 /* A fifth layout is never kept: every one of its records is whole. */
@@ -172,14 +310,6 @@ static void test_growth(void)
     free(out);
 }
 
-static void put(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t first, uint32_t bytes)
-{
-    static uint32_t body[4096];
-
-    body[0] = first;
-    CHECK(flight_ring_put(ring, channel, layout, 0, body, bytes) == 0);
-}
-
 /* Packing into every capacity: what fits is read back, what does not stays in the ring. */
 static void test_capacities(void)
 {
@@ -285,10 +415,10 @@ static void test_odd_events(void)
     CHECK(memcmp(out + 44, "\x48\x80\x04\x02\x48\x81\x04\x02\x02", 9) == 0);
     put(&ring, 1, 100, 1, 4); /* not known: whole, and not kept */
     put(&ring, 1, 100, 1, 4);
-    put(&ring, 1, FLIGHT_LAYOUT_MEMORY_UPDATE, 1, 4); /* too short: whole, and not kept */
+    put(&ring, 1, FLIGHT_LAYOUT_MEMORY_UPDATE, 1, 12); /* too short: whole, and not kept */
     put(&ring, 1, FLIGHT_LAYOUT_MEMORY_UPDATE, 1, 20);
-    put(&ring, 1, FLIGHT_LAYOUT_MEMORY_UPDATE, 1, 4);
-    CHECK(flight_delta_pack(&ring, out, 65536, 0, 9, &batch) == 8 + 8 + 8 + 24 + 8 && batch.events == 5);
+    put(&ring, 1, FLIGHT_LAYOUT_MEMORY_UPDATE, 1, 12);
+    CHECK(flight_delta_pack(&ring, out, 65536, 0, 9, &batch) == 8 + 8 + 16 + 24 + 16 && batch.events == 5);
     CHECK(flight_ring_init(&ring, memory, 6, 32764) == 0);
     for (uint32_t i = 0; i < 6; i++) { /* the same body again costs little, but counts in full */
         put(&ring, 1, FLIGHT_LAYOUT_FRAME_TIME, 1, 16);
@@ -309,6 +439,10 @@ static void test_odd_events(void)
 void test_delta(void)
 {
     test_entries();
+    test_values();
+    test_counting();
+    test_writer_counting();
+    test_entries_written();
     test_five_layouts();
     test_arguments();
     test_growth();

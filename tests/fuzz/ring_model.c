@@ -84,7 +84,7 @@ static model_event read_event(model *at)
     model_event event = {0};
     const uint32_t size = next_byte(at);
 
-    event.body_bytes = size < 240 ? (size % 64) * 4 : (size % 16) * 128 + 960; /* 240 and more: about the long form */
+    event.body_bytes = size < 240 ? (size % 64) * 4 : 1000 + (size % 16) * 4; /* 240 and more: about the long form */
     if (size == 200) {
         event.body_bytes = 6; /* not a multiple of four */
     }
