@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from flight_client.gateway.engines import EngineLimits
-from flight_client.gateway.engines.base import Batch, Entry, Health, Marks, OnEntry, OnResult, failed
+from flight_client.gateway.engines.base import AppendResult, Batch, Entry, Health, Marks, OnEntry, OnResult, failed
 from flight_client.gateway.engines.memory import MemoryEngine
 from flight_client.wire.records import skip_records
 
@@ -34,7 +34,7 @@ class SimEngine(MemoryEngine):
         self._stored = stored
         self._life = 0
         self._unsafe: deque[tuple[Batch, OnResult]] = deque()
-        self._telling = 0  # results that were decided and not told
+        self._telling: deque[Callable[[], None]] = deque()  # results that were decided and not told, in their order
         self._told_at = 0.0
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -53,7 +53,7 @@ class SimEngine(MemoryEngine):
     def crash(self) -> None:
         """The gateway dies: what was not safe is gone, and nobody is told what became of it."""
         self._unsafe.clear()
-        self._telling = 0
+        self._telling.clear()
         self._life += 1
         self._on_entry = None
         self._wake()
@@ -82,22 +82,18 @@ class SimEngine(MemoryEngine):
         self._wake()
 
     def _now(self, batch: Batch, done: OnResult) -> None:
-        life = self._life
         if not self.tell_s and not self._telling:
             super().append(batch, done)
             return
-        results: list[object] = []
+        results: list[AppendResult] = []
         super().append(batch, results.append)
-        self._telling += 1
+        self._telling.append(lambda: done(results[0]))
         self._told_at = max(self._told_at, self._loop.now_s + self.tell_s)
+        self._loop.call_at(self._told_at, self._tell_oldest, self._life)
 
-        def tell() -> None:
-            if life == self._life:
-                self._telling -= 1
-                done(results[0])  # type: ignore[arg-type]
-                self._wake()
-
-        self._loop.call_at(self._told_at, tell)
+    def _tell_oldest(self, life: int) -> None:
+        if life == self._life and self._telling:
+            self._telling.popleft()()
 
     async def marks(self, device_id: str, incarnation: bytes) -> Marks:
         life = self._life

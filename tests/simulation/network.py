@@ -60,6 +60,7 @@ class Direction:
         self.lost = False  # nothing arrives any more, and the sender does not know
         self.over = False  # the receiver knows that nothing more will come
         self._last_at = 0.0
+        self._flying: deque[tuple[bytes, Callable[[], None] | None]] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._sender: asyncio.Future[None] | None = None
 
@@ -75,19 +76,21 @@ class Direction:
         travel_s = wire.latency_s() + self.extra_s
         self._last_at = max(loop.now_s + travel_s, self._last_at) + (len(body) / rate if rate else 0.0)
         self.flying_bytes += len(body)
-        loop.call_at(self._last_at, self._arrive, body, then, context=self.link.context)
+        self._flying.append((body, then))  # timers of one time may fire in any order
+        loop.call_at(self._last_at, self._arrive, context=self.link.context)
 
     def end(self) -> None:
         """The sender closed: the receiver hears so behind everything else."""
         when = max(self.link.loop.now_s + self.extra_s, self._last_at)
-        self.link.loop.call_at(when, self._finish, context=self.link.context)
+        self.link.loop.call_at(when + 1e-6, self._finish, context=self.link.context)
 
     def _finish(self) -> None:
         if not self.lost:
             self.over = True
             self.wake()
 
-    def _arrive(self, body: bytes, then: Callable[[], None] | None) -> None:
+    def _arrive(self) -> None:
+        body, then = self._flying.popleft()
         self.flying_bytes -= len(body)
         if not self.lost and not self.link.broken:
             self.link.wire.trace.add(self.name, body)
