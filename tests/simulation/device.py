@@ -104,13 +104,12 @@ class Device:
             self.accepted += 1
 
     async def _read(self, stream: EventStream) -> None:
-        life, gaps = self.life, self._gaps
+        life = self.life
         async for event in stream:
-            self._merge_gaps()
             life.received.setdefault(event.channel, []).append(event)
             life.taken += 1
             self.delivered += 1
-        del gaps
+            self._merge_gaps()
 
     def _hear_gap(self, gap: Gap) -> None:
         self._gaps.append((self.client.counters().delivered, gap))

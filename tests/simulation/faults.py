@@ -106,7 +106,7 @@ class Faults:
             self._later(chance.uniform(1, 25), lambda: self._unblock(wire))
         elif kind == "slow-consumer":
             self._count(kind)
-            wire.down_bytes_s = chance.choice((150, 600, 2000))
+            wire.down_bytes_s = chance.choice((1000, 3000, 10000))
             self._later(chance.uniform(3, 20), lambda: setattr(wire, "down_bytes_s", 0))
         elif kind == "clock-jump":
             self._count(kind)

@@ -109,6 +109,9 @@ class SimGateway:
 
     def post(self, body: bytes) -> "asyncio.Future[bytes]":
         reply: asyncio.Future[bytes] = self.loop.create_future()
+        if not self.up:  # it died while the request was on its way
+            reply.set_exception(ConnectionResetError("the gateway is gone"))
+            return reply
         self._run(self._answer(body, reply))
         return reply
 

@@ -19,6 +19,7 @@ from .loop import VirtualLoop
 from .trace import Trace
 
 _BUFFER_BYTES = 65536  # what a direction takes before its sender waits, like a socket's buffer
+_SLOW_BUFFER_BYTES = 4096  # so that a slow reader is noticed soon
 _MAX_FRAME = 65536
 
 Post = Callable[[bytes], Awaitable[bytes]]
@@ -117,7 +118,8 @@ class Direction:
         return body
 
     async def room(self, closed: Callable[[], bool]) -> None:
-        while not closed() and self.waiting_bytes >= _BUFFER_BYTES:
+        limit = _SLOW_BUFFER_BYTES if self.link.wire.down_bytes_s else _BUFFER_BYTES
+        while not closed() and self.waiting_bytes >= limit:
             self._sender = self.link.loop.create_future()
             await self._sender
 
