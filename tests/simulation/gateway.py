@@ -109,6 +109,7 @@ class SimGateway:
 
     def post(self, body: bytes) -> "asyncio.Future[bytes]":
         reply: asyncio.Future[bytes] = self.loop.create_future()
+        reply.add_done_callback(lambda done: done.cancelled() or done.exception())  # its client may be gone
         if not self.up:  # it died while the request was on its way
             reply.set_exception(ConnectionResetError("the gateway is gone"))
             return reply
@@ -146,9 +147,11 @@ class SimGateway:
             if session.flooded():
                 found.append(f"{peer.source.device_id}: {session.held()} frames are held")
         for channel in self.hub._channels.values():
-            for subscription in channel.subscribers:
-                if len(subscription) > self.limits.subscriber.entries:
-                    found.append(f"{channel.name}: {len(subscription)} entries wait for a subscriber")
+            found += [
+                f"{channel.name}: {len(subscription)} entries wait for a subscriber"
+                for subscription in channel.subscribers
+                if len(subscription) > self.limits.subscriber.entries
+            ]
         return found
 
 

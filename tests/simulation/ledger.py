@@ -18,6 +18,16 @@ def number_bytes(number: int) -> bytes:
     return _NUMBER.pack(number)
 
 
+def numbers_of(entry: Entry) -> tuple[int, list[int]]:
+    """Life and numbers of the events of an entry."""
+    life = -1
+    numbers: list[int] = []
+    for _, _, _, kind, _, _, number in _RECORD.iter_unpack(entry.records):
+        life = kind
+        numbers.append(number)
+    return life, numbers
+
+
 @dataclass(slots=True)
 class Stored:
     """One entry of one log."""
@@ -42,11 +52,7 @@ class Log:
         self._newest: dict[tuple[int, str, bool], int] = {}
 
     def add(self, entry: Entry) -> list[str]:
-        numbers: list[int] = []
-        life = -1
-        for _, _, _, kind, _, _, number in _RECORD.iter_unpack(entry.records):
-            life = kind
-            numbers.append(number)
+        life, numbers = numbers_of(entry)
         found = []
         critical = entry.counter != 0
         lane = (self.critical if critical else self.lossy).setdefault(life, set())
@@ -131,15 +137,11 @@ class Ledger:
         found = []
         if life.acked != len(life.critical):
             found.append(f"{life.device_id}: {len(life.critical) - life.acked} critical events have no fate")
-        floor = 0
-        floors = life.floors + [(len(self.logs), len(life.critical))]
-        for (first, acked), (_, next_acked) in zip(floors, floors[1:], strict=False):
-            del next_acked
-            floor = max(floor, first)
-            for number in life.critical[acked:]:
-                if not any(number in log.critical.get(life.index, ()) for log in self.logs[first:]):
-                    found.append(f"{life.device_id}: critical event {number} was lost (not in log {first} or later)")
-                    break
+        for first, acked in life.floors:
+            kept = set().union(*(log.critical.get(life.index, set()) for log in self.logs[first:]))
+            lost = [number for number in life.critical[acked:] if number not in kept]
+            if lost:
+                found.append(f"{life.device_id}: critical event {lost[0]} is not in log {first} or later")
         stored = set().union(*(log.critical.get(life.index, set()) for log in self.logs))
         lost = [number for number in life.critical if number not in stored]
         if lost:

@@ -1,7 +1,6 @@
 """An asyncio event loop whose time is a number: where a real loop would wait, this one moves its clock."""
 
 import asyncio
-import heapq
 from collections.abc import Coroutine
 from contextvars import Context
 from typing import Any
@@ -50,7 +49,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.errors: list[dict[str, Any]] = []
         self._selector = _Jump(self)
         self._tasks_made = 0
-        self.set_task_factory(self._make_task)
+        self.set_task_factory(self._make_task)  # type: ignore[arg-type]  # typeshed does not know `context`
         self.set_exception_handler(lambda _loop, context: self.errors.append(context))
 
     def time(self) -> float:
@@ -59,10 +58,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def jump(self, seconds: float) -> None:
         """The whole machine was asleep: every timer in between is late."""
         self.now_s += seconds
-
-    def next_timer_s(self) -> float:
-        """When the next timer is due; for tests of the loop itself."""
-        return heapq.nsmallest(1, self._scheduled)[0].when() if self._scheduled else self.now_s
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end of `work`, then end every task that is left."""

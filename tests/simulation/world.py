@@ -20,7 +20,7 @@ from .loop import VirtualLoop
 from .network import Server, Wire
 from .trace import Trace
 
-FAULTS_S = 240.0
+FAULTS_S = 200.0
 BACK_S = 60.0  # how long after the last fault everybody is connected again
 REST_S = 240.0  # how long until everything has arrived
 _WRAP_S = (1 << 30) / 1000  # where the clock of the session wraps
@@ -77,15 +77,24 @@ class World:
         both = ("websocket", "polling")
         roles = [
             Role("tool-1", "host", both, ("commands",), telemetry, True),
-            Role("tool-2", "host", chance.choice((both, ("polling",), ("websocket",))), ("commands",), telemetry[:1], False),
+            Role(
+                "tool-2",
+                "host",
+                chance.choice((both, ("polling",), ("websocket",))),
+                ("commands",),
+                telemetry[:1],
+                False,
+            ),
         ]
         for number, platform in enumerate(chance.sample(("dreamcast", "psp", "vita", "vita", "host"), 3)):
-            transports = both
+            transports: tuple[str, ...] = both
             if platform in ("dreamcast", "psp"):
                 transports = chance.choice((("polling",), ("polling",), both))
             elif chance.random() < 0.3:
                 transports = ("tcp", "websocket", "polling")
-            roles.append(Role(f"device-{number}", platform, transports, telemetry, ("commands",), chance.random() < 0.8))
+            roles.append(
+                Role(f"device-{number}", platform, transports, telemetry, ("commands",), chance.random() < 0.8)
+            )
         return roles
 
     def _device(self, role: Role) -> Device:
@@ -176,7 +185,7 @@ class World:
             await self.gateway_up()
         self.trace.note("peace", "")
         start = self.loop.now_s
-        while not all(device.connected for device in self.devices) and self.loop.now_s < start + REST_S:
+        while not all(device.connected for device in self.devices) and self.loop.now_s < start + REST_S:  # noqa: ASYNC110
             await asyncio.sleep(0.25)
         back_s = self.loop.now_s - start
         if back_s > BACK_S:
