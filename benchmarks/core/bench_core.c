@@ -204,26 +204,18 @@ static int decode_one(void)
 
 static int decode_sixteen(void)
 {
+    static flight_delta reader;
     flight_frame frame;
     flight_record record;
-    const uint8_t *at;
-    uint32_t left;
     int events = 0;
-    int bytes;
-    flight_delta reader;
 
-    flight_delta_start(&reader);
-    if (flight_frame_decode((const uint8_t *)received, received_bytes, 2048, &frame) <= 0) {
+    if (flight_frame_decode((const uint8_t *)received, received_bytes, 2048, &frame) <= 0 ||
+        flight_delta_start(&reader, frame.payload, frame.payload_bytes, NULL, 0) != 0) {
         return 1;
     }
-    at = frame.payload;
-    left = frame.payload_bytes;
-    do {
-        bytes = flight_delta_next(&reader, at, left, NULL, 0, &record);
-        at += bytes;
-        left -= (uint32_t)bytes;
-        events += bytes > 0;
-    } while (bytes > 0);
+    while (flight_delta_next(&reader, &record) > 0) {
+        events++;
+    }
     return events - (int)BATCH_EVENTS;
 }
 

@@ -43,6 +43,22 @@ static inline uint32_t flight_advance(const flight_ring *ring, uint32_t position
     return FLIGHT_RARELY((uint16_t)position >= ring->end) ? (position - ring->end) ^ FLIGHT_RING_LAP : position;
 }
 
+static inline uint32_t flight_slot_channel(const uint32_t *slot)
+{
+    return slot[1] & 0xffffu;
+}
+
+static inline uint32_t flight_slot_layout(const uint32_t *slot)
+{
+    return ((const uint8_t *)slot)[8];
+}
+
+/* The first word of the record in a slot, its age zero. */
+static inline uint32_t flight_slot_record_head(const uint32_t *slot)
+{
+    return flight_load32_aligned((const uint8_t *)(slot + 2));
+}
+
 /* Bytes of the record in a slot: its head, the length where it has one, and the body. */
 static inline uint32_t flight_slot_record_bytes(const uint32_t *slot)
 {
