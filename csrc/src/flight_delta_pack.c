@@ -10,15 +10,17 @@
 #define BEHIND_VALUES_BYTES (2u + 3u)
 #define PAIR_BYTES (2u * FLIGHT_VARINT_BYTES)
 
-/* A record on its own, by which its layout is kept from now on. Returns its end, null where it does not fit. */
-static FLIGHT_APART uint8_t *write_keyframe(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at)
+/* The head of a record on its own, by which its layout is kept from now on. Null where the record does not fit. */
+static uint8_t *write_keyframe(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at)
 {
-    const uint32_t bytes = flight_slot_record_bytes(slot);
     const uint32_t words = flight_delta_words(flight_slot_layout(slot));
+    const uint32_t bytes = flight_slot_record_bytes(slot);
 
+    batch->delta_rest = 0;
     if (bytes > (size_t)(batch->delta_end - at)) {
         return NULL;
     }
+    batch->delta_rest = bytes - FLIGHT_RECORD_HEAD_BYTES;
     batch->delta_step = batch->delta_age == FLIGHT_DELTA_NO_AGE ? 0 : age - batch->delta_age;
     batch->delta_age = age;
     if (words != 0 && batch->delta_count < FLIGHT_DELTA_LAYOUTS && flight_slot_body_bytes(slot) >= 4u * words) {
@@ -29,9 +31,7 @@ static FLIGHT_APART uint8_t *write_keyframe(flight_batch *batch, const uint32_t 
         kept->layout = (uint8_t)flight_slot_layout(slot);
         kept->words = (uint8_t)words;
     }
-    flight_store32(at, flight_slot_record_head(slot) | (age << 16));
-    memcpy(at + FLIGHT_RECORD_HEAD_BYTES, slot + 3, bytes - FLIGHT_RECORD_HEAD_BYTES);
-    return at + bytes;
+    return flight_write_record_head(at, slot, age);
 }
 
 static inline uint32_t difference(const uint32_t *word, const uint32_t *before)
@@ -48,17 +48,16 @@ static inline int same_pair(const uint32_t *a, const uint32_t *b)
 #endif
 }
 
-/* The differences of the words that changed, and in *changed which; nothing is written behind last + two values. Returns
- * where they end, null where they do not fit. Word by word would look at each of the many that do not change. */
-static inline uint8_t *write_values(const flight_kept *kept, const uint32_t *fixed, uint8_t *at, const uint8_t *last,
-                                    uint32_t *changed)
+/* The differences of the words that changed since the last event of the layout, and in *changed which; nothing is written
+ * behind last + two values. Returns where they end, null where they do not fit. Most words do not change: two at a time. */
+static inline uint8_t *write_values(const uint32_t *before, const uint32_t *fixed, uint32_t words, uint8_t *at,
+                                    const uint8_t *last, uint32_t *changed)
 {
-    const uint32_t *before = kept->fixed;
-    const uint32_t *end = fixed + kept->words;
+    const uint32_t *end = fixed + words;
     uint32_t bit = 1;
     uint32_t mask = 0;
 
-    if ((kept->words & 1u) != 0) { /* the first alone; behind it are pairs */
+    if ((words & 1u) != 0) { /* the first alone; behind it are pairs */
         const uint32_t only = difference(fixed++, before++);
 
         if (only != 0) {
@@ -105,50 +104,46 @@ static inline uint8_t *insert_mask(uint8_t *values, uint8_t *end, uint32_t mask)
     return end + bytes;
 }
 
-static FLIGHT_APART uint8_t *write_tail(uint8_t *at, const uint32_t *tail, uint32_t bytes)
-{
-    at = flight_put_varint(at, bytes / 4u);
-    memcpy(at, tail, bytes);
-    return at + bytes;
-}
-
-/* An entry against the last event of its layout. Returns its end, null where it (nearly) does not fit. */
+/* An entry against the last event of its layout, but for its tail. Null where it (nearly) does not fit. */
 static inline uint8_t *write_entry(flight_batch *batch, flight_kept *kept, const uint32_t *slot, uint32_t age, uint8_t *out)
 {
-    const uint32_t *fixed = flight_slot_body(slot);
+    const uint32_t *before = kept->fixed;
     const uint32_t tail_bytes = flight_slot_body_bytes(slot) - 4u * kept->words;
-    const size_t room = (size_t)(batch->delta_end - out);
+    const uint8_t *last = batch->delta_end - PAIR_BYTES - BEHIND_VALUES_BYTES;
     const uint32_t step = age - batch->delta_age;
     const uint32_t age_error = step - batch->delta_step;
-    uint32_t control = DELTA_ENTRY | (uint32_t)(kept - batch->kept);
     uint8_t *values = out + 1;
     uint8_t *at;
     uint32_t mask;
 
-    if (FLIGHT_RARELY(room < BEFORE_VALUES_BYTES + PAIR_BYTES + BEHIND_VALUES_BYTES + tail_bytes)) {
+    if (FLIGHT_RARELY((size_t)(batch->delta_end - out) <
+                      BEFORE_VALUES_BYTES + PAIR_BYTES + BEHIND_VALUES_BYTES + tail_bytes)) {
+        batch->delta_rest = 0;
         return NULL;
     }
+    batch->delta_age = age;
+    batch->delta_step = step;
+    batch->delta_rest = tail_bytes;
+    *out = (uint8_t)(DELTA_ENTRY | (uint32_t)(kept - batch->kept));
     if (FLIGHT_RARELY((age_error & 0xffffu) != 0)) {
-        control |= DELTA_AGE;
+        *out |= DELTA_AGE;
         values = flight_put_varint(values, flight_zigzag16(age_error));
     }
-    at = write_values(kept, fixed, values, out + (room - PAIR_BYTES - BEHIND_VALUES_BYTES - tail_bytes), &mask);
+    kept->fixed = flight_slot_body(slot);
+    at = write_values(before, kept->fixed, kept->words, values, last - tail_bytes, &mask);
     if (FLIGHT_RARELY(at == NULL)) {
+        batch->delta_rest = 0;
         return NULL;
     }
     if (mask != kept->mask) {
-        control |= DELTA_MASK;
+        *out |= DELTA_MASK;
         at = insert_mask(values, at, mask);
         kept->mask = (uint16_t)mask;
     }
-    if (FLIGHT_RARELY(tail_bytes != 0)) {
-        control |= DELTA_TAIL;
-        at = write_tail(at, fixed + kept->words, tail_bytes);
+    if (FLIGHT_RARELY(batch->delta_rest != 0)) {
+        *out |= DELTA_TAIL;
+        at = flight_put_varint(at, batch->delta_rest / 4u);
     }
-    kept->fixed = fixed;
-    batch->delta_age = age;
-    batch->delta_step = step;
-    out[0] = (uint8_t)control;
     return at;
 }
 

@@ -112,7 +112,7 @@ static int read_mask(flight_delta *delta, uint32_t control, uint32_t words)
 }
 
 /* Bring the kept words of a layout up to date. */
-static int read_values(flight_delta *delta, uint32_t control)
+static FLIGHT_APART int read_values(flight_delta *delta, uint32_t control)
 {
     uint32_t mask = delta->masks[control & DELTA_KEPT_MASK];
     uint32_t *word = delta->kept[control & DELTA_KEPT_MASK];
@@ -159,7 +159,7 @@ static int read_tail(flight_delta *delta, flight_record *record)
     return 0;
 }
 
-static int read_entry(flight_delta *delta, flight_record *record)
+static inline int read_entry(flight_delta *delta, flight_record *record)
 {
     const uint32_t control = *delta->at++;
     const uint32_t kept = control & DELTA_KEPT_MASK;

@@ -4,33 +4,52 @@
 
 #include "flight_slots.h"
 
-/* The record in a slot, its age filled in. Returns its end. */
-static inline uint8_t *write_record(uint8_t *at, const uint32_t *slot, uint32_t bytes, uint32_t age)
+#define NO_CHANNEL 0x10000u /* before the first event */
+
+/* The last bytes of the record in a slot, as they are. Apart: the walk needs its registers, and entries seldom have a rest. */
+static FLIGHT_APART uint8_t *copy_rest(uint8_t *to, const uint32_t *slot, uint32_t bytes)
 {
-    flight_store32(at, flight_slot_record_head(slot) | (age << 16));
-    flight_copy_words(at + FLIGHT_RECORD_HEAD_BYTES, (const uint8_t *)(slot + 3), bytes - FLIGHT_RECORD_HEAD_BYTES);
-    return at + bytes;
+    flight_copy_words(to, (const uint8_t *)(slot + 2) + flight_slot_record_bytes(slot) - bytes, bytes);
+    return to + bytes;
 }
 
-/* room: what records may take, each counted whole. All arguments are checked, and the batch knows which kind it is. */
-static FLIGHT_APART int pack(flight_ring *ring, uint8_t *out, uint32_t room, uint32_t now_ms, uint32_t limit_events,
+/* The record of an event, or its entry in a delta batch. Returns its end, null where it does not fit. */
+static inline uint8_t *write_event(flight_batch *batch, const uint32_t *slot, uint32_t bytes, uint32_t age, uint8_t *at)
+{
+    if (batch->delta_end == NULL) {
+        return copy_rest(flight_write_record_head(at, slot, age), slot, bytes - FLIGHT_RECORD_HEAD_BYTES);
+    }
+    at = flight_delta_write(batch, slot, age, at);
+    return FLIGHT_RARELY(batch->delta_rest != 0) ? copy_rest(at, slot, batch->delta_rest) : at;
+}
+
+/* batch->delta_end says which kind of batch it is: null, or anything for a delta batch. */
+static FLIGHT_APART int pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
                              flight_batch *batch)
 {
-    flight_cursor cursor = flight_cursor_start(ring);
+    flight_cursor cursor;
+    uint32_t room = capacity < FLIGHT_MAX_FRAME_BYTES ? (uint32_t)capacity : FLIGHT_MAX_FRAME_BYTES;
+    uint32_t left = limit_events;
+    uint32_t channel = NO_CHANNEL;
     uint8_t *at = out;
-    uint32_t events = 0;
-    uint32_t channel = 0;
 
-    for (; events != limit_events && !flight_cursor_at_end(&cursor); events++) {
+    if (ring == NULL || out == NULL) {
+        return FLIGHT_ERROR_ARGUMENT;
+    }
+    if (batch->delta_end != NULL) { /* entries count by their bytes against its end, and whole against the largest frame */
+        batch->delta_end = out + room;
+        room = FLIGHT_MAX_FRAME_BYTES;
+    }
+    cursor = flight_cursor_start(ring);
+    for (; left != 0 && !flight_cursor_at_end(&cursor); left--) {
         const uint32_t *slot = flight_cursor_slot(&cursor);
         const uint32_t bytes = flight_slot_record_bytes(slot);
-        const uint32_t age = flight_age_of(slot[0], now_ms);
         uint8_t *end;
 
-        if ((events != 0 && flight_slot_channel(slot) != channel) || bytes > room) {
+        if (bytes > room || (flight_slot_channel(slot) != channel && channel != NO_CHANNEL)) {
             break;
         }
-        end = batch->delta_end != NULL ? flight_delta_write(batch, slot, age, at) : write_record(at, slot, bytes, age);
+        end = write_event(batch, slot, bytes, flight_age_of(slot[0], now_ms), at);
         if (FLIGHT_RARELY(end == NULL)) {
             break;
         }
@@ -39,38 +58,36 @@ static FLIGHT_APART int pack(flight_ring *ring, uint8_t *out, uint32_t room, uin
         at = end;
         flight_cursor_step(&cursor, slot);
     }
-    if (events == 0 && limit_events != 0 && !flight_cursor_at_end(&cursor)) {
-        return FLIGHT_ERROR_NO_ROOM;
+    if (left == limit_events) {
+        if (left != 0 && !flight_cursor_at_end(&cursor)) {
+            return FLIGHT_ERROR_NO_ROOM;
+        }
+        channel = 0;
     }
     flight_cursor_release(&cursor, ring);
-    batch->events = events;
+    batch->events = limit_events - left;
     batch->channel = (uint16_t)channel;
     return (int)(at - out);
-}
-
-static inline uint32_t room_of(size_t capacity)
-{
-    return capacity < FLIGHT_MAX_FRAME_BYTES ? (uint32_t)capacity : FLIGHT_MAX_FRAME_BYTES;
 }
 
 int flight_batch_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
                       flight_batch *batch)
 {
-    if (ring == NULL || out == NULL || batch == NULL) {
+    if (batch == NULL) {
         return FLIGHT_ERROR_ARGUMENT;
     }
     batch->delta_end = NULL;
-    return pack(ring, out, room_of(capacity), now_ms, limit_events, batch);
+    return pack(ring, out, capacity, now_ms, limit_events, batch);
 }
 
 int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
                       flight_batch *batch)
 {
-    if (ring == NULL || out == NULL || batch == NULL) {
+    if (batch == NULL) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    batch->delta_end = out + room_of(capacity);
+    batch->delta_end = out;
     batch->delta_age = FLIGHT_DELTA_NO_AGE;
     batch->delta_count = 0;
-    return pack(ring, out, FLIGHT_MAX_FRAME_BYTES, now_ms, limit_events, batch);
+    return pack(ring, out, capacity, now_ms, limit_events, batch);
 }

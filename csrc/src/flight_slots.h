@@ -59,6 +59,13 @@ static inline uint32_t flight_slot_record_head(const uint32_t *slot)
     return flight_load32_aligned((const uint8_t *)(slot + 2));
 }
 
+/* The head of the record in a slot, its age filled in. Returns its end. */
+static inline uint8_t *flight_write_record_head(uint8_t *at, const uint32_t *slot, uint32_t age)
+{
+    flight_store32(at, flight_slot_record_head(slot) | (age << 16));
+    return at + FLIGHT_RECORD_HEAD_BYTES;
+}
+
 /* Bytes of the record in a slot: its head, the length where it has one, and the body. */
 static inline uint32_t flight_slot_record_bytes(const uint32_t *slot)
 {
