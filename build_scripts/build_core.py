@@ -108,6 +108,7 @@ typedef struct flight_delta {
     uint32_t events;
     uint16_t masks[4];
     uint8_t layouts[4];
+    uint8_t words[4];
     uint8_t count;
     uint16_t age;
     uint16_t step;

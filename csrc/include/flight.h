@@ -312,7 +312,7 @@ typedef struct flight_batch {
     uint16_t channel;     /* of all of them; 0 where events is 0 */
     uint16_t delta_count; /* of kept layouts */
     uint8_t *delta_end;   /* of the room for the batch; null in flight_batch_pack */
-    uint32_t delta_age;   /* of the last event, as on the wire */
+    uint32_t delta_age;   /* of the next event if ages go on as before; the low 16 bits count */
     uint32_t delta_step;  /* between the last two ages */
     uint32_t delta_rest;  /* bytes that are copied behind an entry */
     flight_kept kept[FLIGHT_DELTA_LAYOUTS]; /* in the order of their first events */

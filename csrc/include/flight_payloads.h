@@ -17,7 +17,7 @@
 int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
                       flight_batch *batch);
 
-/* Reader of one delta batch; 236 bytes where pointers have four. One is enough for all frames, one after another. */
+/* Reader of one delta batch; 240 bytes where pointers have four. One is enough for all frames, one after another. */
 typedef struct flight_delta {
     const uint8_t *at;      /* of the batch: the next entry */
     const uint8_t *end;     /* of the batch */
@@ -28,6 +28,7 @@ typedef struct flight_delta {
     uint32_t events;                                         /* read so far */
     uint16_t masks[FLIGHT_DELTA_LAYOUTS];  /* of each kept layout: the words that changed in its last record */
     uint8_t layouts[FLIGHT_DELTA_LAYOUTS]; /* the kept ones, in the order of their first records */
+    uint8_t words[FLIGHT_DELTA_LAYOUTS];   /* of their fixed parts */
     uint8_t count;                         /* of kept layouts */
     uint16_t age;                          /* of the last record, in its wire form */
     uint16_t step;                         /* between the last two ages */

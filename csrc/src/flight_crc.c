@@ -47,7 +47,7 @@ static inline uint32_t crc_word(uint32_t crc, uint32_t word)
 }
 #endif
 
-uint32_t flight_crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
+static inline uint32_t crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
 {
     const uint8_t *end = data + bytes;
 #if FLIGHT_CRC == 4
@@ -68,6 +68,11 @@ uint32_t flight_crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
     return crc;
 }
 
+uint32_t flight_crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
+{
+    return crc_by_table(data, bytes, crc);
+}
+
 uint32_t flight_crc32c(const uint8_t *data, size_t bytes, uint32_t previous)
 {
 #if FLIGHT_CRC_HARDWARE
@@ -75,5 +80,5 @@ uint32_t flight_crc32c(const uint8_t *data, size_t bytes, uint32_t previous)
         return ~flight_crc_by_hardware(data, bytes, ~previous);
     }
 #endif
-    return ~flight_crc_by_table(data, bytes, ~previous);
+    return ~crc_by_table(data, bytes, ~previous);
 }

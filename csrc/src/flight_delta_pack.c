@@ -11,7 +11,7 @@
 #define PAIR_BYTES (2u * FLIGHT_VARINT_BYTES)
 
 /* The head of a record on its own, by which its layout is kept from now on. Null where the record does not fit. */
-static uint8_t *write_keyframe(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at)
+static inline uint8_t *write_keyframe(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at)
 {
     const uint32_t words = flight_delta_words(flight_slot_layout(slot));
     const uint32_t bytes = flight_slot_record_bytes(slot);
@@ -21,9 +21,9 @@ static uint8_t *write_keyframe(flight_batch *batch, const uint32_t *slot, uint32
         return NULL;
     }
     batch->delta_rest = bytes - FLIGHT_RECORD_HEAD_BYTES;
-    batch->delta_step = batch->delta_age == FLIGHT_DELTA_NO_AGE ? 0 : age - batch->delta_age;
-    batch->delta_age = age;
-    if (words != 0 && batch->delta_count < FLIGHT_DELTA_LAYOUTS && flight_slot_body_bytes(slot) >= 4u * words) {
+    batch->delta_step = batch->delta_age == FLIGHT_DELTA_NO_AGE ? 0 : batch->delta_step + age - batch->delta_age;
+    batch->delta_age = age + batch->delta_step;
+    if (words != 0 && batch->delta_count < FLIGHT_DELTA_LAYOUTS && flight_slot_body_words(slot) >= words) {
         flight_kept *kept = &batch->kept[batch->delta_count++];
 
         kept->fixed = flight_slot_body(slot);
@@ -48,16 +48,48 @@ static inline int same_pair(const uint32_t *a, const uint32_t *b)
 #endif
 }
 
-/* The differences of the words that changed since the last event of the layout, and in *changed which; nothing is written
- * behind last + two values. Returns where they end, null where they do not fit. Most words do not change: two at a time. */
-static inline uint8_t *write_values(const uint32_t *before, const uint32_t *fixed, uint32_t words, uint8_t *at,
-                                    const uint8_t *last, uint32_t *changed)
+/* Make room for a mask in front of the values. Few bytes move: a loop costs less than the call of memmove. */
+static inline uint8_t *insert_mask(uint8_t *values, uint8_t *end, uint32_t mask)
 {
-    const uint32_t *end = fixed + words;
+    const size_t bytes = mask >= 0x80u ? 2 : 1;
+
+    for (uint8_t *from = end; from != values;) {
+        from--;
+        from[bytes] = *from;
+    }
+    flight_put_varint(values, mask);
+    return end + bytes;
+}
+
+/* What stands round the values: the mask in front of them where it is another one, the length of the tail behind them. */
+static inline uint8_t *finish_entry(flight_batch *batch, flight_kept *kept, uint32_t mask, uint8_t *out, uint8_t *values,
+                                    uint8_t *at)
+{
+    if (mask != kept->mask) {
+        *out |= DELTA_MASK;
+        at = insert_mask(values, at, mask);
+        kept->mask = (uint16_t)mask;
+    }
+    if (FLIGHT_RARELY(batch->delta_rest != 0)) {
+        *out |= DELTA_TAIL;
+        at = flight_put_varint(at, batch->delta_rest / 4u);
+    }
+    return at;
+}
+
+/* The differences of the words that changed since the last event of the layout. Nothing is written behind last + two values.
+ * Most words do not change: two at a time. */
+static inline uint8_t *write_values(flight_batch *batch, flight_kept *kept, const uint32_t *fixed, uint8_t *out,
+                                    uint8_t *values, const uint8_t *last)
+{
+    const uint32_t *before = kept->fixed;
+    const uint32_t *end = fixed + kept->words;
+    uint8_t *at = values;
     uint32_t bit = 1;
     uint32_t mask = 0;
 
-    if ((words & 1u) != 0) { /* the first alone; behind it are pairs */
+    kept->fixed = fixed;
+    if ((kept->words & 1u) != 0) { /* the first alone; behind it are pairs */
         const uint32_t only = difference(fixed++, before++);
 
         if (only != 0) {
@@ -74,6 +106,7 @@ static inline uint8_t *write_values(const uint32_t *before, const uint32_t *fixe
             continue;
         }
         if (FLIGHT_RARELY(at > last)) {
+            batch->delta_rest = 0;
             return NULL;
         }
         low = difference(fixed, before);
@@ -87,78 +120,42 @@ static inline uint8_t *write_values(const uint32_t *before, const uint32_t *fixe
             at = flight_put_varint(at, flight_zigzag(high));
         }
     }
-    *changed = mask;
-    return at;
-}
-
-/* Make room for a mask in front of the values. Few bytes move: a loop costs less than the call of memmove. */
-static inline uint8_t *insert_mask(uint8_t *values, uint8_t *end, uint32_t mask)
-{
-    const size_t bytes = mask >= 0x80u ? 2 : 1;
-
-    for (uint8_t *from = end; from != values;) {
-        from--;
-        from[bytes] = *from;
-    }
-    flight_put_varint(values, mask);
-    return end + bytes;
+    return finish_entry(batch, kept, mask, out, values, at);
 }
 
 /* An entry against the last event of its layout, but for its tail. Null where it (nearly) does not fit. */
-static inline uint8_t *write_entry(flight_batch *batch, flight_kept *kept, const uint32_t *slot, uint32_t age, uint8_t *out)
+static inline uint8_t *write_entry(flight_batch *batch, flight_kept *kept, const uint32_t *slot, uint32_t tail_bytes,
+                                   uint32_t age, uint8_t *out)
 {
-    const uint32_t *before = kept->fixed;
-    const uint32_t tail_bytes = flight_slot_body_bytes(slot) - 4u * kept->words;
-    const uint8_t *last = batch->delta_end - PAIR_BYTES - BEHIND_VALUES_BYTES;
-    const uint32_t step = age - batch->delta_age;
-    const uint32_t age_error = step - batch->delta_step;
+    const uint32_t age_error = age - batch->delta_age;
+    const size_t room = (size_t)(batch->delta_end - out);
     uint8_t *values = out + 1;
-    uint8_t *at;
-    uint32_t mask;
 
-    if (FLIGHT_RARELY((size_t)(batch->delta_end - out) <
-                      BEFORE_VALUES_BYTES + PAIR_BYTES + BEHIND_VALUES_BYTES + tail_bytes)) {
-        batch->delta_rest = 0;
+    batch->delta_rest = 0;
+    if (FLIGHT_RARELY(room < BEFORE_VALUES_BYTES + PAIR_BYTES + BEHIND_VALUES_BYTES + tail_bytes)) {
         return NULL;
     }
-    batch->delta_age = age;
-    batch->delta_step = step;
     batch->delta_rest = tail_bytes;
     *out = (uint8_t)(DELTA_ENTRY | (uint32_t)(kept - batch->kept));
     if (FLIGHT_RARELY((age_error & 0xffffu) != 0)) {
         *out |= DELTA_AGE;
         values = flight_put_varint(values, flight_zigzag16(age_error));
+        batch->delta_step += age_error;
     }
-    kept->fixed = flight_slot_body(slot);
-    at = write_values(before, kept->fixed, kept->words, values, last - tail_bytes, &mask);
-    if (FLIGHT_RARELY(at == NULL)) {
-        batch->delta_rest = 0;
-        return NULL;
-    }
-    if (mask != kept->mask) {
-        *out |= DELTA_MASK;
-        at = insert_mask(values, at, mask);
-        kept->mask = (uint16_t)mask;
-    }
-    if (FLIGHT_RARELY(batch->delta_rest != 0)) {
-        *out |= DELTA_TAIL;
-        at = flight_put_varint(at, batch->delta_rest / 4u);
-    }
-    return at;
+    batch->delta_age = age + batch->delta_step;
+    return write_values(batch, kept, flight_slot_body(slot), out, values,
+                        out + (room - PAIR_BYTES - BEHIND_VALUES_BYTES - tail_bytes));
 }
 
 uint8_t *flight_delta_write(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at)
 {
     const uint32_t layout = flight_slot_layout(slot);
-    flight_kept *kept = batch->kept;
-    flight_kept *end = kept + batch->delta_count;
+    const uint32_t words = flight_slot_body_words(slot);
+    flight_kept *end = batch->kept + batch->delta_count;
 
-    for (; kept != end; kept++) {
-        if (kept->layout == layout) {
-            if (FLIGHT_RARELY(flight_slot_body_bytes(slot) < 4u * kept->words)) {
-                break;
-            }
-            return write_entry(batch, kept, slot, age, at);
+    for (flight_kept *kept = batch->kept; kept != end; kept++) {
+        if (kept->layout == layout && words >= kept->words) {
+            return write_entry(batch, kept, slot, 4u * (words - kept->words), age, at);
         }
     }
     return write_keyframe(batch, slot, age, at);

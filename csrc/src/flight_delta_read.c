@@ -72,6 +72,7 @@ static int read_keyframe(flight_delta *delta, flight_record *record)
     words = flight_delta_words(record->layout);
     if (words != 0 && delta->count < FLIGHT_DELTA_LAYOUTS) {
         memcpy(delta->kept[delta->count], record->body, 4u * words);
+        delta->words[delta->count] = (uint8_t)words;
         delta->layouts[delta->count++] = record->layout;
     }
     keep_age(delta, flight_load16(delta->at + 2));
@@ -169,7 +170,7 @@ static inline int read_entry(flight_delta *delta, flight_record *record)
     if ((control & ~DELTA_CONTROL_BITS) != 0 || kept >= delta->count) {
         return FLIGHT_ERROR_RECORD;
     }
-    words = flight_delta_words(delta->layouts[kept]);
+    words = delta->words[kept];
     record->layout = delta->layouts[kept];
     record->body = (const uint8_t *)delta->kept[kept];
     record->body_bytes = 4u * words;

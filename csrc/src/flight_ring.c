@@ -136,7 +136,7 @@ int flight_ring_put(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_
     if (body == NULL && body_bytes != 0) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    problem = flight_ring_reserve(ring, channel, layout, body_bytes, &to);
+    problem = (FLIGHT_SMALL ? flight_ring_reserve_any : flight_ring_reserve)(ring, channel, layout, body_bytes, &to);
     if (problem != 0) {
         return problem;
     }

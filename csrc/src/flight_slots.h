@@ -83,11 +83,11 @@ static inline const uint32_t *flight_slot_body(const uint32_t *slot)
     return FLIGHT_RARELY(((const uint8_t *)slot)[9] == RECORD_WORDS_LONG) ? slot + 4 : slot + 3;
 }
 
-static inline uint32_t flight_slot_body_bytes(const uint32_t *slot)
+static inline uint32_t flight_slot_body_words(const uint32_t *slot)
 {
     const uint32_t words = ((const uint8_t *)slot)[9];
 
-    return FLIGHT_RARELY(words == RECORD_WORDS_LONG) ? flight_load32_aligned((const uint8_t *)(slot + 3)) : 4u * words;
+    return FLIGHT_RARELY(words == RECORD_WORDS_LONG) ? flight_load32_aligned((const uint8_t *)(slot + 3)) / 4u : words;
 }
 
 /* The consumer's walk over events that it has not released yet. */
