@@ -41,9 +41,10 @@ static inline uint32_t crc_byte(uint32_t crc, uint32_t byte)
 /* Four bytes at once: what each would give after the bytes behind it. */
 static inline uint32_t crc_word(uint32_t crc, uint32_t word)
 {
-    crc ^= word;
-    return crc_after_3[crc & 0xffu] ^ crc_after_2[(crc >> 8) & 0xffu] ^ crc_after_1[(crc >> 16) & 0xffu] ^
-           crc_table[crc >> 24];
+    const size_t at = crc ^ word; /* as wide as an address: nothing is widened again for each look-up */
+
+    return crc_after_3[at & 0xffu] ^ crc_after_2[(at >> 8) & 0xffu] ^ crc_after_1[(at >> 16) & 0xffu] ^
+           crc_table[at >> 24];
 }
 #endif
 
