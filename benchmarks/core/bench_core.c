@@ -71,12 +71,12 @@ typedef int pack_call(flight_ring *, uint8_t *, size_t, uint32_t, uint32_t, flig
 
 static inline int send_events(pack_call *pack, uint32_t limit_events, uint8_t flags)
 {
+    const uint32_t now_ms = 1000 * ((ring.head >> 16) + limit_events); /* a second after the last of them was put */
     uint8_t *buffer = (uint8_t *)out;
     flight_frame frame;
     flight_batch batch;
 
-    frame.payload_bytes =
-        (uint32_t)pack(&ring, buffer + FLIGHT_HEADER_BYTES, 1400, 1000 * SLOTS, limit_events, &batch);
+    frame.payload_bytes = (uint32_t)pack(&ring, buffer + FLIGHT_HEADER_BYTES, 1400, now_ms, limit_events, &batch);
     frame.seq = 5;
     frame.ack = 9;
     frame.channel = batch.channel;

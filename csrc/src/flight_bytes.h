@@ -140,10 +140,9 @@ static inline flight_words flight_load_header(const uint8_t *at)
 {
     flight_words words;
 
-    if (FLIGHT_SMALL && FLIGHT_LITTLE_ENDIAN) {
-        memcpy(&words, at, 16);
-        return words;
-    }
+#if FLIGHT_SMALL && FLIGHT_LITTLE_ENDIAN
+    memcpy(&words, at, 16);
+#else
     if (!FLIGHT_ANY_ADDRESS && flight_is_aligned(at)) {
         words.w0 = flight_load32_aligned(at);
         words.w1 = flight_load32_aligned(at + 4);
@@ -155,15 +154,15 @@ static inline flight_words flight_load_header(const uint8_t *at)
         words.w2 = flight_load32(at + 8);
         words.w3 = flight_load32(at + 12);
     }
+#endif
     return words;
 }
 
 static inline void flight_store_header(uint8_t *at, flight_words words)
 {
-    if (FLIGHT_SMALL && FLIGHT_LITTLE_ENDIAN) {
-        memcpy(at, &words, 16);
-        return;
-    }
+#if FLIGHT_SMALL && FLIGHT_LITTLE_ENDIAN
+    memcpy(at, &words, 16);
+#else
     if (!FLIGHT_ANY_ADDRESS && flight_is_aligned(at)) {
         flight_store32_aligned(at, words.w0);
         flight_store32_aligned(at + 4, words.w1);
@@ -175,6 +174,7 @@ static inline void flight_store_header(uint8_t *at, flight_words words)
         flight_store32(at + 8, words.w2);
         flight_store32(at + 12, words.w3);
     }
+#endif
 }
 
 #endif
