@@ -93,7 +93,7 @@ int flight_decompress(const uint8_t *data, size_t data_bytes, uint8_t *out, size
 
 /* ---- fragments (flag `more`) --------------------------------------------------------------------------------------- */
 
-/* Cuts one payload into frames. 36 bytes where pointers have four; the payload stays the caller's and must stay in place. */
+/* Cuts one payload into frames. 32 bytes where pointers have four; the payload stays the caller's and must stay in place. */
 typedef struct flight_fragmenter {
     flight_frame frame;   /* the fragment that was cut last; its payload is the whole one */
     uint32_t total_bytes; /* of the whole payload */

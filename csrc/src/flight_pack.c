@@ -6,21 +6,24 @@
 
 #define NO_CHANNEL 0x10000u /* before the first event */
 
-/* The last bytes of the record in a slot, as they are. Apart: the walk needs its registers, and entries seldom have a rest. */
-static FLIGHT_APART uint8_t *copy_rest(uint8_t *to, const uint32_t *slot, uint32_t bytes)
+/* Apart: the walk needs its registers, and entries seldom have anything that is copied. */
+static FLIGHT_APART uint8_t *copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
 {
-    flight_copy_words(to, (const uint8_t *)(slot + 2) + flight_slot_record_bytes(slot) - bytes, bytes);
+    flight_copy_words(to, from, bytes);
     return to + bytes;
 }
 
 /* The record of an event, or its entry in a delta batch. Returns its end, null where it does not fit. */
 static inline uint8_t *write_event(flight_batch *batch, const uint32_t *slot, uint32_t bytes, uint32_t age, uint8_t *at)
 {
+    uint32_t rest = bytes - FLIGHT_RECORD_HEAD_BYTES;
+
     if (batch->delta_end == NULL) {
-        return copy_rest(flight_write_record_head(at, slot, age), slot, bytes - FLIGHT_RECORD_HEAD_BYTES);
+        return copy(flight_write_record_head(at, slot, age), (const uint8_t *)(slot + 3), rest);
     }
     at = flight_delta_write(batch, slot, age, at);
-    return FLIGHT_RARELY(batch->delta_rest != 0) ? copy_rest(at, slot, batch->delta_rest) : at;
+    rest = batch->delta_rest;
+    return FLIGHT_RARELY(rest != 0) ? copy(at, (const uint8_t *)(slot + 2) + bytes - rest, rest) : at;
 }
 
 /* batch->delta_end says which kind of batch it is: null, or anything for a delta batch. */
