@@ -101,9 +101,10 @@ int flight_frame_seal(uint8_t *buffer, size_t capacity, const flight_frame *fram
 static inline void copy_payload(uint8_t *to, const uint8_t *from, uint32_t bytes)
 {
     const uintptr_t ahead = (uintptr_t)to - (uintptr_t)from;
+    const uintptr_t behind = (uintptr_t)from - (uintptr_t)to;
 
     if (!FLIGHT_SMALL && bytes <= WORDS_LIMIT && (bytes & 3u) == 0 && (FLIGHT_ANY_ADDRESS || flight_is_aligned(from)) &&
-        ahead >= bytes && 0u - ahead >= bytes) {
+        ahead >= bytes && behind >= bytes) {
         flight_copy_words(to, from, bytes);
     } else if (bytes != 0) {
         memmove(to, from, bytes);
