@@ -83,6 +83,7 @@ int flight_ring_release(flight_ring *ring);
 typedef struct flight_batch {
     uint32_t events;
     uint16_t channel;
+    ...;
 } flight_batch;
 typedef struct flight_record {
     const uint8_t *body;
@@ -98,24 +99,30 @@ int flight_batch_skip(const uint8_t *data, size_t data_bytes, uint32_t skip_even
 int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
                       flight_batch *batch);
 typedef struct flight_delta {
+    const uint8_t *at;
+    const uint8_t *end;
+    uint8_t *scratch;
+    uint32_t scratch_bytes;
     uint32_t kept[4][12];
     uint32_t records_bytes;
     uint32_t events;
     uint16_t masks[4];
     uint8_t layouts[4];
+    uint8_t words[4];
     uint8_t count;
     uint16_t age;
     uint16_t step;
 } flight_delta;
-int flight_delta_start(flight_delta *delta);
-int flight_delta_next(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch, size_t scratch_bytes,
-                      flight_record *record);
-int flight_delta_unpack(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
+int flight_delta_start(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch,
+                       size_t scratch_bytes);
+int flight_delta_next(flight_delta *delta, flight_record *record);
+int flight_delta_unpack(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
 int flight_compress(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity, uint16_t *table);
 int flight_unpacked_bytes(const uint8_t *data, size_t data_bytes);
 int flight_decompress(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
 typedef struct flight_fragmenter {
-    flight_frame whole;
+    flight_frame frame;
+    uint32_t total_bytes;
     uint32_t cut_bytes;
     uint16_t message;
     uint16_t next;
@@ -291,7 +298,9 @@ static int64_t python_delta_pack(flight_ring *ring, uint8_t *out, uint32_t offse
 
 static int python_delta_unpack(const uint8_t *data, uint32_t start, uint32_t end, uint8_t *out, uint32_t capacity)
 {
-    return flight_delta_unpack(data + start, end - start, out, capacity);
+    flight_delta delta;
+
+    return flight_delta_unpack(&delta, data + start, end - start, out, capacity);
 }
 
 /* Channel of the oldest event, or -1. */

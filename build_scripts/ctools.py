@@ -101,7 +101,7 @@ def compile_one(source: Path, options: Sequence[str], headers: str) -> Path:
             fresh = Path(file.name)
         done = run([*options, "-c", str(source), "-o", str(fresh)])
         if done.returncode != 0:
-            fresh.unlink()
+            fresh.unlink(missing_ok=True)  # clang has removed it already
             raise RuntimeError(f"{source.name} does not compile: {shlex.join(options)}\n{done.stderr}")
         fresh.replace(target)
     return target

@@ -5,7 +5,8 @@ does nothing; they are not cycles. Code is what a linker keeps for the public ca
 graph, checked against painted memory; memory is sizeof, checked against the formula. Ceilings and peers stand in
 benchmarks/core/goals.toml, the figures to compare with in benchmarks/baseline/core.json.
 
-Exit status 1: a figure is more than 5 % above the baseline, is gone, or two ways to it disagree. A missed ceiling is listed.
+Exit status 1: a figure is more than 5 % above the baseline, is gone, or two ways to it disagree. A missed ceiling is listed,
+with the reason where goals.toml gives one.
 """
 
 from __future__ import annotations
@@ -242,6 +243,7 @@ def read_baseline() -> dict[str, float]:
 def show(rows: list[Figure], goals: Goals, baseline: dict[str, float]) -> list[str]:
     """Print the table. Returns the names whose ceiling is missed."""
     missed = []
+    told: set[str] = set()
     print(f"{'figure':<27}{'value':>8}  {'unit':<13}{'ceiling':>8}  {'':<7}{'before':>8}  {'ratio':>6}  peer")
     for row in rows:
         goal, isa = goal_of(goals, row.name)
@@ -253,6 +255,9 @@ def show(rows: list[Figure], goals: Goals, baseline: dict[str, float]) -> list[s
         top = "-" if ceiling is None else f"{ceiling:,.0f}"
         peer = f"{row.ratio:>6.2f}  {row.peer_value:,.0f} {row.peer}" if row.peer_value else ""
         print(f"{row.name:<27}{row.value:>8,.0f}  {row.unit:<13}{top:>8}  {word:<7}{before:>8}  {peer}".rstrip())
+        if word == "MISSED" and "missed" in goal and goal["missed"] not in told:
+            told.add(goal["missed"])
+            print(f"    why: {goal['missed']}")
     return missed
 
 

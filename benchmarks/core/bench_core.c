@@ -71,12 +71,12 @@ typedef int pack_call(flight_ring *, uint8_t *, size_t, uint32_t, uint32_t, flig
 
 static inline int send_events(pack_call *pack, uint32_t limit_events, uint8_t flags)
 {
+    const uint32_t now_ms = 1000 * ((ring.head >> 16) + limit_events); /* a second after the last of them was put */
     uint8_t *buffer = (uint8_t *)out;
     flight_frame frame;
     flight_batch batch;
 
-    frame.payload_bytes =
-        (uint32_t)pack(&ring, buffer + FLIGHT_HEADER_BYTES, 1400, 1000 * SLOTS, limit_events, &batch);
+    frame.payload_bytes = (uint32_t)pack(&ring, buffer + FLIGHT_HEADER_BYTES, 1400, now_ms, limit_events, &batch);
     frame.seq = 5;
     frame.ack = 9;
     frame.channel = batch.channel;
@@ -204,26 +204,18 @@ static int decode_one(void)
 
 static int decode_sixteen(void)
 {
+    static flight_delta reader;
     flight_frame frame;
     flight_record record;
-    const uint8_t *at;
-    uint32_t left;
     int events = 0;
-    int bytes;
-    flight_delta reader;
 
-    flight_delta_start(&reader);
-    if (flight_frame_decode((const uint8_t *)received, received_bytes, 2048, &frame) <= 0) {
+    if (flight_frame_decode((const uint8_t *)received, received_bytes, 2048, &frame) <= 0 ||
+        flight_delta_start(&reader, frame.payload, frame.payload_bytes, NULL, 0) != 0) {
         return 1;
     }
-    at = frame.payload;
-    left = frame.payload_bytes;
-    do {
-        bytes = flight_delta_next(&reader, at, left, NULL, 0, &record);
-        at += bytes;
-        left -= (uint32_t)bytes;
-        events += bytes > 0;
-    } while (bytes > 0);
+    while (flight_delta_next(&reader, &record) > 0) {
+        events++;
+    }
     return events - (int)BATCH_EVENTS;
 }
 

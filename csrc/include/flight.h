@@ -295,10 +295,27 @@ int flight_ring_release(flight_ring *ring);
 /* Age of an event whose age is not known. */
 #define FLIGHT_AGE_NONE 0xffffffffu
 
-/* What flight_batch_pack took out of the ring. */
+#define FLIGHT_DELTA_LAYOUTS 4u /* layouts kept in one delta batch; records of further ones are written whole */
+
+/* flight_delta_pack's own: the last event of a layout. */
+typedef struct flight_kept {
+    const uint32_t *fixed; /* its fixed part, in its slot */
+    uint16_t mask;         /* the words that changed in its entry */
+    uint8_t layout;
+    uint8_t words; /* of the fixed part */
+} flight_kept;
+
+/* What flight_batch_pack or flight_delta_pack took out of the ring, and behind that the latter's work space, which so needs
+ * no stack: nothing there outlives the call. 56 bytes where pointers have four. */
 typedef struct flight_batch {
     uint32_t events;
-    uint16_t channel; /* of all of them; 0 where events is 0 */
+    uint16_t channel;     /* of all of them; 0 where events is 0 */
+    uint16_t delta_count; /* of kept layouts */
+    uint8_t *delta_end;   /* of the room for the batch; null in flight_batch_pack */
+    uint32_t delta_age;   /* of the next event if ages go on as before; the low 16 bits count */
+    uint32_t delta_step;  /* between the last two ages */
+    uint32_t delta_rest;  /* bytes that are copied behind an entry */
+    flight_kept kept[FLIGHT_DELTA_LAYOUTS]; /* in the order of their first events */
 } flight_batch;
 
 /* One event read from a batch. body points into the batch. */

@@ -50,19 +50,29 @@ static inline int flight_ring_reserve(flight_ring *ring, uint16_t channel, uint8
                                       void **body)
 {
     uint32_t *slot;
+    uint32_t slot_words;
     uint32_t tail;
     uint32_t next;
 
-    /* One slot, the short form, nothing wrong: else the long way, which also tells what is wrong. */
-    if (FLIGHT_RARELY(ring == NULL || body == NULL || (body_bytes & 3u) != 0 || body_bytes > FLIGHT_SHORT_BODY_BYTES ||
-                      ring->slot_words < body_bytes / 4u + 3u)) {
-        return flight_ring_reserve_any(ring, channel, layout, body_bytes, body);
+    if (FLIGHT_RARELY(ring == NULL || body == NULL)) {
+        return FLIGHT_ERROR_ARGUMENT;
     }
+    slot_words = ring->slot_words; /* before the consumer's word is looked at: so it need not be loaded again behind it */
     tail = ring->tail;
+    /* One slot, the short form, nothing wrong: else the long way, which also tells what is wrong. */
+    if (FLIGHT_RARELY((body_bytes & 3u) != 0 || body_bytes > FLIGHT_SHORT_BODY_BYTES || slot_words < body_bytes / 4u + 3u)) {
+        void *far = NULL; /* so that the caller's own pointer need not be in memory for the sake of this call */
+        const int problem = flight_ring_reserve_any(ring, channel, layout, body_bytes, &far);
+
+        if (problem == 0) {
+            *body = far;
+        }
+        return problem;
+    }
     if (FLIGHT_RARELY((uint16_t)(tail ^ FLIGHT_OBSERVE(ring->head)) == FLIGHT_RING_LAP)) {
         return FLIGHT_ERROR_FULL;
     }
-    slot = ring->memory + FLIGHT_RING_INDEX(tail) * ring->slot_words;
+    slot = ring->memory + FLIGHT_RING_INDEX(tail) * slot_words;
     next = tail + FLIGHT_RING_SLOT + FLIGHT_RING_EVENT;
     if (FLIGHT_RARELY((uint16_t)next >= ring->end)) {
         next = (next - ring->end) ^ FLIGHT_RING_LAP;
@@ -77,11 +87,17 @@ static inline int flight_ring_reserve(flight_ring *ring, uint16_t channel, uint8
 
 static inline int flight_ring_commit(flight_ring *ring, uint32_t stamp_ms)
 {
-    if (FLIGHT_RARELY(ring == NULL || ring->next == ring->tail)) {
+    uint32_t next;
+
+    if (FLIGHT_RARELY(ring == NULL)) {
+        return FLIGHT_ERROR_ARGUMENT;
+    }
+    next = ring->next;
+    if (FLIGHT_RARELY(next == ring->tail)) {
         return FLIGHT_ERROR_ARGUMENT;
     }
     ring->open[0] = stamp_ms;
-    FLIGHT_PUBLISH(ring->tail, ring->next);
+    FLIGHT_PUBLISH(ring->tail, next);
     return 0;
 }
 

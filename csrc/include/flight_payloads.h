@@ -5,12 +5,11 @@
 
 /* ---- delta batches (flag `delta`) --------------------------------------------------------------------------------- */
 
-#define FLIGHT_DELTA_LAYOUTS 4u /* layouts kept in one frame; records of further ones are written whole */
 #define FLIGHT_DELTA_WORDS 12u  /* the longest fixed part that is kept */
 
-/* Consumer of the ring: as flight_batch_pack, but records are coded against their predecessor of the same layout in the same frame, so the frame
- * needs no other one to be read. 16 slowly changing events of 48 bytes take about 200 bytes instead of 832. The frame must
- * carry FLIGHT_FLAG_DELTA. A batch may end up to 18 bytes before the capacity. Errors: ARGUMENT, NO_ROOM.
+/* Consumer of the ring: as flight_batch_pack, but records are coded against their predecessor of the same layout in the same
+ * frame, so the frame needs no other one to be read. 16 slowly changing events of 48 bytes take about 200 bytes instead of
+ * 832. The frame must carry FLIGHT_FLAG_DELTA. A batch may end up to 18 bytes before the capacity. Errors: ARGUMENT, NO_ROOM.
  *
  *     int bytes = flight_delta_pack(&ring, buffer + 16, sizeof buffer - 20, now_ms, 16, &batch);
  *     frame.flags = FLIGHT_FLAG_BATCH | FLIGHT_FLAG_DELTA | FLIGHT_FLAG_CHECKED;
@@ -18,44 +17,48 @@
 int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
                       flight_batch *batch);
 
-/* Reader of one delta batch; 220 bytes. Start it anew for every frame, and after an error. */
+/* Reader of one delta batch; 240 bytes where pointers have four. One is enough for all frames, one after another. */
 typedef struct flight_delta {
+    const uint8_t *at;      /* of the batch: the next entry */
+    const uint8_t *end;     /* of the batch */
+    uint8_t *scratch;       /* for bodies with a tail */
+    uint32_t scratch_bytes; /* of scratch */
     uint32_t kept[FLIGHT_DELTA_LAYOUTS][FLIGHT_DELTA_WORDS]; /* the last fixed part of each kept layout, as on the wire */
     uint32_t records_bytes;                                  /* read so far, counted as records of their own */
     uint32_t events;                                         /* read so far */
     uint16_t masks[FLIGHT_DELTA_LAYOUTS];  /* of each kept layout: the words that changed in its last record */
     uint8_t layouts[FLIGHT_DELTA_LAYOUTS]; /* the kept ones, in the order of their first records */
-    uint8_t count; /* of kept layouts */
-    uint16_t age;  /* of the last record, in its wire form */
-    uint16_t step; /* between the last two ages */
+    uint8_t words[FLIGHT_DELTA_LAYOUTS];   /* of their fixed parts */
+    uint8_t count;                         /* of kept layouts */
+    uint16_t age;                          /* of the last record, in its wire form */
+    uint16_t step;                         /* between the last two ages */
 } flight_delta;
 
-/* Make a reader ready for a frame. Errors: ARGUMENT.
- *
- *     flight_delta delta;
- *     flight_delta_start(&delta);
- */
-int flight_delta_start(flight_delta *delta);
+/* Begin to read a batch. data and scratch stay in place until it is read: the reader points into both. scratch must hold the
+ * longest body that has a tail; null where none is expected. Errors: ARGUMENT. The example stands at flight_delta_next. */
+int flight_delta_start(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch,
+                       size_t scratch_bytes);
 
-/* Read and check the next record. Returns the bytes it took of data, 0 where data_bytes is 0. record->body points into data,
- * into the reader, or, for a record with a tail, into scratch, which must hold its whole body (null where no layout with a
- * tail is expected); it is valid until the next call. Accepts canonical batches only: what it accepts, packing writes again
- * byte for byte. Errors: ARGUMENT, RECORD, NO_ROOM (scratch).
+/* Read and check the next record. Returns the bytes it took of the batch, 0 at the end. record->body points into the batch,
+ * the reader or scratch, and is valid until the next call. Accepts canonical batches only: what it accepts, packing writes
+ * again byte for byte. Errors: ARGUMENT, RECORD, NO_ROOM (scratch); after one, only flight_delta_start goes on.
  *
- *     for (int bytes; (bytes = flight_delta_next(&delta, data, left, scratch, sizeof scratch, &record)) > 0;
- *          data += bytes, left -= (size_t)bytes) {
+ *     static flight_delta delta;
+ *     flight_delta_start(&delta, frame.payload, frame.payload_bytes, scratch, sizeof scratch);
+ *     while (flight_delta_next(&delta, &record) > 0) {
  *         handle(record.layout, record.body, record.body_bytes, record.age_ms);
  *     }
  */
-int flight_delta_next(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch, size_t scratch_bytes,
-                      flight_record *record);
+int flight_delta_next(flight_delta *delta, flight_record *record);
 
-/* A whole delta batch as the batch that flight_batch_pack would have written. out and data must not overlap. Returns its
- * bytes, never more than FLIGHT_MAX_FRAME_BYTES. Errors: ARGUMENT, RECORD, NO_ROOM (then out holds some of the records).
+/* A whole delta batch as the batch that flight_batch_pack would have written. delta is lent for the call, need not be started
+ * before, and is not valid for reading behind it. out and data must not overlap. Returns the bytes, never more than FLIGHT_MAX_FRAME_BYTES. Errors: ARGUMENT,
+ * RECORD, NO_ROOM (then out holds some of the records).
  *
- *     int bytes = flight_delta_unpack(frame.payload, frame.payload_bytes, out, sizeof out);
+ *     static flight_delta delta;
+ *     int bytes = flight_delta_unpack(&delta, frame.payload, frame.payload_bytes, out, sizeof out);
  */
-int flight_delta_unpack(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
+int flight_delta_unpack(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity);
 
 /* ---- compressed payloads (flag `compressed`) ----------------------------------------------------------------------- */
 
@@ -90,12 +93,13 @@ int flight_decompress(const uint8_t *data, size_t data_bytes, uint8_t *out, size
 
 /* ---- fragments (flag `more`) --------------------------------------------------------------------------------------- */
 
-/* Cuts one payload into frames. 40 bytes; the payload stays the caller's and must stay in place. */
+/* Cuts one payload into frames. 32 bytes where pointers have four; the payload stays the caller's and must stay in place. */
 typedef struct flight_fragmenter {
-    flight_frame whole; /* what is cut */
-    uint32_t cut_bytes; /* of the payload, cut so far */
-    uint16_t message;   /* its number */
-    uint16_t next;      /* number of the next fragment */
+    flight_frame frame;   /* the fragment that was cut last; its payload is the whole one */
+    uint32_t total_bytes; /* of the whole payload */
+    uint32_t cut_bytes;   /* of it, cut so far */
+    uint16_t message;     /* its number */
+    uint16_t next;        /* number of the next fragment */
 } flight_fragmenter;
 
 /* Begin to cut. whole: type, flags, channel and payload of up to FLIGHT_UNPACKED_BYTES. message: a number that differs from

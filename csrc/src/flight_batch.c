@@ -59,54 +59,6 @@ int flight_age_decode(uint16_t age, uint32_t *age_ms)
     return 0;
 }
 
-/* The record in a slot, its age filled in. */
-static inline void write_record(uint8_t *at, const uint32_t *slot, uint32_t bytes, uint16_t age)
-{
-    const uint32_t head = flight_load32_aligned((const uint8_t *)(slot + 2));
-
-    flight_store32(at, head | ((uint32_t)age << 16));
-    flight_copy_words(at + FLIGHT_RECORD_HEAD_BYTES, (const uint8_t *)(slot + 3), bytes - FLIGHT_RECORD_HEAD_BYTES);
-}
-
-int flight_batch_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
-                      flight_batch *batch)
-{
-    flight_cursor cursor;
-    uint32_t room = capacity < FLIGHT_MAX_FRAME_BYTES ? (uint32_t)capacity : FLIGHT_MAX_FRAME_BYTES;
-    uint32_t used = 0;
-    uint32_t events = 0;
-    uint16_t channel = 0;
-
-    if (ring == NULL || out == NULL || batch == NULL) {
-        return FLIGHT_ERROR_ARGUMENT;
-    }
-    cursor = flight_cursor_start(ring);
-    for (; events < limit_events && !flight_cursor_at_end(&cursor); events++) {
-        const uint32_t *slot = flight_cursor_slot(&cursor);
-        const uint32_t bytes = flight_slot_record_bytes(slot);
-
-        if (events == 0) {
-            channel = (uint16_t)slot[1];
-        }
-        if ((uint16_t)slot[1] != channel || bytes > room - used) {
-            break;
-        }
-        write_record(out + used, slot, bytes, flight_age_of(slot[0], now_ms));
-        used += bytes;
-        flight_cursor_step(&cursor, slot);
-    }
-    if (events == 0) {
-        channel = 0;
-        if (limit_events != 0 && !flight_cursor_at_end(&cursor)) {
-            return FLIGHT_ERROR_NO_ROOM;
-        }
-    }
-    flight_cursor_release(&cursor, ring);
-    batch->events = events;
-    batch->channel = channel;
-    return (int)used;
-}
-
 /* Bytes of the head of the record at data and, in *body_bytes, of its body; 0 for a length that is cut or not canonical. */
 static uint32_t read_length(const uint8_t *data, size_t data_bytes, uint32_t *body_bytes)
 {

@@ -29,6 +29,13 @@
 #define FLIGHT_ASSUME_ALIGNED(pointer) (pointer)
 #endif
 
+/* Compiled for size: what -O2 writes out twice or inline is done in one way, by memcpy or a call. */
+#if defined(__OPTIMIZE_SIZE__)
+#define FLIGHT_SMALL 1
+#else
+#define FLIGHT_SMALL 0
+#endif
+
 #if defined(__GNUC__)
 #define FLIGHT_APART __attribute__((noinline)) /* rarely needed: keep it out of the way of what is */
 #else
@@ -112,7 +119,7 @@ static inline void flight_copy_words(uint8_t *to, const uint8_t *from, uint32_t 
 {
     uint32_t at;
 
-    if (!FLIGHT_ANY_ADDRESS && !flight_is_aligned(to)) {
+    if (FLIGHT_SMALL || (!FLIGHT_ANY_ADDRESS && !flight_is_aligned(to))) {
         memcpy(to, from, bytes);
         return;
     }
@@ -133,6 +140,9 @@ static inline flight_words flight_load_header(const uint8_t *at)
 {
     flight_words words;
 
+#if FLIGHT_SMALL && FLIGHT_LITTLE_ENDIAN
+    memcpy(&words, at, 16);
+#else
     if (!FLIGHT_ANY_ADDRESS && flight_is_aligned(at)) {
         words.w0 = flight_load32_aligned(at);
         words.w1 = flight_load32_aligned(at + 4);
@@ -144,11 +154,15 @@ static inline flight_words flight_load_header(const uint8_t *at)
         words.w2 = flight_load32(at + 8);
         words.w3 = flight_load32(at + 12);
     }
+#endif
     return words;
 }
 
 static inline void flight_store_header(uint8_t *at, flight_words words)
 {
+#if FLIGHT_SMALL && FLIGHT_LITTLE_ENDIAN
+    memcpy(at, &words, 16);
+#else
     if (!FLIGHT_ANY_ADDRESS && flight_is_aligned(at)) {
         flight_store32_aligned(at, words.w0);
         flight_store32_aligned(at + 4, words.w1);
@@ -160,6 +174,7 @@ static inline void flight_store_header(uint8_t *at, flight_words words)
         flight_store32(at + 8, words.w2);
         flight_store32(at + 12, words.w3);
     }
+#endif
 }
 
 #endif

@@ -41,13 +41,14 @@ static inline uint32_t crc_byte(uint32_t crc, uint32_t byte)
 /* Four bytes at once: what each would give after the bytes behind it. */
 static inline uint32_t crc_word(uint32_t crc, uint32_t word)
 {
-    crc ^= word;
-    return crc_after_3[crc & 0xffu] ^ crc_after_2[(crc >> 8) & 0xffu] ^ crc_after_1[(crc >> 16) & 0xffu] ^
-           crc_table[crc >> 24];
+    const size_t at = crc ^ word; /* as wide as an address: nothing is widened again for each look-up */
+
+    return crc_after_3[at & 0xffu] ^ crc_after_2[(at >> 8) & 0xffu] ^ crc_after_1[(at >> 16) & 0xffu] ^
+           crc_table[at >> 24];
 }
 #endif
 
-uint32_t flight_crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
+static inline uint32_t crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
 {
     const uint8_t *end = data + bytes;
 #if FLIGHT_CRC == 4
@@ -68,6 +69,11 @@ uint32_t flight_crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
     return crc;
 }
 
+uint32_t flight_crc_by_table(const uint8_t *data, size_t bytes, uint32_t crc)
+{
+    return crc_by_table(data, bytes, crc);
+}
+
 uint32_t flight_crc32c(const uint8_t *data, size_t bytes, uint32_t previous)
 {
 #if FLIGHT_CRC_HARDWARE
@@ -75,5 +81,5 @@ uint32_t flight_crc32c(const uint8_t *data, size_t bytes, uint32_t previous)
         return ~flight_crc_by_hardware(data, bytes, ~previous);
     }
 #endif
-    return ~flight_crc_by_table(data, bytes, ~previous);
+    return ~crc_by_table(data, bytes, ~previous);
 }

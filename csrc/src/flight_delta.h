@@ -30,8 +30,15 @@
 #define DELTA_ENTRY 0x40u
 #define DELTA_CONTROL_BITS (DELTA_KEPT_MASK | DELTA_AGE | DELTA_MASK | DELTA_TAIL | DELTA_ENTRY)
 
+#define FLIGHT_DELTA_NO_AGE 0xffffffffu /* delta_age before the first record */
+
+/* The event in a slot as the next entry of a delta batch, but for the last batch->delta_rest bytes of its record, which are
+ * to follow as they are. Returns its end, null where all of it does not fit (then there is no rest). The slot stays as it is
+ * until the batch is whole. */
+uint8_t *flight_delta_write(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at);
+
 /* Words of the fixed part of a layout that can be kept, 0 for any other. */
-static inline uint32_t flight_delta_words(uint8_t layout)
+static inline uint32_t flight_delta_words(uint32_t layout)
 {
     const uint32_t words = flight_fixed_bytes(layout) / 4u;
 

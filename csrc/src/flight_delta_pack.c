@@ -1,5 +1,4 @@
-/* Writing delta batches, straight from the ring: the predecessor of an event is still in its slot, because slots are given
- * back only when the whole batch is written. The coding is described in flight_delta.h. */
+/* Writing the entries of delta batches. The coding is described in flight_delta.h; flight_pack.c walks over the ring. */
 #include "flight_delta.h"
 
 #include "flight_slots.h"
@@ -11,58 +10,33 @@
 #define BEHIND_VALUES_BYTES (2u + 3u)
 #define PAIR_BYTES (2u * FLIGHT_VARINT_BYTES)
 
-typedef struct kept_layout {
-    const uint32_t *fixed; /* of the last event of the layout, in its slot */
-    uint16_t mask;         /* words that changed in its last entry */
-    uint8_t layout;
-    uint8_t words;
-} kept_layout;
-
-typedef struct delta_writer {
-    kept_layout kept[FLIGHT_DELTA_LAYOUTS];
-    uint32_t count;    /* of kept layouts */
-    uint32_t foreseen; /* age of the next entry if it goes on as before; the low 16 bits count */
-} delta_writer;
-
-static inline uint32_t layout_of(const uint32_t *slot)
+/* The head of a record on its own, by which its layout is kept from now on. Null where the record does not fit. */
+static inline uint8_t *write_keyframe(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at)
 {
-    return *(const uint8_t *)(slot + 2);
-}
-
-static kept_layout *find_kept(delta_writer *writer, uint32_t layout)
-{
-    kept_layout *kept = writer->kept;
-    kept_layout *end = kept + writer->count;
-
-    for (; kept != end; kept++) {
-        if (kept->layout == layout) {
-            return kept;
-        }
-    }
-    return NULL;
-}
-
-/* A record on its own, by which its layout is kept from now on. Returns its bytes, 0 where they do not fit. */
-static FLIGHT_APART uint32_t write_keyframe(delta_writer *writer, const uint32_t *slot, uint32_t age, uint8_t *out,
-                                            uint32_t room)
-{
+    const uint32_t words = flight_delta_words(flight_slot_layout(slot));
     const uint32_t bytes = flight_slot_record_bytes(slot);
-    const uint32_t words = flight_delta_words((uint8_t)layout_of(slot));
 
-    if (bytes > room) {
-        return 0;
+    batch->delta_rest = 0;
+    if (bytes > (size_t)(batch->delta_end - at)) {
+        return NULL;
     }
-    flight_store32(out, flight_load32_aligned((const uint8_t *)(slot + 2)) | (age << 16));
-    memcpy(out + 4, slot + 3, bytes - 4u);
-    if (words != 0 && writer->count < FLIGHT_DELTA_LAYOUTS && flight_slot_body_bytes(slot) >= 4u * words) {
-        kept_layout *kept = &writer->kept[writer->count++];
+    batch->delta_rest = bytes - FLIGHT_RECORD_HEAD_BYTES;
+    batch->delta_step = batch->delta_age == FLIGHT_DELTA_NO_AGE ? 0 : batch->delta_step + age - batch->delta_age;
+    batch->delta_age = age + batch->delta_step;
+    if (words != 0 && batch->delta_count < FLIGHT_DELTA_LAYOUTS && flight_slot_body_words(slot) >= words) {
+        flight_kept *kept = &batch->kept[batch->delta_count++];
 
         kept->fixed = flight_slot_body(slot);
         kept->mask = 0;
-        kept->layout = (uint8_t)layout_of(slot);
+        kept->layout = (uint8_t)flight_slot_layout(slot);
         kept->words = (uint8_t)words;
     }
-    return bytes;
+    return flight_write_record_head(at, slot, age);
+}
+
+static inline uint32_t difference(const uint32_t *word, const uint32_t *before)
+{
+    return flight_load32_aligned((const uint8_t *)word) - flight_load32_aligned((const uint8_t *)before);
 }
 
 static inline int same_pair(const uint32_t *a, const uint32_t *b)
@@ -70,162 +44,119 @@ static inline int same_pair(const uint32_t *a, const uint32_t *b)
 #if UINTPTR_MAX > 0xffffffffu
     return memcmp(a, b, 8) == 0; /* one comparison of 64 bits */
 #else
-    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+    return (difference(a, b) | difference(a + 1, b + 1)) == 0;
 #endif
 }
 
-/* The difference of one word, if it changed. */
-static inline uint8_t *write_value(uint8_t *at, const uint32_t *word, const uint32_t *before, uint32_t bit, uint32_t *mask)
-{
-    const uint32_t difference =
-        flight_load32_aligned((const uint8_t *)word) - flight_load32_aligned((const uint8_t *)before);
-
-    if (difference == 0) {
-        return at;
-    }
-    *mask |= bit;
-    return flight_put_varint(at, flight_zigzag(difference));
-}
-
-/* The differences of the words that changed, and in *changed which; nothing is written behind last + two values. Returns
- * where they end, null where they do not fit. Word by word would look at each of the many that do not change. */
-static inline uint8_t *write_values(const kept_layout *kept, const uint32_t *fixed, uint8_t *at, const uint8_t *last,
-                                    uint32_t *changed)
-{
-    const uint32_t *before = kept->fixed;
-    const uint32_t *pairs_end = fixed + (kept->words & ~1u);
-    uint32_t bit = 1;
-    uint32_t mask = 0;
-
-    for (; fixed != pairs_end; fixed += 2, before += 2, bit <<= 2) {
-        if (same_pair(fixed, before)) {
-            continue;
-        }
-        if (at > last) {
-            return NULL;
-        }
-        at = write_value(at, fixed, before, bit, &mask);
-        at = write_value(at, fixed + 1, before + 1, bit << 1, &mask);
-    }
-    if ((kept->words & 1u) != 0) {
-        if (at > last) {
-            return NULL;
-        }
-        at = write_value(at, fixed, before, bit, &mask);
-    }
-    *changed = mask;
-    return at;
-}
-
-/* Make room for a mask in front of the values: seldom, telemetry tends to change in the same words. */
-static FLIGHT_APART uint8_t *insert_mask(uint8_t *values, uint8_t *end, uint32_t mask)
+/* Make room for a mask in front of the values. Few bytes move: a loop costs less than the call of memmove. */
+static inline uint8_t *insert_mask(uint8_t *values, uint8_t *end, uint32_t mask)
 {
     const size_t bytes = mask >= 0x80u ? 2 : 1;
 
-    memmove(values + bytes, values, (size_t)(end - values));
+    for (uint8_t *from = end; from != values;) {
+        from--;
+        from[bytes] = *from;
+    }
     flight_put_varint(values, mask);
     return end + bytes;
 }
 
-static FLIGHT_APART uint8_t *write_tail(uint8_t *at, const uint32_t *tail, uint32_t bytes)
+/* What stands round the values: the mask in front of them where it is another one, the length of the tail behind them. */
+static inline uint8_t *finish_entry(flight_batch *batch, flight_kept *kept, uint32_t mask, uint8_t *out, uint8_t *values,
+                                    uint8_t *at)
 {
-    at = flight_put_varint(at, bytes / 4u);
-    memcpy(at, tail, bytes);
-    return at + bytes;
-}
-
-/* An entry against the last event of its layout. Returns its bytes, 0 where they (nearly) do not fit. */
-static uint32_t write_entry(delta_writer *writer, kept_layout *kept, const uint32_t *slot, uint32_t age, uint8_t *out,
-                            uint32_t room)
-{
-    const uint32_t *fixed = flight_slot_body(slot);
-    const uint32_t tail_bytes = flight_slot_body_bytes(slot) - 4u * kept->words;
-    const uint32_t age_error = age - writer->foreseen;
-    uint32_t control = DELTA_ENTRY | (uint32_t)(kept - writer->kept);
-    uint8_t *values = out + 1;
-    uint8_t *at;
-    uint32_t mask;
-
-    if (room < BEFORE_VALUES_BYTES + PAIR_BYTES + BEHIND_VALUES_BYTES + tail_bytes) {
-        return 0;
-    }
-    if (FLIGHT_RARELY((age_error & 0xffffu) != 0)) {
-        control |= DELTA_AGE;
-        values = flight_put_varint(values, flight_zigzag16(age_error));
-    }
-    at = write_values(kept, fixed, values, out + (room - PAIR_BYTES - BEHIND_VALUES_BYTES - tail_bytes), &mask);
-    if (FLIGHT_RARELY(at == NULL)) {
-        return 0;
-    }
-    if (FLIGHT_RARELY(mask != kept->mask)) {
-        control |= DELTA_MASK;
+    if (mask != kept->mask) {
+        *out |= DELTA_MASK;
         at = insert_mask(values, at, mask);
         kept->mask = (uint16_t)mask;
     }
-    if (FLIGHT_RARELY(tail_bytes != 0)) {
-        control |= DELTA_TAIL;
-        at = write_tail(at, fixed + kept->words, tail_bytes);
+    if (FLIGHT_RARELY(batch->delta_rest != 0)) {
+        *out |= DELTA_TAIL;
+        at = flight_put_varint(at, batch->delta_rest / 4u);
     }
+    return at;
+}
+
+/* The differences of the words that changed since the last event of the layout. Nothing is written behind last + two values.
+ * Most words do not change: two at a time. */
+static inline uint8_t *write_values(flight_batch *batch, flight_kept *kept, const uint32_t *fixed, uint8_t *out,
+                                    uint8_t *values, const uint8_t *last)
+{
+    const uint32_t *before = kept->fixed;
+    const uint32_t *end = fixed + kept->words;
+    uint8_t *at = values;
+    uint32_t bit = 1;
+    uint32_t mask = 0;
+
     kept->fixed = fixed;
-    out[0] = (uint8_t)control;
-    return (uint32_t)(at - out);
+    if ((kept->words & 1u) != 0) { /* the first alone; behind it are pairs */
+        const uint32_t only = difference(fixed++, before++);
+
+        if (only != 0) {
+            mask = 1;
+            at = flight_put_varint(at, flight_zigzag(only));
+        }
+        bit = 2;
+    }
+    for (; fixed != end; fixed += 2, before += 2, bit <<= 2) {
+        uint32_t low;
+        uint32_t high;
+
+        if (same_pair(fixed, before)) {
+            continue;
+        }
+        if (FLIGHT_RARELY(at > last)) {
+            batch->delta_rest = 0;
+            return NULL;
+        }
+        low = difference(fixed, before);
+        high = difference(fixed + 1, before + 1);
+        if (low != 0) {
+            mask |= bit;
+            at = flight_put_varint(at, flight_zigzag(low));
+        }
+        if (high != 0) {
+            mask |= bit << 1;
+            at = flight_put_varint(at, flight_zigzag(high));
+        }
+    }
+    return finish_entry(batch, kept, mask, out, values, at);
 }
 
-/* An event, by whichever way its layout calls for. Returns its bytes, 0 where they do not fit. */
-static FLIGHT_APART uint32_t write_event(delta_writer *writer, const uint32_t *slot, uint32_t age, uint8_t *out,
-                                         uint32_t room)
+/* An entry against the last event of its layout, but for its tail. Null where it (nearly) does not fit. */
+static inline uint8_t *write_entry(flight_batch *batch, flight_kept *kept, const uint32_t *slot, uint32_t tail_bytes,
+                                   uint32_t age, uint8_t *out)
 {
-    kept_layout *kept = find_kept(writer, layout_of(slot));
+    const uint32_t age_error = age - batch->delta_age;
+    const size_t room = (size_t)(batch->delta_end - out);
+    uint8_t *values = out + 1;
 
-    if (FLIGHT_RARELY(kept == NULL || flight_slot_body_bytes(slot) < 4u * kept->words)) {
-        return write_keyframe(writer, slot, age, out, room);
+    batch->delta_rest = 0;
+    if (FLIGHT_RARELY(room < BEFORE_VALUES_BYTES + PAIR_BYTES + BEHIND_VALUES_BYTES + tail_bytes)) {
+        return NULL;
     }
-    return write_entry(writer, kept, slot, age, out, room);
+    batch->delta_rest = tail_bytes;
+    *out = (uint8_t)(DELTA_ENTRY | (uint32_t)(kept - batch->kept));
+    if (FLIGHT_RARELY((age_error & 0xffffu) != 0)) {
+        *out |= DELTA_AGE;
+        values = flight_put_varint(values, flight_zigzag16(age_error));
+        batch->delta_step += age_error;
+    }
+    batch->delta_age = age + batch->delta_step;
+    return write_values(batch, kept, flight_slot_body(slot), out, values,
+                        out + (room - PAIR_BYTES - BEHIND_VALUES_BYTES - tail_bytes));
 }
 
-int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
-                      flight_batch *batch)
+uint8_t *flight_delta_write(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at)
 {
-    flight_cursor cursor;
-    delta_writer writer;
-    uint32_t room = capacity < FLIGHT_MAX_FRAME_BYTES ? (uint32_t)capacity : FLIGHT_MAX_FRAME_BYTES;
-    uint32_t records_room = FLIGHT_MAX_FRAME_BYTES;
-    uint8_t *at = out;
-    uint32_t events = 0;
-    uint32_t channel = 0;
-    uint32_t last_age = 0;
+    const uint32_t layout = flight_slot_layout(slot);
+    const uint32_t words = flight_slot_body_words(slot);
+    flight_kept *end = batch->kept + batch->delta_count;
 
-    if (ring == NULL || out == NULL || batch == NULL) {
-        return FLIGHT_ERROR_ARGUMENT;
-    }
-    writer.count = 0;
-    cursor = flight_cursor_start(ring);
-    for (; events < limit_events && !flight_cursor_at_end(&cursor); events++) {
-        const uint32_t *slot = flight_cursor_slot(&cursor);
-        const uint32_t record_bytes = flight_slot_record_bytes(slot);
-        const uint32_t age = flight_age_of(slot[0], now_ms);
-        uint32_t bytes;
-
-        if ((events != 0 && (slot[1] & 0xffffu) != channel) || record_bytes > records_room) {
-            break;
+    for (flight_kept *kept = batch->kept; kept != end; kept++) {
+        if (kept->layout == layout && words >= kept->words) {
+            return write_entry(batch, kept, slot, 4u * (words - kept->words), age, at);
         }
-        bytes = write_event(&writer, slot, age, at, room);
-        if (bytes == 0) {
-            break;
-        }
-        writer.foreseen = events == 0 ? age : 2u * age - last_age;
-        last_age = age;
-        channel = slot[1] & 0xffffu;
-        records_room -= record_bytes;
-        at += bytes;
-        room -= bytes;
-        flight_cursor_step(&cursor, slot);
     }
-    if (events == 0 && limit_events != 0 && !flight_cursor_at_end(&cursor)) {
-        return FLIGHT_ERROR_NO_ROOM;
-    }
-    flight_cursor_release(&cursor, ring);
-    batch->events = events;
-    batch->channel = (uint16_t)channel;
-    return (int)(at - out);
+    return write_keyframe(batch, slot, age, at);
 }

@@ -1,16 +1,34 @@
 /* Reading delta batches, entry by entry. The coding is described in flight_delta.h. Each entry is looked at once, and what is
- * not the one way to write it is refused. */
+ * not the one way to write it is refused. delta->at moves behind each part as it is read. */
 #include "flight_delta.h"
 
 #include "flight_bytes.h"
 #include "flight_varint.h"
 
-int flight_delta_start(flight_delta *delta)
+int flight_delta_start(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch,
+                       size_t scratch_bytes)
 {
-    if (delta == NULL) {
+    if (delta == NULL || data == NULL) {
         return FLIGHT_ERROR_ARGUMENT;
     }
     memset(delta, 0, sizeof *delta);
+    delta->at = data;
+    delta->end = data + data_bytes;
+    delta->scratch = scratch;
+    delta->scratch_bytes =
+        scratch == NULL ? 0 : (scratch_bytes < FLIGHT_MAX_FRAME_BYTES ? (uint32_t)scratch_bytes : FLIGHT_MAX_FRAME_BYTES);
+    return 0;
+}
+
+/* The next number of the batch. -1 where it is not written as it should be. */
+static int get_number(flight_delta *delta, uint32_t *value)
+{
+    const uint8_t *behind = flight_get_varint(delta->at, delta->end, value);
+
+    if (behind == NULL) {
+        return -1;
+    }
+    delta->at = behind;
     return 0;
 }
 
@@ -27,17 +45,17 @@ static int take_record_bytes(flight_delta *delta, uint32_t body_bytes)
     return 0;
 }
 
-static void keep_age(flight_delta *delta, uint16_t age)
+static void keep_age(flight_delta *delta, uint32_t age)
 {
     delta->step = delta->events == 0 ? 0 : (uint16_t)(age - delta->age);
-    delta->age = age;
+    delta->age = (uint16_t)age;
     delta->events++;
 }
 
 /* A record on its own. It may not be of a kept layout: then it would have been an entry. */
-static int read_keyframe(flight_delta *delta, const uint8_t *data, size_t data_bytes, flight_record *record)
+static int read_keyframe(flight_delta *delta, flight_record *record)
 {
-    const int bytes = flight_batch_next(data, data_bytes, record);
+    const int bytes = flight_batch_next(delta->at, (size_t)(delta->end - delta->at), record);
     uint32_t words;
 
     if (bytes < 0) {
@@ -54,28 +72,32 @@ static int read_keyframe(flight_delta *delta, const uint8_t *data, size_t data_b
     words = flight_delta_words(record->layout);
     if (words != 0 && delta->count < FLIGHT_DELTA_LAYOUTS) {
         memcpy(delta->kept[delta->count], record->body, 4u * words);
-        delta->masks[delta->count] = 0;
+        delta->words[delta->count] = (uint8_t)words;
         delta->layouts[delta->count++] = record->layout;
     }
-    keep_age(delta, flight_load16(data + 2));
-    return bytes;
-}
-
-/* The age of an entry: as foreseen, or by its difference from that. */
-static int read_age(const flight_delta *delta, uint32_t control, const uint8_t **at, const uint8_t *end, uint16_t *age)
-{
-    uint32_t folded = 0;
-
-    if ((control & DELTA_AGE) != 0 &&
-        (flight_get_varint(at, end, &folded) != 0 || folded == 0 || folded > 0xffffu)) {
-        return FLIGHT_ERROR_RECORD;
-    }
-    *age = (uint16_t)(delta->age + delta->step + flight_unzigzag(folded));
+    keep_age(delta, flight_load16(delta->at + 2));
+    delta->at += bytes;
     return 0;
 }
 
+/* The age of an entry: as foreseen, or by its difference from that. */
+static int read_age(flight_delta *delta, uint32_t control, flight_record *record)
+{
+    uint32_t age = (uint32_t)delta->age + delta->step;
+    uint32_t folded;
+
+    if ((control & DELTA_AGE) != 0) {
+        if (get_number(delta, &folded) != 0 || folded - 1u >= 0xffffu) {
+            return FLIGHT_ERROR_RECORD;
+        }
+        age += flight_unzigzag(folded);
+    }
+    keep_age(delta, age & 0xffffu);
+    return flight_age_decode(delta->age, &record->age_ms);
+}
+
 /* The mask of an entry into delta->masks. */
-static int read_mask(flight_delta *delta, uint32_t control, const uint8_t **at, const uint8_t *end, uint32_t words)
+static int read_mask(flight_delta *delta, uint32_t control, uint32_t words)
 {
     uint16_t *kept = &delta->masks[control & DELTA_KEPT_MASK];
     uint32_t mask;
@@ -83,7 +105,7 @@ static int read_mask(flight_delta *delta, uint32_t control, const uint8_t **at, 
     if ((control & DELTA_MASK) == 0) {
         return 0;
     }
-    if (flight_get_varint(at, end, &mask) != 0 || mask == *kept || mask >> words != 0) {
+    if (get_number(delta, &mask) != 0 || mask == *kept || mask >> words != 0) {
         return FLIGHT_ERROR_RECORD;
     }
     *kept = (uint16_t)mask;
@@ -91,10 +113,11 @@ static int read_mask(flight_delta *delta, uint32_t control, const uint8_t **at, 
 }
 
 /* Bring the kept words of a layout up to date. */
-static int read_values(flight_delta *delta, uint32_t control, const uint8_t **at, const uint8_t *end)
+static FLIGHT_APART int read_values(flight_delta *delta, uint32_t control)
 {
     uint32_t mask = delta->masks[control & DELTA_KEPT_MASK];
     uint32_t *word = delta->kept[control & DELTA_KEPT_MASK];
+    const uint8_t *at = delta->at;
     uint32_t folded;
 
     for (; mask != 0; mask >>= 1, word++) {
@@ -103,84 +126,77 @@ static int read_values(flight_delta *delta, uint32_t control, const uint8_t **at
         if ((mask & 1u) == 0) {
             continue;
         }
-        if (flight_get_varint(at, end, &folded) != 0 || folded == 0) {
+        at = flight_get_varint(at, delta->end, &folded);
+        if (at == NULL || folded == 0) {
             return FLIGHT_ERROR_RECORD;
         }
         flight_store32_aligned(bytes, flight_load32_aligned(bytes) + flight_unzigzag(folded));
     }
+    delta->at = at;
     return 0;
 }
 
-/* The body: the kept words themselves, or a copy of them with the tail behind it. */
-static int read_body(flight_delta *delta, uint32_t control, const uint8_t **at, const uint8_t *end, uint32_t fixed_bytes,
-                     uint8_t *scratch, size_t scratch_bytes, flight_record *record)
+/* A body with a tail: a copy of the kept words, in record->body, with the tail behind it. */
+static int read_tail(flight_delta *delta, flight_record *record)
 {
-    uint32_t tail_words = 0;
+    const uint32_t fixed_bytes = record->body_bytes;
+    uint32_t tail_words;
 
-    record->body = (const uint8_t *)delta->kept[control & DELTA_KEPT_MASK];
-    record->body_bytes = fixed_bytes;
-    if ((control & DELTA_TAIL) == 0) {
-        return take_record_bytes(delta, fixed_bytes);
-    }
-    if (flight_get_varint(at, end, &tail_words) != 0 || tail_words == 0 || tail_words > (size_t)(end - *at) / 4u) {
+    if (get_number(delta, &tail_words) != 0 || tail_words == 0 ||
+        tail_words > (size_t)(delta->end - delta->at) / 4u || tail_words > FLIGHT_MAX_FRAME_BYTES / 4u) {
         return FLIGHT_ERROR_RECORD;
     }
     record->body_bytes += 4u * tail_words;
-    if (record->body_bytes > FLIGHT_MAX_FRAME_BYTES || take_record_bytes(delta, record->body_bytes) != 0) {
+    if (take_record_bytes(delta, record->body_bytes) != 0) {
         return FLIGHT_ERROR_RECORD;
     }
-    if (scratch == NULL || record->body_bytes > scratch_bytes) {
+    if (record->body_bytes > delta->scratch_bytes) {
         return FLIGHT_ERROR_NO_ROOM;
     }
-    memcpy(scratch, record->body, fixed_bytes);
-    memcpy(scratch + fixed_bytes, *at, 4u * tail_words);
-    *at += 4u * tail_words;
-    record->body = scratch;
+    memcpy(delta->scratch, record->body, fixed_bytes);
+    memcpy(delta->scratch + fixed_bytes, delta->at, 4u * tail_words);
+    delta->at += 4u * tail_words;
+    record->body = delta->scratch;
     return 0;
 }
 
-static int read_entry(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch, size_t scratch_bytes,
-                      flight_record *record)
+static inline int read_entry(flight_delta *delta, flight_record *record)
 {
-    const uint8_t *at = data + 1;
-    const uint8_t *end = data + data_bytes;
-    const uint32_t control = data[0];
+    const uint32_t control = *delta->at++;
     const uint32_t kept = control & DELTA_KEPT_MASK;
     uint32_t words;
-    uint16_t age;
     int problem;
 
     if ((control & ~DELTA_CONTROL_BITS) != 0 || kept >= delta->count) {
         return FLIGHT_ERROR_RECORD;
     }
-    words = flight_delta_words(delta->layouts[kept]);
-    problem = read_age(delta, control, &at, end, &age);
-    problem = problem != 0 ? problem : flight_age_decode(age, &record->age_ms);
-    problem = problem != 0 ? problem : read_mask(delta, control, &at, end, words);
-    problem = problem != 0 ? problem : read_values(delta, control, &at, end);
-    problem = problem != 0 ? problem
-                           : read_body(delta, control, &at, end, 4u * words, scratch, scratch_bytes, record);
+    words = delta->words[kept];
+    record->layout = delta->layouts[kept];
+    record->body = (const uint8_t *)delta->kept[kept];
+    record->body_bytes = 4u * words;
+    problem = read_age(delta, control, record);
+    problem = problem != 0 ? problem : read_mask(delta, control, words);
+    problem = problem != 0 ? problem : read_values(delta, control);
     if (problem != 0) {
         return problem;
     }
-    record->layout = delta->layouts[kept];
-    keep_age(delta, age);
-    return (int)(at - data);
+    return (control & DELTA_TAIL) != 0 ? read_tail(delta, record) : take_record_bytes(delta, 4u * words);
 }
 
-int flight_delta_next(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *scratch, size_t scratch_bytes,
-                      flight_record *record)
+int flight_delta_next(flight_delta *delta, flight_record *record)
 {
-    if (delta == NULL || data == NULL || record == NULL) {
+    const uint8_t *start;
+    int problem;
+
+    if (delta == NULL || record == NULL) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    if (data_bytes == 0) {
+    start = delta->at;
+    if (start == delta->end) {
         return 0;
     }
-    if ((data[0] & DELTA_ENTRY) == 0) {
-        return read_keyframe(delta, data, data_bytes, record);
-    }
-    return read_entry(delta, data, data_bytes, scratch, scratch_bytes, record);
+    problem = (*start & DELTA_ENTRY) != 0 ? read_entry(delta, record) : read_keyframe(delta, record);
+    return problem != 0 ? problem : (int)(delta->at - start);
 }
 
 /* One record at out, its body already there or elsewhere. Returns its bytes, 0 where they do not fit. */
@@ -202,32 +218,33 @@ static uint32_t write_record(uint8_t *out, size_t room, const flight_record *rec
     return head_bytes + record->body_bytes;
 }
 
-int flight_delta_unpack(const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity)
+int flight_delta_unpack(flight_delta *delta, const uint8_t *data, size_t data_bytes, uint8_t *out, size_t capacity)
 {
-    flight_delta delta;
     flight_record record;
     size_t used = 0;
 
-    if (data == NULL || out == NULL) {
+    if (out == NULL || flight_delta_start(delta, data, data_bytes, NULL, 0) != 0) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    flight_delta_start(&delta);
-    while (data_bytes != 0) {
+    if (capacity > FLIGHT_MAX_FRAME_BYTES) { /* records never take more */
+        capacity = FLIGHT_MAX_FRAME_BYTES;
+    }
+    for (;;) {
         const size_t room = capacity - used;
         const size_t head = room < FLIGHT_RECORD_HEAD_BYTES ? room : FLIGHT_RECORD_HEAD_BYTES;
-        const int bytes = flight_delta_next(&delta, data, data_bytes, out + used + head, room - head, &record);
         uint32_t written;
+        int bytes;
 
-        if (bytes < 0) {
-            return bytes;
+        delta->scratch = out + used + head; /* a body that has to be put together is so where it belongs */
+        delta->scratch_bytes = (uint32_t)(room - head);
+        bytes = flight_delta_next(delta, &record);
+        if (bytes <= 0) {
+            return bytes < 0 ? bytes : (int)used;
         }
-        written = write_record(out + used, room, &record, delta.age);
+        written = write_record(out + used, room, &record, delta->age);
         if (written == 0) {
             return FLIGHT_ERROR_NO_ROOM;
         }
         used += written;
-        data += bytes;
-        data_bytes -= (size_t)bytes;
     }
-    return (int)used;
 }

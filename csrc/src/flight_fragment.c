@@ -26,51 +26,59 @@ int flight_fragment_start(flight_fragmenter *fragmenter, const flight_frame *who
     if (whole->payload_bytes == 0 || whole->payload_bytes > FLIGHT_UNPACKED_BYTES) {
         return FLIGHT_ERROR_TOO_LARGE;
     }
-    fragmenter->whole = *whole;
-    fragmenter->whole.flags |= FLIGHT_FLAG_MORE;
+    fragmenter->frame = *whole;
+    fragmenter->frame.flags |= FLIGHT_FLAG_MORE;
+    fragmenter->total_bytes = whole->payload_bytes;
     fragmenter->cut_bytes = 0;
     fragmenter->message = message;
     fragmenter->next = 0;
     return 0;
 }
 
+/* Bytes of the payload that the next fragment takes, 0 where not one fits. */
+static uint32_t next_bytes(const flight_fragmenter *fragmenter, size_t capacity)
+{
+    const uint32_t left = fragmenter->total_bytes - fragmenter->cut_bytes;
+    const uint32_t heads = heads_bytes(fragmenter->frame.flags);
+    const uint32_t limit = capacity < FLIGHT_MAX_FRAME_BYTES ? (uint32_t)capacity : FLIGHT_MAX_FRAME_BYTES;
+
+    if (limit <= heads) {
+        return 0;
+    }
+    return left < limit - heads ? left : limit - heads;
+}
+
 int flight_fragment_next(flight_fragmenter *fragmenter, uint8_t *buffer, size_t capacity, uint32_t seq, uint32_t ack)
 {
-    flight_frame frame;
-    uint32_t heads;
+    flight_frame *frame;
     uint32_t bytes;
     int frame_bytes;
 
     if (fragmenter == NULL || buffer == NULL) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    bytes = fragmenter->whole.payload_bytes - fragmenter->cut_bytes;
-    if (bytes == 0) {
+    if (fragmenter->cut_bytes == fragmenter->total_bytes) {
         return 0;
     }
-    frame = fragmenter->whole;
-    heads = heads_bytes(frame.flags);
-    if (capacity <= heads) {
+    bytes = next_bytes(fragmenter, capacity);
+    if (bytes == 0) {
         return FLIGHT_ERROR_NO_ROOM;
     }
-    capacity = capacity < FLIGHT_MAX_FRAME_BYTES ? capacity : FLIGHT_MAX_FRAME_BYTES;
-    if (bytes > capacity - heads) {
-        bytes = (uint32_t)capacity - heads;
-    }
-    frame.payload_bytes = FLIGHT_FRAGMENT_HEAD_BYTES + bytes;
-    frame.seq = seq;
-    frame.ack = ack;
-    frame_bytes = flight_frame_seal(buffer, 0, &frame); /* no room: only to hear whether anything else is wrong */
+    frame = &fragmenter->frame;
+    frame->payload_bytes = FLIGHT_FRAGMENT_HEAD_BYTES + bytes;
+    frame->seq = seq;
+    frame->ack = ack;
+    frame_bytes = flight_frame_seal(buffer, 0, frame); /* no room: only to hear whether anything else is wrong */
     if (frame_bytes != FLIGHT_ERROR_NO_ROOM) {
         return frame_bytes;
     }
     flight_store16(buffer + FLIGHT_HEADER_BYTES, fragmenter->message);
     flight_store16(buffer + FLIGHT_HEADER_BYTES + 2, fragmenter->next);
-    flight_store32(buffer + FLIGHT_HEADER_BYTES + 4, fragmenter->whole.payload_bytes);
-    memcpy(buffer + FLIGHT_HEADER_BYTES + FLIGHT_FRAGMENT_HEAD_BYTES, frame.payload + fragmenter->cut_bytes, bytes);
+    flight_store32(buffer + FLIGHT_HEADER_BYTES + 4, fragmenter->total_bytes);
+    memcpy(buffer + FLIGHT_HEADER_BYTES + FLIGHT_FRAGMENT_HEAD_BYTES, frame->payload + fragmenter->cut_bytes, bytes);
     fragmenter->cut_bytes += bytes;
     fragmenter->next++;
-    return flight_frame_seal(buffer, capacity, &frame);
+    return flight_frame_seal(buffer, capacity, frame);
 }
 
 int flight_reassembly_init(flight_reassembly *reassembly, uint8_t *buffer, size_t capacity)

@@ -18,6 +18,7 @@
 
 /* Types are numbered without holes; the last one marks the end. */
 #define LAST_TYPE FLIGHT_TYPE_POLL
+#define WORDS_LIMIT 256u /* payloads up to here are copied inline; beyond, a library's memmove is faster */
 
 uint8_t flight_header_check(const uint8_t header[16])
 {
@@ -49,17 +50,16 @@ static inline int check_fields(uint32_t type, uint32_t flags, uint32_t seq, uint
 /* Why a frame of these bytes cannot be written, if it cannot. */
 static inline int check_output(size_t capacity, const flight_frame *frame)
 {
-    const uint32_t frame_bytes = flight_frame_bytes(frame->payload_bytes, frame->flags);
+    const uint32_t heads_bytes = flight_frame_bytes(0, frame->flags);
     const int problem = check_fields(frame->type, frame->flags, frame->seq, frame->ack);
 
     if (FLIGHT_RARELY(problem != 0)) {
         return problem;
     }
-    /* The payload on its own first: with it, the sum could have overflowed. */
-    if (FLIGHT_RARELY(frame->payload_bytes > FLIGHT_MAX_FRAME_BYTES || frame_bytes > FLIGHT_MAX_FRAME_BYTES)) {
+    if (FLIGHT_RARELY(frame->payload_bytes > FLIGHT_MAX_FRAME_BYTES - heads_bytes)) { /* the sum could overflow */
         return FLIGHT_ERROR_TOO_LARGE;
     }
-    return FLIGHT_RARELY(frame_bytes > capacity) ? FLIGHT_ERROR_NO_ROOM : 0;
+    return FLIGHT_RARELY(heads_bytes + frame->payload_bytes > capacity) ? FLIGHT_ERROR_NO_ROOM : 0;
 }
 
 /* The CRC behind what it covers; returns the bytes of the frame. Apart, so that unchecked frames need not make the call's
@@ -97,6 +97,20 @@ int flight_frame_seal(uint8_t *buffer, size_t capacity, const flight_frame *fram
     return problem != 0 ? problem : seal(buffer, frame);
 }
 
+/* Payloads are short and mostly words: then no call is worth it, unless the two overlap. */
+static inline void copy_payload(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+    const uintptr_t ahead = (uintptr_t)to - (uintptr_t)from;
+    const uintptr_t behind = (uintptr_t)from - (uintptr_t)to;
+
+    if (!FLIGHT_SMALL && bytes <= WORDS_LIMIT && (bytes & 3u) == 0 && (FLIGHT_ANY_ADDRESS || flight_is_aligned(from)) &&
+        ahead >= bytes && behind >= bytes) {
+        flight_copy_words(to, from, bytes);
+    } else if (bytes != 0) {
+        memmove(to, from, bytes);
+    }
+}
+
 int flight_frame_encode(uint8_t *buffer, size_t capacity, const flight_frame *frame)
 {
     int problem;
@@ -108,9 +122,7 @@ int flight_frame_encode(uint8_t *buffer, size_t capacity, const flight_frame *fr
     if (problem != 0) {
         return problem;
     }
-    if (frame->payload_bytes != 0) {
-        memmove(buffer + FLIGHT_HEADER_BYTES, frame->payload, frame->payload_bytes);
-    }
+    copy_payload(buffer + FLIGHT_HEADER_BYTES, frame->payload, frame->payload_bytes);
     return seal(buffer, frame);
 }
 

@@ -2,6 +2,13 @@
  * events of several slots, and the consumer's side. */
 #include "flight_slots.h"
 
+/* How flight_ring_put finds room: for size, the call that can do everything; else the short way inline. */
+#if FLIGHT_SMALL
+#define RESERVE flight_ring_reserve_any
+#else
+#define RESERVE flight_ring_reserve
+#endif
+
 #define ENTRY_SLOTS 255u /* the most an entry takes: the field has 8 bits */
 
 static uint32_t free_slots(const flight_ring *ring)
@@ -136,7 +143,7 @@ int flight_ring_put(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_
     if (body == NULL && body_bytes != 0) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    problem = flight_ring_reserve(ring, channel, layout, body_bytes, &to);
+    problem = RESERVE(ring, channel, layout, body_bytes, &to);
     if (problem != 0) {
         return problem;
     }

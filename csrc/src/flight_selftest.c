@@ -191,7 +191,6 @@ static int test_delta(uint8_t *scratch)
     flight_record record;
     uint8_t *out = scratch + 256;
     int events = 0;
-    int offset = 0;
     int bytes;
 
     if (flight_ring_init(&ring, scratch, 8, 32) != 0 || put_delta_events(&ring) != 0 ||
@@ -202,21 +201,22 @@ static int test_delta(uint8_t *scratch)
         flight_delta_pack(&ring, out, 128, 1000, 9, NULL) != FLIGHT_ERROR_ARGUMENT) {
         return 11;
     }
-    flight_delta_start(delta);
-    while ((bytes = flight_delta_next(delta, out + offset, sizeof delta_golden - (size_t)offset, scratch, 32, &record)) > 0) {
-        offset += bytes;
+    flight_delta_start(delta, out, sizeof delta_golden, scratch, 32);
+    while ((bytes = flight_delta_next(delta, &record)) > 0) {
         events++;
     }
     if (bytes != 0 || events != 5 || record.age_ms != 200 || memcmp(record.body, "\2\0\0\0tale", 8) != 0 ||
-        flight_delta_unpack(out, sizeof delta_golden, scratch + 768, 128) != 96 || scratch[768 + 24 + 24 + 4 + 5] != 0x69) {
+        flight_delta_unpack(delta, out, sizeof delta_golden, scratch + 768, 128) != 96 ||
+        scratch[768 + 24 + 24 + 4 + 5] != 0x69) {
         return 12;
     }
-    if (flight_delta_unpack(NULL, 4, scratch + 768, 128) != FLIGHT_ERROR_ARGUMENT ||
-        flight_delta_unpack(out, sizeof delta_golden, NULL, 128) != FLIGHT_ERROR_ARGUMENT) {
+    if (flight_delta_unpack(delta, NULL, 4, scratch + 768, 128) != FLIGHT_ERROR_ARGUMENT ||
+        flight_delta_unpack(NULL, out, sizeof delta_golden, scratch + 768, 128) != FLIGHT_ERROR_ARGUMENT ||
+        flight_delta_unpack(delta, out, sizeof delta_golden, NULL, 128) != FLIGHT_ERROR_ARGUMENT) {
         return 12;
     }
     out[24] |= 0x20;
-    return flight_delta_unpack(out, sizeof delta_golden, scratch + 768, 128) == FLIGHT_ERROR_RECORD ? 0 : 12;
+    return flight_delta_unpack(delta, out, sizeof delta_golden, scratch + 768, 128) == FLIGHT_ERROR_RECORD ? 0 : 12;
 }
 
 /* A block with a match that overlaps itself, one with a longer length, and literals at the end. */

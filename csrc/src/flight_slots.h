@@ -43,6 +43,29 @@ static inline uint32_t flight_advance(const flight_ring *ring, uint32_t position
     return FLIGHT_RARELY((uint16_t)position >= ring->end) ? (position - ring->end) ^ FLIGHT_RING_LAP : position;
 }
 
+static inline uint32_t flight_slot_channel(const uint32_t *slot)
+{
+    return slot[1] & 0xffffu;
+}
+
+static inline uint32_t flight_slot_layout(const uint32_t *slot)
+{
+    return ((const uint8_t *)slot)[8];
+}
+
+/* The first word of the record in a slot, its age zero. */
+static inline uint32_t flight_slot_record_head(const uint32_t *slot)
+{
+    return flight_load32_aligned((const uint8_t *)(slot + 2));
+}
+
+/* The head of the record in a slot, its age filled in. Returns its end. */
+static inline uint8_t *flight_write_record_head(uint8_t *at, const uint32_t *slot, uint32_t age)
+{
+    flight_store32(at, flight_slot_record_head(slot) | (age << 16));
+    return at + FLIGHT_RECORD_HEAD_BYTES;
+}
+
 /* Bytes of the record in a slot: its head, the length where it has one, and the body. */
 static inline uint32_t flight_slot_record_bytes(const uint32_t *slot)
 {
@@ -60,11 +83,11 @@ static inline const uint32_t *flight_slot_body(const uint32_t *slot)
     return FLIGHT_RARELY(((const uint8_t *)slot)[9] == RECORD_WORDS_LONG) ? slot + 4 : slot + 3;
 }
 
-static inline uint32_t flight_slot_body_bytes(const uint32_t *slot)
+static inline uint32_t flight_slot_body_words(const uint32_t *slot)
 {
     const uint32_t words = ((const uint8_t *)slot)[9];
 
-    return FLIGHT_RARELY(words == RECORD_WORDS_LONG) ? flight_load32_aligned((const uint8_t *)(slot + 3)) : 4u * words;
+    return FLIGHT_RARELY(words == RECORD_WORDS_LONG) ? flight_load32_aligned((const uint8_t *)(slot + 3)) / 4u : words;
 }
 
 /* The consumer's walk over events that it has not released yet. */

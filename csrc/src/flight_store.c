@@ -1,8 +1,9 @@
 /* The send store: events wait here for their frame, and critical ones until the frame is acknowledged. The consumer of the
  * ring moves events in and applies the policy of their channel; everything is O(1), apart from the index (below).
  *
- * Every entry is in exactly one of four lists, linked both ways by entry numbers: free, lossy (waiting), kept (waiting),
- * sent (kept ones whose frame was written, in the order of frames). NONE ends a list.
+ * Every entry is in exactly one of four lists, linked by entry numbers: free, lossy (waiting), kept (waiting), sent (kept
+ * ones whose frame was written, in the order of frames). NONE ends a list. Entries join at the end and leave at the front
+ * only, so one link each is enough.
  *
  * The index finds the waiting entry of a (channel, key): open addressing over a power of two of places, at least twice the
  * entries, so that a search ends after a few; a removal closes its gap, so no place is ever lost. */
@@ -19,11 +20,8 @@ typedef struct store_entry {
     uint16_t channel;
     uint16_t body_bytes;
     uint16_t next;
-    uint16_t before;
     uint8_t layout;
     uint8_t policy;
-    uint8_t list;
-    uint8_t unused;
 } store_entry;
 
 static store_entry *entry_at(const flight_store *store, uint32_t number)
@@ -38,9 +36,7 @@ static void append(flight_store *store, uint32_t list, uint32_t number)
     store_entry *entry = entry_at(store, number);
     flight_store_list *to = &store->lists[list];
 
-    entry->list = (uint8_t)list;
     entry->next = NONE;
-    entry->before = to->last;
     if (to->last == NONE) {
         to->first = (uint16_t)number;
     } else {
@@ -50,22 +46,18 @@ static void append(flight_store *store, uint32_t list, uint32_t number)
     to->count++;
 }
 
-static void unlink_entry(flight_store *store, uint32_t number)
+/* Take the first entry out of a list that has one. Returns its number. */
+static uint32_t take_first(flight_store *store, uint32_t list)
 {
-    store_entry *entry = entry_at(store, number);
-    flight_store_list *from = &store->lists[entry->list];
+    flight_store_list *from = &store->lists[list];
+    const uint32_t number = from->first;
 
-    if (entry->before == NONE) {
-        from->first = entry->next;
-    } else {
-        entry_at(store, entry->before)->next = entry->next;
-    }
-    if (entry->next == NONE) {
-        from->last = entry->before;
-    } else {
-        entry_at(store, entry->next)->before = entry->before;
+    from->first = entry_at(store, number)->next;
+    if (from->first == NONE) {
+        from->last = NONE;
     }
     from->count--;
+    return number;
 }
 
 /* ---- index ---- */
@@ -159,15 +151,15 @@ int flight_store_init(flight_store *store, void *memory, uint32_t entries, uint3
     return 0;
 }
 
-/* An entry leaves for good. */
-static void free_entry(flight_store *store, uint32_t number)
+/* The first entry of a list leaves for good. */
+static void free_first(flight_store *store, uint32_t list)
 {
-    store_entry *entry = entry_at(store, number);
+    const uint32_t number = take_first(store, list);
+    const store_entry *entry = entry_at(store, number);
 
     if (entry->policy == FLIGHT_POLICY_LATEST) {
         forget(store, entry);
     }
-    unlink_entry(store, number);
     append(store, FLIGHT_STORE_FREE, number);
 }
 
@@ -195,7 +187,7 @@ static int make_room(flight_store *store, uint32_t policy)
     if (store->lists[FLIGHT_STORE_LOSSY].first == NONE) {
         return FLIGHT_ERROR_FULL;
     }
-    free_entry(store, store->lists[FLIGHT_STORE_LOSSY].first);
+    free_first(store, FLIGHT_STORE_LOSSY);
     store->dropped_oldest++;
     return 1;
 }
@@ -211,8 +203,7 @@ static int add(flight_store *store, uint32_t policy, uint16_t channel, uint32_t 
         store->refused_full++;
         return room;
     }
-    *number = store->lists[FLIGHT_STORE_FREE].first;
-    unlink_entry(store, *number);
+    *number = take_first(store, FLIGHT_STORE_FREE);
     append(store, is_lossy ? FLIGHT_STORE_LOSSY : FLIGHT_STORE_KEPT, *number);
     entry = entry_at(store, *number);
     entry->policy = (uint8_t)policy;
@@ -276,8 +267,7 @@ int flight_store_pack(flight_store *store, int kept, uint8_t *out, size_t capaci
     batch->events = 0;
     batch->channel = 0;
     while (batch->events < limit_events && store->lists[list].first != NONE) {
-        const uint32_t number = store->lists[list].first;
-        store_entry *entry = entry_at(store, number);
+        store_entry *entry = entry_at(store, store->lists[list].first);
 
         if (batch->events != 0 && entry->channel != batch->channel) {
             break;
@@ -290,10 +280,9 @@ int flight_store_pack(flight_store *store, int kept, uint8_t *out, size_t capaci
         batch->events++;
         if (kept) {
             entry->frame_seq = frame_seq;
-            unlink_entry(store, number);
-            append(store, FLIGHT_STORE_SENT, number);
+            append(store, FLIGHT_STORE_SENT, take_first(store, list));
         } else {
-            free_entry(store, number);
+            free_first(store, list);
             store->settled++;
         }
     }
@@ -305,12 +294,10 @@ uint32_t flight_store_ack(flight_store *store, uint32_t next_expected)
     uint32_t events = 0;
 
     while (store->lists[FLIGHT_STORE_SENT].first != NONE) {
-        const uint32_t number = store->lists[FLIGHT_STORE_SENT].first;
-
-        if (entry_at(store, number)->frame_seq >= next_expected) {
+        if (entry_at(store, store->lists[FLIGHT_STORE_SENT].first)->frame_seq >= next_expected) {
             break;
         }
-        free_entry(store, number);
+        free_first(store, FLIGHT_STORE_SENT);
         store->settled++;
         events++;
     }
@@ -323,16 +310,10 @@ uint32_t flight_store_rewind(flight_store *store)
 
     /* Those that wait go behind those that were sent: the lists change places when all have moved. */
     while (store->lists[FLIGHT_STORE_KEPT].first != NONE) {
-        const uint32_t number = store->lists[FLIGHT_STORE_KEPT].first;
-
-        unlink_entry(store, number);
-        append(store, FLIGHT_STORE_SENT, number);
+        append(store, FLIGHT_STORE_SENT, take_first(store, FLIGHT_STORE_KEPT));
     }
     while (store->lists[FLIGHT_STORE_SENT].first != NONE) {
-        const uint32_t number = store->lists[FLIGHT_STORE_SENT].first;
-
-        unlink_entry(store, number);
-        append(store, FLIGHT_STORE_KEPT, number);
+        append(store, FLIGHT_STORE_KEPT, take_first(store, FLIGHT_STORE_SENT));
     }
     return events;
 }

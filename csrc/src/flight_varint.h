@@ -27,28 +27,26 @@ static inline uint8_t *flight_put_varint(uint8_t *at, uint32_t value)
     return at;
 }
 
-/* Reads at *at, before end. 0 and moves *at on, or -1 for a number that is cut, over 32 bits or longer than need be. */
-static inline int flight_get_varint(const uint8_t **at, const uint8_t *end, uint32_t *value)
+/* Reads at at, before end. Where the number ends, or null for one that is cut, over 32 bits or longer than need be. */
+static inline const uint8_t *flight_get_varint(const uint8_t *at, const uint8_t *end, uint32_t *value)
 {
-    const uint8_t *from = *at;
     uint32_t sum = 0;
     unsigned shift = 0;
     uint32_t byte;
 
     do {
-        if (from == end || shift > 28) {
-            return -1;
+        if (at == end || shift > 28) {
+            return NULL;
         }
-        byte = *from++;
+        byte = *at++;
         sum |= (byte & 0x7fu) << shift;
-        if (byte < 0x80u && shift != 0 && (byte == 0 || (shift == 28 && byte > 15u))) {
-            return -1;
-        }
         shift += 7;
     } while (byte >= 0x80u);
-    *at = from;
+    if (shift != 7 && (byte == 0 || (shift == 35 && byte > 15u))) {
+        return NULL;
+    }
     *value = sum;
-    return 0;
+    return at;
 }
 
 #endif

@@ -40,22 +40,20 @@ def read(data: bytes, scratch_bytes: int = 65536) -> list[tuple[int, int, bytes]
     delta, record = ffi.new("flight_delta *"), ffi.new("flight_record *")
     scratch = ffi.new("uint8_t[]", scratch_bytes + 1)
     kept = ffi.from_buffer("uint8_t[]", data)
-    assert lib.flight_delta_start(delta) == 0
+    assert lib.flight_delta_start(delta, kept, len(data), scratch, scratch_bytes) == 0
     found: list[tuple[int, int, bytes]] = []
-    offset = 0
     while True:
-        size = lib.flight_delta_next(delta, kept + offset, len(data) - offset, scratch, scratch_bytes, record)
+        size = lib.flight_delta_next(delta, record)
         assert scratch[scratch_bytes] == 0
         if size <= 0:
             return size if size < 0 else found
         found.append((record.layout, record.age_ms, bytes(ffi.buffer(record.body, record.body_bytes))))
-        offset += size
 
 
 def unpack(data: bytes, capacity: int = 65536) -> bytes | int:
     out = ffi.new("uint8_t[]", capacity + 8)
     ffi.buffer(out)[:] = b"\xa5" * (capacity + 8)
-    size = lib.flight_delta_unpack(data, len(data), out, capacity)
+    size = lib.flight_delta_unpack(ffi.new("flight_delta *"), data, len(data), out, capacity)
     assert bytes(ffi.buffer(out))[capacity:] == b"\xa5" * 8
     return bytes(ffi.buffer(out, size)) if size >= 0 else size
 
@@ -257,10 +255,13 @@ def test_only_four_layouts_are_kept_and_the_others_stay_whole() -> None:
 
 def test_null_pointers_are_refused() -> None:
     delta, record, out = ffi.new("flight_delta *"), ffi.new("flight_record *"), ffi.new("uint8_t[]", 8)
-    assert lib.flight_delta_start(ffi.NULL) == -1
-    assert lib.flight_delta_next(ffi.NULL, b"", 0, out, 8, record) == -1
-    assert lib.flight_delta_next(delta, ffi.NULL, 0, out, 8, record) == -1
-    assert lib.flight_delta_unpack(ffi.NULL, 0, out, 8) == -1
+    assert lib.flight_delta_start(ffi.NULL, b"", 0, out, 8) == -1
+    assert lib.flight_delta_start(delta, ffi.NULL, 0, out, 8) == -1
+    assert lib.flight_delta_next(ffi.NULL, record) == -1
+    assert lib.flight_delta_next(delta, ffi.NULL) == -1
+    assert lib.flight_delta_unpack(ffi.NULL, b"", 0, out, 8) == -1
+    assert lib.flight_delta_unpack(delta, ffi.NULL, 0, out, 8) == -1
+    assert lib.flight_delta_unpack(delta, b"", 0, ffi.NULL, 8) == -1
     assert lib.flight_delta_pack(ffi.NULL, out, 8, 0, 1, ffi.new("flight_batch *")) == -1
 
 

@@ -120,9 +120,9 @@ static int batches(size_t offset, int delta)
     if (flight_frame_decode(exact, (size_t)sealed, 640, &frame) != sealed || frame.payload != exact + 16) {
         return 1;
     }
-    flight_delta_start(&reader);
+    flight_delta_start(&reader, exact + 16, (size_t)bytes, NULL, 0);
     for (int n = 0; n < 6; n++) {
-        used = delta ? flight_delta_next(&reader, exact + 16 + at, (size_t)(bytes - at), NULL, 0, &record)
+        used = delta ? flight_delta_next(&reader, &record)
                      : flight_batch_next(exact + 16 + at, (size_t)(bytes - at), &record);
         if (used <= 0 || record.body_bytes != 28 || record.age_ms != 99u - 10u * (uint32_t)n) {
             return 2;

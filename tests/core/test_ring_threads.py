@@ -91,9 +91,9 @@ static int take_batch(uint32_t *number, int delta)
                       : flight_batch_pack(&ring, out, sizeof out, *number, 9, &batch);
     const uint8_t *end = out + bytes;
 
-    flight_delta_start(&reader);
+    flight_delta_start(&reader, out, bytes > 0 ? (size_t)bytes : 0, scratch, sizeof scratch);
     while (bytes >= 0 && at < end) {
-        int used = delta ? flight_delta_next(&reader, at, (size_t)(end - at), scratch, sizeof scratch, &record)
+        int used = delta ? flight_delta_next(&reader, &record)
                          : flight_batch_next(at, (size_t)(end - at), &record);
 
         if (used <= 0 || check(record.body, record.body_bytes, *number) != 0) {

@@ -12,12 +12,11 @@ enum { SLOTS = 32767, SLOT_BYTES = 16, BODY_LIMIT = 255 * SLOT_BYTES - 16 };
 /* Entry by entry, with scratch of exactly what each record takes: the same records as in `plain`. */
 static uint32_t compare_entries(const uint8_t *data, size_t bytes, const uint8_t *plain, size_t plain_bytes)
 {
-    const uint8_t *at = data;
     size_t left = bytes;
     flight_delta delta;
     uint32_t events = 0;
 
-    flight_delta_start(&delta);
+    flight_delta_start(&delta, data, bytes, NULL, 0);
     while (left != 0) {
         flight_record expected;
         flight_record record;
@@ -29,14 +28,15 @@ static uint32_t compare_entries(const uint8_t *data, size_t bytes, const uint8_t
             corpus_fail("unpacked to something that is no batch", data, bytes);
         }
         scratch = exact(expected.body_bytes);
-        used = flight_delta_next(&delta, at, left, scratch, expected.body_bytes, &record);
+        delta.scratch = scratch;
+        delta.scratch_bytes = expected.body_bytes;
+        used = flight_delta_next(&delta, &record);
         if (used <= 0 || (size_t)used > left || record.layout != expected.layout || record.age_ms != expected.age_ms ||
             record.body_bytes != expected.body_bytes ||
             memcmp(record.body, expected.body, expected.body_bytes) != 0) {
             corpus_fail("an entry is read differently than unpacked", data, bytes);
         }
         exact_free(scratch);
-        at += used;
         left -= (size_t)used;
         plain += plain_used;
         plain_bytes -= (size_t)plain_used;
@@ -89,7 +89,8 @@ static void repack(const uint8_t *data, size_t bytes, const uint8_t *plain, size
 void judge_delta(const uint8_t *data, size_t bytes)
 {
     static uint8_t plain[65536];
-    const int plain_bytes = flight_delta_unpack(data, bytes, plain, sizeof plain);
+    static flight_delta lent;
+    const int plain_bytes = flight_delta_unpack(&lent, data, bytes, plain, sizeof plain);
     uint8_t *tight;
 
     if (plain_bytes < 0) {
@@ -99,14 +100,14 @@ void judge_delta(const uint8_t *data, size_t bytes)
         return;
     }
     tight = exact((size_t)plain_bytes);
-    if (flight_delta_unpack(data, bytes, tight, (size_t)plain_bytes) != plain_bytes ||
+    if (flight_delta_unpack(&lent, data, bytes, tight, (size_t)plain_bytes) != plain_bytes ||
         memcmp(tight, plain, (size_t)plain_bytes) != 0) {
         corpus_fail("unpacking into exactly enough room differs", data, bytes);
     }
     exact_free(tight);
     if (plain_bytes != 0) {
         tight = exact((size_t)plain_bytes - 1);
-        if (flight_delta_unpack(data, bytes, tight, (size_t)plain_bytes - 1) != FLIGHT_ERROR_NO_ROOM) {
+        if (flight_delta_unpack(&lent, data, bytes, tight, (size_t)plain_bytes - 1) != FLIGHT_ERROR_NO_ROOM) {
             corpus_fail("unpacking into too little room is not told", data, bytes);
         }
         exact_free(tight);

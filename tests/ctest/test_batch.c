@@ -81,7 +81,7 @@ static void test_arguments(void)
 {
     static uint32_t memory[16];
     flight_ring ring;
-    flight_batch batch = {9, 9};
+    flight_batch batch = {.events = 9, .channel = 9};
     flight_record record;
     uint8_t out[16] = {0};
 

@@ -4,6 +4,7 @@
 
 #include "ctest.h"
 
+static flight_delta lent;
 
 static void put(flight_ring *ring, uint16_t channel, uint8_t layout, uint32_t first, uint32_t bytes)
 {
@@ -17,7 +18,7 @@ static int unpack(const uint8_t *data, size_t bytes)
 {
     static uint8_t out[70000];
 
-    return flight_delta_unpack(data, bytes, out, sizeof out);
+    return flight_delta_unpack(&lent, data, bytes, out, sizeof out);
 }
 
 /* A keyframe (layout 2, three words, age 5), then these bytes. */
@@ -85,18 +86,18 @@ static void test_values(void)
                                        2, 3, 0x40, 0, 65, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 5, 1, 0x40, 0x80, 9, 9, 9, 9};
     uint8_t out[sizeof expected];
 
-    CHECK(flight_delta_unpack(data, sizeof data - 6, out, sizeof out) == (int)sizeof out);
+    CHECK(flight_delta_unpack(&lent, data, sizeof data - 6, out, sizeof out) == (int)sizeof out);
     CHECK(memcmp(out, expected, sizeof out) == 0);
-    CHECK(flight_delta_unpack((const uint8_t[]){5, 1, 0x40, 0, 9, 9, 9, 9, 0x44, 0x80, 0x80, 4}, 12, out, sizeof out) ==
+    CHECK(flight_delta_unpack(&lent, (const uint8_t[]){5, 1, 0x40, 0, 9, 9, 9, 9, 0x44, 0x80, 0x80, 4}, 12, out, sizeof out) ==
           FLIGHT_ERROR_RECORD); /* 65,536 is no 16-bit difference */
     for (size_t room = 0; room < 28; room++) { /* a record with a tail, into too little room */
         uint8_t *tight = malloc(room + (room == 0));
 
-        CHECK(flight_delta_unpack((const uint8_t *)"\5\1\0\0aaaa\x50\3bbbbccccdddd", 22, tight, room) ==
+        CHECK(flight_delta_unpack(&lent, (const uint8_t *)"\5\1\0\0aaaa\x50\3bbbbccccdddd", 22, tight, room) ==
               FLIGHT_ERROR_NO_ROOM);
         free(tight);
     }
-    CHECK(flight_delta_unpack((const uint8_t *)"\5\1\0\0aaaa\x50\3bbbbccccdddd", 22, out, 28) == 28);
+    CHECK(flight_delta_unpack(&lent, (const uint8_t *)"\5\1\0\0aaaa\x50\3bbbbccccdddd", 22, out, 28) == 28);
 }
 
 /* What is counted is the length as records of their own, also around the long form. */
@@ -121,18 +122,21 @@ static void test_counting(void)
         }
         used += 4 * tail_words;
     }
-    CHECK(flight_delta_unpack(data, used, out, 65536) == 65536);
+    CHECK(flight_delta_unpack(&lent, data, used, out, 65536) == 65536);
     CHECK(flight_batch_count(out, 65536) == 65);
     memset(data, 0, 8);
     data[0] = FLIGHT_LAYOUT_PAYLOAD;
     data[1] = 255;
     data[4] = 0xf8;
     data[5] = 0x7f; /* 32,760 bytes and a head of 8, then 32,764 and a head of 8 */
-    CHECK(flight_delta_start(&delta) == 0);
-    CHECK(flight_delta_next(&delta, data, 70000, NULL, 0, &record) == 32768);
-    data[0] = FLIGHT_LAYOUT_LOG;
-    data[4] = 0xfc;
-    CHECK(flight_delta_next(&delta, data, 70000, NULL, 0, &record) == FLIGHT_ERROR_RECORD);
+    CHECK(flight_delta_start(&delta, data, 70000, NULL, 0) == 0);
+    CHECK(flight_delta_next(&delta, &record) == 32768);
+    data[32768] = FLIGHT_LAYOUT_LOG;
+    data[32769] = 255;
+    memset(data + 32770, 0, 6);
+    data[32772] = 0xfc;
+    data[32773] = 0x7f;
+    CHECK(flight_delta_next(&delta, &record) == FLIGHT_ERROR_RECORD);
     free(data);
     free(out);
 }
@@ -233,25 +237,27 @@ static void test_arguments(void)
     uint8_t data[22] = {FLIGHT_LAYOUT_COMPONENT_UPDATE, 3};
     uint8_t scratch[16];
 
-    CHECK(flight_delta_start(NULL) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_delta_start(&delta) == 0);
-    CHECK(flight_delta_next(NULL, data, 16, NULL, 0, &record) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_delta_next(&delta, NULL, 16, NULL, 0, &record) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_delta_next(&delta, data, 16, NULL, 0, NULL) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_delta_next(&delta, data, 0, NULL, 0, &record) == 0);
-    CHECK(flight_delta_next(&delta, data, 16, NULL, 0, &record) == 16);
-    CHECK(flight_delta_next(&delta, (const uint8_t *)"\x50\x01zzzz", 6, NULL, 16, &record) == FLIGHT_ERROR_NO_ROOM);
-    CHECK(flight_delta_start(&delta) == 0 && flight_delta_next(&delta, data, 16, NULL, 0, &record) == 16);
-    CHECK(flight_delta_next(&delta, (const uint8_t *)"\x50\x01zzzz", 6, scratch, 15, &record) == FLIGHT_ERROR_NO_ROOM);
-    CHECK(flight_delta_start(&delta) == 0 && flight_delta_next(&delta, data, 16, NULL, 0, &record) == 16);
-    CHECK(flight_delta_next(&delta, (const uint8_t *)"\x50\x01zzzz", 6, scratch, 16, &record) == 6);
+    memcpy(data + 16, "\x50\x01zzzz", 6);
+    CHECK(flight_delta_start(NULL, data, 16, NULL, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_delta_start(&delta, NULL, 16, NULL, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_delta_start(&delta, data, 16, NULL, 0) == 0);
+    CHECK(flight_delta_next(NULL, &record) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_delta_next(&delta, NULL) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_delta_next(&delta, &record) == 16 && flight_delta_next(&delta, &record) == 0);
+    CHECK(flight_delta_start(&delta, data, 22, NULL, 16) == 0 && flight_delta_next(&delta, &record) == 16);
+    CHECK(flight_delta_next(&delta, &record) == FLIGHT_ERROR_NO_ROOM);
+    CHECK(flight_delta_start(&delta, data, 22, scratch, 15) == 0 && flight_delta_next(&delta, &record) == 16);
+    CHECK(flight_delta_next(&delta, &record) == FLIGHT_ERROR_NO_ROOM);
+    CHECK(flight_delta_start(&delta, data, 22, scratch, (size_t)-1) == 0 && flight_delta_next(&delta, &record) == 16);
+    CHECK(flight_delta_next(&delta, &record) == 6);
     CHECK(record.body == scratch && record.body_bytes == 16 && scratch[12] == 'z' && record.age_ms == 0);
-    CHECK(flight_delta_unpack(NULL, 16, scratch, 16) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_delta_unpack(data, 16, NULL, 16) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_delta_unpack(NULL, data, 16, scratch, 16) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_delta_unpack(&lent, NULL, 16, scratch, 16) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_delta_unpack(&lent, data, 16, NULL, 16) == FLIGHT_ERROR_ARGUMENT);
     for (size_t room = 0; room < 16; room++) {
-        CHECK(flight_delta_unpack(data, 16, scratch, room) == FLIGHT_ERROR_NO_ROOM);
+        CHECK(flight_delta_unpack(&lent, data, 16, scratch, room) == FLIGHT_ERROR_NO_ROOM);
     }
-    CHECK(flight_delta_unpack(data, 16, scratch, 16) == 16);
+    CHECK(flight_delta_unpack(&lent, data, 16, scratch, 16) == 16);
     CHECK(flight_ring_init(&ring, memory, 1, 32) == 0);
     CHECK(flight_delta_pack(NULL, data, 16, 0, 1, &batch) == FLIGHT_ERROR_ARGUMENT);
     CHECK(flight_delta_pack(&ring, NULL, 16, 0, 1, &batch) == FLIGHT_ERROR_ARGUMENT);
@@ -278,8 +284,8 @@ static void test_growth(void)
     data[1] = 10;
     memset(data + 44, 0x40, 2000);
     events = 65536 / 44;
-    CHECK(flight_delta_unpack(data, 44 + (size_t)events - 1, out, 65536) == events * 44);
-    CHECK(flight_delta_unpack(data, 44 + (size_t)events, out, 65536) == FLIGHT_ERROR_RECORD);
+    CHECK(flight_delta_unpack(&lent, data, 44 + (size_t)events - 1, out, 65536) == events * 44);
+    CHECK(flight_delta_unpack(&lent, data, 44 + (size_t)events, out, 65536) == FLIGHT_ERROR_RECORD);
     data[used] = 0x50; /* a tail: with the fixed part 65,536 bytes of body and more */
     for (uint32_t words = 16384 - 10 - 3; words < 16384 - 10 + 3; words++) {
         data[45] = (uint8_t)(words | 0x80);
@@ -290,22 +296,22 @@ static void test_growth(void)
         if (data[47] == 0) { /* two bytes are enough */
             data[46] &= 0x7f;
         }
-        CHECK(flight_delta_unpack(data, 140000, out, 65536) == FLIGHT_ERROR_RECORD);
+        CHECK(flight_delta_unpack(&lent, data, 140000, out, 65536) == FLIGHT_ERROR_RECORD);
     }
     data[45] = 0x81; /* 16,385 words */
     data[46] = 0x80;
     data[47] = 1;
-    CHECK(flight_delta_unpack(data, 140000, out, 65536) == FLIGHT_ERROR_RECORD);
+    CHECK(flight_delta_unpack(&lent, data, 140000, out, 65536) == FLIGHT_ERROR_RECORD);
     memset(data, 0, 140000); /* keyframes of a layout that is never kept would do it too */
-    CHECK(flight_delta_start(&delta) == 0);
+    CHECK(flight_delta_start(&delta, data, 65536 + 8, NULL, 0) == 0);
     data[0] = FLIGHT_LAYOUT_PAYLOAD;
     data[1] = 255;
     data[4] = 0xf8;
     data[5] = 0xff; /* 65,528 bytes of body: 65,536 with its head */
-    CHECK(flight_delta_next(&delta, data, 140000, NULL, 0, &record) == 65536);
-    data[0] = FLIGHT_LAYOUT_LOG;
-    data[1] = 1;
-    CHECK(flight_delta_next(&delta, data, 8, NULL, 0, &record) == FLIGHT_ERROR_RECORD);
+    data[65536] = FLIGHT_LAYOUT_LOG;
+    data[65537] = 1;
+    CHECK(flight_delta_next(&delta, &record) == 65536);
+    CHECK(flight_delta_next(&delta, &record) == FLIGHT_ERROR_RECORD);
     free(data);
     free(out);
 }
@@ -391,7 +397,7 @@ static void test_long_records(void)
                          : flight_delta_pack(&ring, out, sizeof out, 0, 9, &batch);
         CHECK(batch.events == 6 && (way == 1 || bytes == 4 * 1048 + 2 * 16));
     }
-    CHECK(flight_delta_unpack(out, (size_t)bytes, back, sizeof back) == 4 * 1048 + 2 * 16);
+    CHECK(flight_delta_unpack(&lent, out, (size_t)bytes, back, sizeof back) == 4 * 1048 + 2 * 16);
     CHECK(memcmp(back, plain, 4 * 1048 + 2 * 16) == 0);
 }
 

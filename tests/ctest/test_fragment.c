@@ -41,8 +41,8 @@ static void test_start(void)
     memset(&cutter, 0xa5, sizeof cutter);
     CHECK(flight_fragment_start(&cutter, &whole, 0x1234) == 0);
     CHECK(cutter.cut_bytes == 0 && cutter.message == 0x1234 && cutter.next == 0);
-    CHECK(cutter.whole.flags == (PLAIN | FLIGHT_FLAG_MORE) && cutter.whole.payload_bytes == 65536);
-    CHECK(cutter.whole.payload == payload && whole.flags == PLAIN);
+    CHECK(cutter.frame.flags == (PLAIN | FLIGHT_FLAG_MORE) && cutter.total_bytes == 65536);
+    CHECK(cutter.frame.payload == payload && whole.flags == PLAIN);
 }
 
 static void test_cut(void)

@@ -81,6 +81,8 @@ static void test_calls(void)
 
     CHECK(flight_ring_init(&ring, memory, 2, 32) == 0);
     CHECK(flight_ring_reserve(NULL, 0, 1, 4, &body) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_ring_reserve_any(NULL, 0, 1, 4, &body) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_ring_reserve_any(&ring, 0, 1, 4, NULL) == FLIGHT_ERROR_ARGUMENT);
     CHECK(flight_ring_reserve(&ring, 0, 1, 4, NULL) == FLIGHT_ERROR_ARGUMENT);
     for (uint32_t bytes = 1; bytes < 4; bytes++) {
         CHECK(flight_ring_reserve(&ring, 0, 1, bytes, &body) == FLIGHT_ERROR_ARGUMENT);

@@ -4,7 +4,7 @@
 
 #include "ctest.h"
 
-#define HEAD_BYTES 24u /* of an entry, in front of its body */
+#define HEAD_BYTES 20u /* of an entry, in front of its body */
 #define NOBODY 0xffffu
 #define LARGEST 1016u
 
@@ -52,13 +52,13 @@ static uint32_t in_list(const flight_store *store, int list)
 
 static void test_need_of_a_store(void)
 {
-    CHECK(flight_store_need(1, 4) == 28 + 8);
-    CHECK(flight_store_need(2, 8) == 2 * 32 + 8);
-    CHECK(flight_store_need(3, 0) == 3 * 24 + 16);
-    CHECK(flight_store_need(4, 0) == 4 * 24 + 16);
-    CHECK(flight_store_need(5, 0) == 5 * 24 + 32);
-    CHECK(flight_store_need(64, 48) == 64 * 72 + 256);
-    CHECK(flight_store_need(16384, 1016) == (size_t)16384 * 1040 + 65536);
+    CHECK(flight_store_need(1, 4) == 24 + 8);
+    CHECK(flight_store_need(2, 8) == 2 * 28 + 8);
+    CHECK(flight_store_need(3, 0) == 3 * 20 + 16);
+    CHECK(flight_store_need(4, 0) == 4 * 20 + 16);
+    CHECK(flight_store_need(5, 0) == 5 * 20 + 32);
+    CHECK(flight_store_need(64, 48) == 64 * 68 + 256);
+    CHECK(flight_store_need(16384, 1016) == (size_t)16384 * 1036 + 65536);
 }
 
 static void test_set_up(void)
@@ -85,8 +85,8 @@ static void test_set_up(void)
     memory = memory_for(5, 8);
     memset(&store, 0xa5, sizeof store);
     CHECK(flight_store_init(&store, memory, 5, 8, 3) == 0);
-    CHECK(store.memory == memory && store.entry_words == 8 && store.index_mask == 15);
-    CHECK((uint32_t *)(void *)store.index == memory + 5 * 8 && store.body_bytes == 8 && store.reserved == 3);
+    CHECK(store.memory == memory && store.entry_words == 7 && store.index_mask == 15);
+    CHECK((uint32_t *)(void *)store.index == memory + 5 * 7 && store.body_bytes == 8 && store.reserved == 3);
     CHECK(store.lists[FLIGHT_STORE_FREE].first == 0 && store.lists[FLIGHT_STORE_FREE].last == 4);
     CHECK(in_list(&store, FLIGHT_STORE_FREE) == 5);
     for (int list = FLIGHT_STORE_LOSSY; list < FLIGHT_STORE_LISTS; list++) {
@@ -176,7 +176,7 @@ static void test_pack_arguments(void)
 {
     uint32_t *memory = memory_for(4, 8);
     flight_store store;
-    flight_batch batch = {9, 9};
+    flight_batch batch = {.events = 9, .channel = 9};
     uint8_t out[32];
 
     CHECK(flight_store_init(&store, memory, 4, 8, 0) == 0);

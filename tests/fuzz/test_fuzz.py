@@ -27,7 +27,7 @@ def test_no_target_finds_anything(capsys: pytest.CaptureFixture[str]) -> None:
 def wire_facing() -> set[str]:
     """Calls of flight.h that read bytes from outside or walk a ring."""
     calls = re.findall(r"^(?:static inline )?(?:int|size_t|void) (flight_\w+)\(([^;]*)\);", HEADER, re.MULTILINE)
-    reads = re.compile(r"const uint8_t \*data|flight_(ring|stream) \*")
+    reads = re.compile(r"const uint8_t \*data|flight_(ring|stream|delta) \*")
     return {name for name, parameters in calls if reads.search(parameters)}
 
 

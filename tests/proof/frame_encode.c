@@ -2,7 +2,7 @@
  * with: flight_frame.c
  * bound: any frame of any size into up to 40 bytes; what is written is read again
  * unwind: 22
- * bug: flight_frame.c: frame_bytes > capacity => frame_bytes > capacity + 1
+ * bug: flight_frame.c: frame->payload_bytes > capacity) => frame->payload_bytes > capacity + 1)
  */
 #include "stub_crc.h"
 

@@ -56,12 +56,10 @@ static int read_all(const uint8_t *data, uint32_t left, uint32_t *hash)
     flight_record record;
     int bytes;
 
-    flight_delta_start(&reader);
-    while ((bytes = flight_delta_next(&reader, data, left, (uint8_t *)scratch, sizeof scratch, &record)) > 0) {
+    flight_delta_start(&reader, data, left, (uint8_t *)scratch, sizeof scratch);
+    while ((bytes = flight_delta_next(&reader, &record)) > 0) {
         *hash = rt_hash_number(rt_hash_number(*hash, record.layout), record.age_ms);
         *hash = rt_hash(*hash, record.body, record.body_bytes);
-        data += bytes;
-        left -= (uint32_t)bytes;
     }
     *hash = rt_hash_number(*hash, (uint32_t)bytes);
     return bytes;
@@ -72,6 +70,7 @@ static int delta_round(uint32_t *state, uint32_t *hash)
     uint8_t *plain = work_b.bytes + below(state, ALIGNMENTS);
     uint8_t *again = work_b.bytes + SECOND + below(state, ALIGNMENTS);
     uint8_t *out = work_c.bytes + below(state, ALIGNMENTS);
+    flight_delta lent;
     flight_ring raw;
     flight_ring coded;
     flight_batch batch;
@@ -87,7 +86,7 @@ static int delta_round(uint32_t *state, uint32_t *hash)
     if (bytes <= 0 || batch.events != count || flight_ring_count(&coded) != 0 || read_all(out, (uint32_t)bytes, hash) != 0) {
         return 1;
     }
-    if (flight_delta_unpack(out, (uint32_t)bytes, again, SECOND - ALIGNMENTS) != plain_bytes ||
+    if (flight_delta_unpack(&lent, out, (uint32_t)bytes, again, SECOND - ALIGNMENTS) != plain_bytes ||
         memcmp(again, plain, (uint32_t)plain_bytes) != 0) {
         return 2;
     }
@@ -95,7 +94,7 @@ static int delta_round(uint32_t *state, uint32_t *hash)
     read_all(out, below(state, (uint32_t)bytes), hash);
     out[below(state, (uint32_t)bytes)] ^= (uint8_t)(1u << below(state, 8));
     read_all(out, (uint32_t)bytes, hash);
-    *hash = rt_hash_number(*hash, (uint32_t)flight_delta_unpack(out, (uint32_t)bytes, again, SECOND - ALIGNMENTS));
+    *hash = rt_hash_number(*hash, (uint32_t)flight_delta_unpack(&lent, out, (uint32_t)bytes, again, SECOND - ALIGNMENTS));
     return 0;
 }
 
@@ -107,15 +106,15 @@ static int refuse(void)
     flight_record record;
 
     flight_ring_init(&ring, work_a.bytes, 4, 64);
-    flight_delta_start(&reader);
+    flight_delta_start(&reader, work_b.bytes, 4, work_c.bytes, 64);
     return flight_delta_pack(NULL, work_b.bytes, 64, 0, 9, &batch) != -1 ||
            flight_delta_pack(&ring, NULL, 64, 0, 9, &batch) != -1 ||
            flight_delta_pack(&ring, work_b.bytes, 64, 0, 9, NULL) != -1 ||
-           flight_delta_pack(&ring, work_b.bytes, 64, 0, 9, &batch) != 0 || flight_delta_start(NULL) != -1 ||
-           flight_delta_next(NULL, work_b.bytes, 4, work_c.bytes, 64, &record) != -1 ||
-           flight_delta_next(&reader, NULL, 4, work_c.bytes, 64, &record) != -1 ||
-           flight_delta_next(&reader, work_b.bytes, 4, work_c.bytes, 64, NULL) != -1 ||
-           flight_delta_unpack(NULL, 4, work_c.bytes, 64) != -1 || flight_delta_unpack(work_b.bytes, 4, NULL, 64) != -1;
+           flight_delta_pack(&ring, work_b.bytes, 64, 0, 9, &batch) != 0 || flight_delta_start(NULL, work_b.bytes, 4, work_c.bytes, 64) != -1 ||
+           flight_delta_start(&reader, NULL, 4, work_c.bytes, 64) != -1 || flight_delta_next(NULL, &record) != -1 ||
+           flight_delta_next(&reader, NULL) != -1 || flight_delta_unpack(NULL, work_b.bytes, 4, work_c.bytes, 64) != -1 ||
+           flight_delta_unpack(&reader, NULL, 4, work_c.bytes, 64) != -1 ||
+           flight_delta_unpack(&reader, work_b.bytes, 4, NULL, 64) != -1;
 }
 
 int delta(void)
