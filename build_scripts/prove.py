@@ -32,7 +32,7 @@ OPTIONS = [
     "-DFLIGHT_OBSERVE(index)=(index)",
     "-DFLIGHT_PUBLISH(index,value)=((index)=(value))",
 ]
-SECONDS = 240
+SECONDS = 600
 HOLDS = "VERIFICATION SUCCESSFUL"
 FAILS = "VERIFICATION FAILED"
 
