@@ -196,7 +196,7 @@ class Bench:
             done = ctools.run([self.compiler, *self.flags, *map(str, fresh), *objects, "-o", str(program)])
             if done.returncode != 0:
                 return "none"
-            limited = ["bash", "-c", f'ulimit -t {SECONDS} && exec "$0" --brief', program]
+            limited: list[str | Path] = ["bash", "-c", f'ulimit -t {SECONDS} && exec "$0" --brief', program]
             return "survived" if ctools.run(limited).returncode == 0 else "killed"
 
     def compile(self, folder: Path, sources: list[str], options: list[str]) -> list[Path] | None:

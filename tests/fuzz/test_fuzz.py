@@ -26,7 +26,9 @@ def test_no_target_finds_anything(capsys: pytest.CaptureFixture[str]) -> None:
 
 def wire_facing() -> set[str]:
     """Calls of flight.h that read bytes from outside, walk a ring or keep the place of what they read or wrote."""
-    calls = re.findall(r"^(?:static inline )?(?:int|size_t|void|uint32_t) (flight_\w+)\(([^;]*)\);", HEADER, re.MULTILINE)
+    calls = re.findall(
+        r"^(?:static inline )?(?:int|size_t|void|uint32_t) (flight_\w+)\(([^;]*)\);", HEADER, re.MULTILINE
+    )
     reads = re.compile(r"const uint8_t \*data|flight_(ring|stream|store|delta|fragmenter|reassembly) \*")
     return {name for name, parameters in calls if reads.search(parameters)}
 

@@ -1,6 +1,7 @@
 /* proves: flight_delta_next
  * bound: any first bytes up to 20 as a record on its own, after any others: the place that it is kept in is one of the four, and what is kept lies inside it
  * unwind: 14
+ * quick
  * adapt: flight_delta_read.c: memcpy(delta->kept[delta->count], record->body, 4u * words); => keep(delta, data, data_bytes, record, words);
  * adapt: flight_delta_read.c: delta->masks[delta->count] = 0; => ;
  * adapt: flight_delta_read.c: delta->layouts[delta->count++] = record->layout; => ;

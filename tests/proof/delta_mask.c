@@ -1,6 +1,7 @@
 /* proves: flight_delta_next
  * bound: age and mask of an entry, any control byte, any sound state, any of four layouts with up to 12 words, up to 7 bytes of input
  * unwind: 8
+ * quick
  * bug: flight_delta_read.c: mask >> words != 0) { => mask >> words > 1u) {
  */
 #include "delta.h"

@@ -1,6 +1,7 @@
 /* proves: flight_fragment_start flight_fragment_next
  * bound: any frame with up to 12 bytes of payload, cut anywhere before, into any room up to 40 bytes: one call, so any number of calls
  * unwind: 14
+ * quick
  * bug: flight_fragment.c: if (capacity <= heads) { => if (capacity < heads) {
  */
 #include "stub_crc.h"

@@ -1,6 +1,7 @@
 /* proves: flight_compress
  * bound: one sequence of up to 20 literals and a match of up to 300 bytes, any room up to 28: written inside it or refused; as long as counted
  * unwind: 22
+ * quick
  * bug: flight_lz4.c: if (needed > (size_t)(out->end - out->at)) { => if (needed > (size_t)(out->end - out->at) + 1) {
  */
 #include "proof.h"
