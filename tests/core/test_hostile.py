@@ -119,6 +119,7 @@ def test_a_frame_inside_a_payload_is_never_found_unless_the_one_round_it_is_dama
     memory, stream = ffi.new("uint8_t[]", 1280), ffi.new("flight_stream *")
     frame = ffi.new("flight_frame *")
     assert lib.flight_stream_init(stream, memory, 1280, 640, 0x20) == 0
+    found = 0
     for cut in range(1, len(outer)):
         for part in (outer[:cut], outer[cut:]):
             assert lib.flight_stream_push(stream, part, len(part)) == len(part)

@@ -81,3 +81,28 @@ def test_a_build_with_the_checks_off_by_accident_does_not_compile(tmp_path: Path
     assert "for fuzzing only" in done.stderr
     subprocess.run([*command, "-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION"], check=True)
     subprocess.run(command[:-1], check=True)
+
+
+DAMAGED = """
+#include "flight.h"
+
+/* A checked frame whose header check and CRC are both wrong: 0 where it is taken. */
+int main(void)
+{
+    const uint8_t data[20] = {FLIGHT_FIRST_BYTE, FLIGHT_TYPE_DATA, FLIGHT_FLAG_CHECKED, 0x12};
+    flight_frame frame;
+
+    return flight_frame_decode(data, sizeof data, 640, &frame) == 20 ? 0 : 1;
+}
+"""
+
+
+@needs_clang
+def test_the_fuzzers_build_takes_damaged_frames_and_no_other_does(tmp_path: Path) -> None:
+    source = tmp_path / "damaged.c"
+    source.write_text(DAMAGED, encoding="utf-8")
+    define = [flag for flag in fuzz.FLAGS if flag.startswith("-D")]
+    command = [ctools.clang(), str(source), *map(str, ctools.core_sources()), f"-I{ctools.INCLUDE}", f"-I{ctools.CORE}"]
+    for flags, taken in ((define, 0), (list[str](), 1)):
+        subprocess.run([*command, *flags, "-o", str(tmp_path / "damaged")], check=True)
+        assert subprocess.run([str(tmp_path / "damaged")], check=False).returncode == taken
