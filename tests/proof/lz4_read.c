@@ -1,6 +1,6 @@
 /* proves: flight_decompress flight_unpacked_bytes
- * bound: any payload of up to 8 bytes, so blocks of up to 4; any capacity up to 6
- * unwind: 9
+ * bound: any payload of up to 7 bytes, so blocks of up to 3; any capacity up to 4
+ * unwind: 8
  * bug: flight_lz4.c: bytes > (size_t)(in->out_end - in->out)) { => bytes > (size_t)(in->out_end - in->out) + 1) {
  */
 #include "proof.h"
@@ -8,8 +8,8 @@
 #include "flight_lz4.c"
 
 #ifndef BLOCK
-#define BLOCK 4
-#define SIZE 6
+#define BLOCK 3
+#define SIZE 4
 #endif
 
 int main(void)

@@ -1,10 +1,10 @@
 /* proves: flight_compress
- * bound: any data of up to 15 bytes, a table of 4 entries, any hash: only sequences whose literals and matches lie inside the data, in their order, to the end (what one sequence writes: lz4_sequence)
- * unwind: 17
+ * bound: any data of up to 14 bytes, a table of 4 entries, any hash: only sequences whose literals and matches lie inside the data, in their order, to the end (what one sequence writes: lz4_sequence)
+ * unwind: 16
  * adapt: flight_payloads.h: #define FLIGHT_LZ4_TABLE_BITS 9u => #define FLIGHT_LZ4_TABLE_BITS 2u
  * adapt: flight_lz4.c: return (four * 2654435761u) >> (32u - FLIGHT_LZ4_TABLE_BITS); => return up_to(3) + 0 * four;
  * adapt: flight_lz4.c: put_sequence(out, data + literals, => one_sequence(out, data + literals,
- * bug: flight_lz4.c: bytes - LAST_LITERALS) => bytes + LAST_LITERALS)
+ * bug: flight_lz4.c: if (from >= at || => if (from > at ||
  */
 #include "proof.h"
 
@@ -15,7 +15,7 @@ static int one_sequence(struct lz4_out *out, const uint8_t *literals, uint32_t l
 #include "flight_lz4.c"
 
 #ifndef MOST
-#define MOST 15
+#define MOST 14
 #endif
 
 static const uint8_t *data;
