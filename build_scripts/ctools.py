@@ -59,9 +59,14 @@ def corpus_sources() -> list[Path]:
     return [path for path in sorted((TESTS / "corpus").glob("*.c")) if path.name != "main.c"]
 
 
+def model_sources() -> list[Path]:
+    """What test program and fuzz targets compare the core with."""
+    return [TESTS / "fuzz" / "ring_model.c", TESTS / "fuzz" / "store_model.c"]
+
+
 def ctest_sources() -> list[Path]:
     """The core's own test program, without the core."""
-    return [*sorted((TESTS / "ctest").glob("*.c")), TESTS / "fuzz" / "ring_model.c", *corpus_sources()]
+    return [*sorted((TESTS / "ctest").glob("*.c")), *model_sources(), *corpus_sources()]
 
 
 def header_has(function: str) -> bool:

@@ -1,7 +1,8 @@
-"""Hostile bytes that no other test of the core names: lengths at every edge, every alignment under the sanitizers, floods,
-and one call in the middle of another. Truncation, bit flips, glued and split frames, false starts, broken varints, blocks
-and fragments stand with the part that they attack."""
+"""What hostile bytes may try on a console, item by item, and the test for each; here stand those that belong to no other part
+of the core: lengths at every edge, acknowledgements of what was never sent, texts that are none, every alignment under the
+sanitizers, floods, and one call in the middle of another."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,48 @@ from tests.core.compiled import run_c
 from tests.core.plain import build_frame
 
 MAGIC, LENGTH, CRC, RECORD, FULL = -6, -12, -13, -14, -3
+
+
+# What may be tried: the file tests/core/test_NAME.py and the start of the test's name.
+ATTEMPTS = {
+    "length beyond the buffer, 0, 0x7fff, 0x8000, 0xffff": ("hostile", "a_length_beyond_the_buffer"),
+    "length over the limit": ("frame", "a_frame_over_the_receivers_limit"),
+    "inner length beyond the outer one: records": ("hostile", "an_inner_length_beyond_the_payload"),
+    "inner length beyond the outer one: tails of delta entries": ("delta", "entries_that_no_sender_writes"),
+    "inner length beyond the outer one: compressed size": ("compression", "a_size_beyond_what_a_block_can_hold"),
+    "inner length beyond the outer one: fragments": ("fragments", "more_bytes_than_declared"),
+    "offset and length that wrap in 32 bits": ("hostile", "a_long_inner_length_never_wraps"),
+    "varint without end, too long, over its limit": ("delta", "entries_that_no_sender_writes"),
+    "unknown version": ("frame", "another_version"),
+    "unknown type": ("frame", "exactly_the_types"),
+    "reserved bit": ("frame", "exactly_the_supported_flags"),
+    "truncated at every byte: frame": ("frame", "every_truncation"),
+    "truncated at every byte: batch": ("batch", "every_truncation"),
+    "truncated at every byte: delta batch": ("delta", "every_truncation"),
+    "truncated at every byte: block": ("compression", "every_truncation"),
+    "every flip of one or two bits": ("frame", "every_flip_of_one_or_two_bits_in_a_checked_frame"),
+    "two frames glued, one split at every byte": ("stream", "two_frames_glued_and_split"),
+    "false starts: the work stays linear": ("stream", "crcs_look_at_each_byte_a_few_times"),
+    "false start inside a payload": ("hostile", "a_frame_inside_a_payload"),
+    "number out of range": ("frame", "numbers_over_30_bits"),
+    "number at 0, at half its range, at its end": ("hostile", "every_number_of_30_bits"),
+    "acknowledgement of what was never sent": ("hostile", "an_acknowledgement_of_what_was_never_sent"),
+    "output over what was declared": ("compression", "output_over_or_under"),
+    "output over the buffer": ("compression", "a_declared_size_over_the_buffer"),
+    "back-reference before the start": ("compression", "broken_blocks"),
+    "compressed inside compressed": ("compression", "compressing_twice"),
+    "any address": ("hostile", "everything_works_at_all_eight_alignments"),
+    "text without terminator, with NUL, not UTF-8": ("hostile", "texts_are_bytes"),
+    "decode inside an encode": ("hostile", "everything_works_at_all_eight_alignments"),
+    "a flood faster than the ring drains": ("hostile", "a_flood_faster_than_the_ring_drains"),
+}
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_every_attempt_of_the_list_has_its_test(attempt: str) -> None:
+    part, start = ATTEMPTS[attempt]
+    source = Path(__file__).with_name(f"test_{part}.py").read_text(encoding="utf-8")
+    assert re.search(rf"^def test_{start}", source, re.MULTILINE)
 
 
 def decode(data: bytes, limit: int = 65536) -> int:
@@ -52,6 +95,67 @@ def test_every_number_of_30_bits_is_read_as_it_is(number: int) -> None:
     frame, data = ffi.new("flight_frame *"), build_frame(seq=number, ack=2**30 - 1 - number)
     assert lib.flight_frame_decode(data, len(data), 640, frame) == len(data)
     assert (frame.seq, frame.ack) == (number, 2**30 - 1 - number)
+
+
+@pytest.mark.parametrize("number", [0, 4, 5, 2**15, 2**29, 2**30 - 1, 2**31, 2**32 - 1])
+def test_an_acknowledgement_of_what_was_never_sent_settles_what_was_sent_and_nothing_else(number: int) -> None:
+    memory, store, batch = ffi.new("uint32_t[]", 128), ffi.new("flight_store *"), ffi.new("flight_batch *")
+    body, out = ffi.new("uint8_t[4]"), ffi.new("uint8_t[]", 64)
+    event = ffi.new("flight_store_event *", {"body": body, "body_bytes": 4, "layout": 7, "policy": 0})
+    assert lib.flight_store_need(4, 4) <= ffi.sizeof(memory)
+    assert lib.flight_store_init(store, memory, 4, 4, 0) == 0
+    assert lib.flight_store_ack(store, number) == 0  # nothing is there at all
+    assert lib.flight_store_put(store, event) == 0
+    assert lib.flight_store_put(store, event) == 0
+    assert lib.flight_store_ack(store, number) == 0  # what waits was never sent
+    assert lib.flight_store_pack(store, 1, out, 8, 0, 1, 4, batch) == 8  # the first one, in frame 4
+    assert lib.flight_store_ack(store, number) == (1 if number > 4 else 0)
+    assert lib.flight_store_pack(store, 1, out, 8, 0, 1, 2**30 - 1, batch) == 8  # the second one waited on
+
+
+def test_a_frame_inside_a_payload_is_never_found_unless_the_one_round_it_is_damaged() -> None:
+    inner = build_frame(payload=b"inner")
+    outer = build_frame(payload=b"\xf1" * 40 + inner + inner[:17] + b"\xf1" * 3)
+    memory, stream = ffi.new("uint8_t[]", 1280), ffi.new("flight_stream *")
+    frame = ffi.new("flight_frame *")
+    assert lib.flight_stream_init(stream, memory, 1280, 640, 0x20) == 0
+    found = 0
+    for cut in range(1, len(outer)):
+        for part in (outer[:cut], outer[cut:]):
+            assert lib.flight_stream_push(stream, part, len(part)) == len(part)
+            found = lib.flight_stream_next(stream, frame)
+        assert found == len(outer)
+        assert lib.flight_stream_next(stream, frame) == 0
+    assert stream.garbage_bytes == 0
+    damaged = outer[:-1] + bytes([outer[-1] ^ 1])
+    assert lib.flight_stream_push(stream, damaged, len(damaged)) == len(damaged)
+    assert lib.flight_stream_next(stream, frame) == len(inner)
+    assert stream.summed_bytes <= 4 * len(outer) ** 2  # all that was pushed: the frame, once for each cut and once more
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"no end",
+        b"in\0side",
+        b"\0\0\0\0",
+        b"\xff\xfe\x80",
+        b"\xc0\x80",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"cut \xe2\x82",
+    ],
+)
+def test_texts_are_bytes_to_the_core_which_looks_for_no_end(text: bytes) -> None:
+    padded = text + bytes(-len(text) % 4)
+    record = bytes([5, 1 + len(padded) // 4, 0, 0]) + len(text).to_bytes(4, "little") + padded
+    data = build_frame(payload=record)
+    kept = ffi.new("uint8_t[]", data)  # nothing behind it, no zero either
+    frame, found = ffi.new("flight_frame *"), ffi.new("flight_record *")
+    assert lib.flight_frame_decode(kept, len(data), 640, frame) == len(data)
+    assert lib.flight_batch_next(frame.payload, frame.payload_bytes, found) == len(record)
+    assert bytes(ffi.buffer(found.body, found.body_bytes)) == record[4:]
 
 
 def test_a_flood_faster_than_the_ring_drains_is_refused_and_keeps_what_was_there() -> None:

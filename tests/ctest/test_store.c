@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ctest.h"
+#include "store_model.h"
 
 #define HEAD_BYTES 20u /* of an entry, in front of its body */
 #define NOBODY 0xffffu
@@ -248,27 +249,7 @@ static uint32_t longest_row(uint32_t key_step, uint32_t channel_step)
     return longest;
 }
 
-/* ---- the model ---- */
-
-#define MOST 16u
-
-typedef struct model_event {
-    uint8_t words[8]; /* the body, at most */
-    uint32_t body_bytes;
-    uint32_t stamp_ms;
-    uint32_t key;
-    uint32_t frame_seq;
-    uint16_t channel;
-    uint8_t layout;
-    uint8_t policy;
-} model_event;
-
-typedef struct model {
-    model_event events[FLIGHT_STORE_LISTS][MOST];
-    uint32_t counts[FLIGHT_STORE_LISTS];
-    uint32_t entries, reserved;
-    uint32_t accepted, settled, replaced, dropped_oldest, refused_full;
-} model;
+/* ---- against the model ---- */
 
 static uint32_t chance_state;
 
@@ -278,172 +259,44 @@ static uint32_t chance(uint32_t below)
     return (chance_state >> 8) % below;
 }
 
-static model_event take_first(model *kept, int list)
+static void put_both(flight_store *store, store_model *kept, uint32_t now_ms, uint32_t lossy_share)
 {
-    const model_event first = kept->events[list][0];
-
-    kept->counts[list]--;
-    memmove(kept->events[list], kept->events[list] + 1, kept->counts[list] * sizeof first);
-    return first;
-}
-
-static uint32_t used(const model *kept)
-{
-    return kept->counts[FLIGHT_STORE_LOSSY] + kept->counts[FLIGHT_STORE_KEPT] + kept->counts[FLIGHT_STORE_SENT];
-}
-
-static int model_put(model *kept, const model_event *event)
-{
-    const int is_lossy = event->policy == FLIGHT_POLICY_OLDEST || event->policy == FLIGHT_POLICY_LATEST;
-    const int list = is_lossy ? FLIGHT_STORE_LOSSY : FLIGHT_STORE_KEPT;
-    int outcome = FLIGHT_STORE_QUEUED;
-
-    for (uint32_t i = 0; event->policy == FLIGHT_POLICY_LATEST && i < kept->counts[list]; i++) {
-        model_event *old = &kept->events[list][i];
-
-        if (old->policy == FLIGHT_POLICY_LATEST && old->key == event->key && old->channel == event->channel) {
-            *old = *event;
-            kept->accepted++;
-            kept->replaced++;
-            return FLIGHT_STORE_REPLACED;
-        }
-    }
-    if (kept->entries - used(kept) <= (event->policy == FLIGHT_POLICY_CONTROL ? 0 : kept->reserved)) {
-        if (!is_lossy || kept->counts[list] == 0) {
-            kept->refused_full++;
-            return FLIGHT_ERROR_FULL;
-        }
-        take_first(kept, list);
-        kept->dropped_oldest++;
-        outcome = FLIGHT_STORE_DROPPED_OLDEST;
-    }
-    kept->events[list][kept->counts[list]++] = *event;
-    kept->accepted++;
-    return outcome;
-}
-
-static uint32_t model_pack(model *kept, int list, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit,
-                           uint32_t frame_seq, flight_batch *batch)
-{
-    uint32_t bytes = 0;
-
-    batch->events = 0;
-    batch->channel = 0;
-    while (batch->events < limit && kept->counts[list] != 0) {
-        const model_event *event = kept->events[list];
-
-        if ((batch->events != 0 && event->channel != batch->channel) || bytes + 4 + event->body_bytes > capacity) {
-            break;
-        }
-        out[bytes] = event->layout;
-        out[bytes + 1] = (uint8_t)(event->body_bytes / 4);
-        out[bytes + 2] = (uint8_t)(now_ms - event->stamp_ms);
-        out[bytes + 3] = (uint8_t)((now_ms - event->stamp_ms) >> 8);
-        memcpy(out + bytes + 4, event->words, event->body_bytes);
-        bytes += 4 + event->body_bytes;
-        batch->channel = event->channel;
-        batch->events++;
-        if (list == FLIGHT_STORE_KEPT) {
-            model_event sent = take_first(kept, list);
-
-            sent.frame_seq = frame_seq;
-            kept->events[FLIGHT_STORE_SENT][kept->counts[FLIGHT_STORE_SENT]++] = sent;
-        } else {
-            take_first(kept, list);
-            kept->settled++;
-        }
-    }
-    return bytes;
-}
-
-static uint32_t model_ack(model *kept, uint32_t next_expected)
-{
-    uint32_t events = 0;
-
-    while (kept->counts[FLIGHT_STORE_SENT] != 0 && kept->events[FLIGHT_STORE_SENT][0].frame_seq < next_expected) {
-        take_first(kept, FLIGHT_STORE_SENT);
-        kept->settled++;
-        events++;
-    }
-    return events;
-}
-
-static uint32_t model_rewind(model *kept)
-{
-    const uint32_t events = kept->counts[FLIGHT_STORE_SENT];
-    model_event *waiting = kept->events[FLIGHT_STORE_KEPT];
-
-    memmove(waiting + events, waiting, kept->counts[FLIGHT_STORE_KEPT] * sizeof *waiting);
-    memcpy(waiting, kept->events[FLIGHT_STORE_SENT], events * sizeof *waiting);
-    kept->counts[FLIGHT_STORE_KEPT] += events;
-    kept->counts[FLIGHT_STORE_SENT] = 0;
-    return events;
-}
-
-static void check_same(const flight_store *store, const model *kept)
-{
-    uint32_t latest = 0;
-
-    CHECK(in_list(store, FLIGHT_STORE_FREE) == kept->entries - used(kept));
-    for (int list = FLIGHT_STORE_LOSSY; list < FLIGHT_STORE_LISTS; list++) {
-        CHECK(in_list(store, list) == kept->counts[list]);
-        CHECK((store->lists[list].first == NOBODY) == (kept->counts[list] == 0));
-        CHECK((store->lists[list].last == NOBODY) == (kept->counts[list] == 0));
-        CHECK((store->lists[list].last == store->lists[list].first) == (kept->counts[list] < 2));
-    }
-    CHECK(store->accepted == kept->accepted && store->settled == kept->settled && store->replaced == kept->replaced);
-    CHECK(store->dropped_oldest == kept->dropped_oldest && store->refused_full == kept->refused_full);
-    CHECK(store->accepted == store->settled + store->replaced + store->dropped_oldest + used(kept));
-    for (uint32_t i = 0; i < kept->counts[FLIGHT_STORE_LOSSY]; i++) {
-        latest += kept->events[FLIGHT_STORE_LOSSY][i].policy == FLIGHT_POLICY_LATEST;
-    }
-    for (uint32_t place = 0; place <= store->index_mask; place++) { /* no place of the index is ever lost */
-        latest -= store->index[place] != NOBODY;
-    }
-    CHECK(latest == 0);
-}
-
-static void put_both(flight_store *store, model *kept, uint32_t now_ms, uint32_t lossy_share)
-{
-    model_event event = {0};
+    store_model_event event = {0};
     flight_store_event given;
 
     event.body_bytes = 4 * chance(3);
     for (uint32_t i = 0; i < event.body_bytes; i++) {
-        event.words[i] = (uint8_t)chance(256);
+        event.bytes[i] = (uint8_t)chance(256);
     }
     event.stamp_ms = now_ms - chance(30000);
     event.key = chance(2) ? chance(9) : chance(4) << 30; /* near each other, and by their top bits only */
     event.channel = (uint16_t)chance(3);
     event.layout = (uint8_t)(1 + chance(7));
     event.policy = (uint8_t)(chance(8) < lossy_share ? 1 + (chance(4) != 0) : 3 * (chance(3) == 0));
-    given = event_of(event.policy, event.channel, event.key, event.body_bytes, event.words);
+    given = event_of(event.policy, event.channel, event.key, event.body_bytes, event.bytes);
     given.stamp_ms = event.stamp_ms;
     given.layout = event.layout;
-    CHECK(flight_store_put(store, &given) == model_put(kept, &event));
+    CHECK(flight_store_put(store, &given) == store_model_put(kept, &event));
 }
 
-static void pack_both(flight_store *store, model *kept, uint32_t now_ms, uint32_t frame_seq)
+static void pack_both(flight_store *store, store_model *kept, uint32_t now_ms, uint32_t frame_seq)
 {
     uint8_t ours[256], theirs[256];
     flight_batch batch, expected;
     const int is_kept = (int)chance(2);
-    const int list = is_kept ? FLIGHT_STORE_KEPT : FLIGHT_STORE_LOSSY;
-    const int is_empty = kept->counts[list] == 0;
     const uint32_t limit = chance(5);
     const size_t capacity = chance(50);
     const int bytes = flight_store_pack(store, is_kept, ours, capacity, now_ms, limit, frame_seq, &batch);
-    const uint32_t wanted = model_pack(kept, list, theirs, capacity, now_ms, limit, frame_seq, &expected);
 
-    CHECK(bytes == (wanted != 0 || is_empty || limit == 0 ? (int)wanted : FLIGHT_ERROR_NO_ROOM));
+    CHECK(bytes == store_model_pack(kept, is_kept, theirs, capacity, now_ms, limit, frame_seq, &expected));
     CHECK(batch.events == expected.events && batch.channel == expected.channel);
-    CHECK(memcmp(ours, theirs, wanted) == 0);
+    CHECK(bytes <= 0 || memcmp(ours, theirs, (size_t)bytes) == 0);
 }
 
 static void test_against_the_model(uint32_t entries, uint32_t reserved, uint32_t seed, uint32_t steps)
 {
     uint32_t *memory = memory_for(entries, 8);
-    static model kept;
+    static store_model kept;
     flight_store store;
     uint32_t frame_seq = 1;
 
@@ -464,11 +317,11 @@ static void test_against_the_model(uint32_t entries, uint32_t reserved, uint32_t
             const uint32_t back = chance(6);
             const uint32_t next_expected = frame_seq > back ? frame_seq - back : 0;
 
-            CHECK(flight_store_ack(&store, next_expected) == model_ack(&kept, next_expected));
+            CHECK(flight_store_ack(&store, next_expected) == store_model_ack(&kept, next_expected));
         } else {
-            CHECK(flight_store_rewind(&store) == model_rewind(&kept));
+            CHECK(flight_store_rewind(&store) == store_model_rewind(&kept));
         }
-        check_same(&store, &kept);
+        CHECK(store_model_compare(&kept, &store) == NULL);
     }
     release(memory, entries, 8);
 }

@@ -188,6 +188,26 @@ static void test_summed_to(uint8_t *memory)
     CHECK(stream.credit_bytes == 3 * LIMIT + 4 * 4 - LIMIT && stream.summed_to == LIMIT);
 }
 
+/* A frame whose bytes were all summed before brings no credit: one byte short and it is garbage unseen, exactly enough and it
+ * is taken. */
+static void test_last_credit(uint8_t *memory)
+{
+    uint8_t bytes[2 * LIMIT];
+    flight_stream stream;
+    flight_frame frame;
+
+    CHECK(make(bytes, LIMIT - 20, FLIGHT_FLAG_CHECKED) == LIMIT);
+    for (uint32_t missing = 0; missing < 2; missing++) {
+        CHECK(flight_stream_init(&stream, memory, CAPACITY, LIMIT, FLIGHT_FLAG_CHECKED) == 0);
+        CHECK(flight_stream_push(&stream, bytes, LIMIT) == LIMIT);
+        stream.summed_to = LIMIT; /* as after candidates before it that were refused */
+        stream.credit_bytes = LIMIT - missing;
+        CHECK(flight_stream_next(&stream, &frame) == (missing != 0 ? 0 : LIMIT));
+        CHECK(stream.summed_bytes == (missing != 0 ? 0 : LIMIT) && stream.credit_bytes == (missing != 0 ? LIMIT - 1 : 0));
+        CHECK(stream.garbage_bytes == (missing != 0 ? LIMIT : 0));
+    }
+}
+
 void test_stream(void)
 {
     uint8_t *memory = malloc(CAPACITY);
@@ -199,5 +219,6 @@ void test_stream(void)
     test_debt();
     test_moving(memory);
     test_summed_to(memory);
+    test_last_credit(memory);
     free(memory);
 }

@@ -25,9 +25,11 @@ def test_no_target_finds_anything(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def wire_facing() -> set[str]:
-    """Calls of flight.h that read bytes from outside or walk a ring."""
-    calls = re.findall(r"^(?:static inline )?(?:int|size_t|void) (flight_\w+)\(([^;]*)\);", HEADER, re.MULTILINE)
-    reads = re.compile(r"const uint8_t \*data|flight_(ring|stream|delta) \*")
+    """Calls of flight.h that read bytes from outside, walk a ring or keep the place of what they read or wrote."""
+    calls = re.findall(
+        r"^(?:static inline )?(?:int|size_t|void|uint32_t) (flight_\w+)\(([^;]*)\);", HEADER, re.MULTILINE
+    )
+    reads = re.compile(r"const uint8_t \*data|flight_(ring|stream|store|delta|fragmenter|reassembly) \*")
     return {name for name, parameters in calls if reads.search(parameters)}
 
 
@@ -37,9 +39,10 @@ def test_every_call_that_takes_bytes_or_a_ring_has_a_target() -> None:
         for target in fuzz.targets()
         for name in re.findall(r"flight_\w+", target.source.read_text(encoding="utf-8"))
     }
-    # what a target reaches through the model of the ring counts
-    needed |= set(re.findall(r"flight_\w+", (fuzz.FOLDER / "ring_model.c").read_text(encoding="utf-8")))
-    assert {"flight_frame_decode", "flight_ring_put", "flight_batch_next"} <= wire_facing()
+    # what a target reaches through a model counts
+    for model in ctools.model_sources():
+        needed |= set(re.findall(r"flight_\w+", model.read_text(encoding="utf-8")))
+    assert {"flight_frame_decode", "flight_ring_put", "flight_batch_next", "flight_store_pack"} <= wire_facing()
     assert wire_facing() - {"flight_ring_reserve_any"} <= needed
 
 
@@ -78,3 +81,28 @@ def test_a_build_with_the_checks_off_by_accident_does_not_compile(tmp_path: Path
     assert "for fuzzing only" in done.stderr
     subprocess.run([*command, "-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION"], check=True)
     subprocess.run(command[:-1], check=True)
+
+
+DAMAGED = """
+#include "flight.h"
+
+/* A checked frame whose header check and CRC are both wrong: 0 where it is taken. */
+int main(void)
+{
+    const uint8_t data[20] = {FLIGHT_FIRST_BYTE, FLIGHT_TYPE_DATA, FLIGHT_FLAG_CHECKED, 0x12};
+    flight_frame frame;
+
+    return flight_frame_decode(data, sizeof data, 640, &frame) == 20 ? 0 : 1;
+}
+"""
+
+
+@needs_clang
+def test_the_fuzzers_build_takes_damaged_frames_and_no_other_does(tmp_path: Path) -> None:
+    source = tmp_path / "damaged.c"
+    source.write_text(DAMAGED, encoding="utf-8")
+    define = [flag for flag in fuzz.FLAGS if flag.startswith("-D")]
+    command = [ctools.clang(), str(source), *map(str, ctools.core_sources()), f"-I{ctools.INCLUDE}", f"-I{ctools.CORE}"]
+    for flags, taken in ((define, 0), (list[str](), 1)):
+        subprocess.run([*command, *flags, "-o", str(tmp_path / "damaged")], check=True)
+        assert subprocess.run([str(tmp_path / "damaged")], check=False).returncode == taken

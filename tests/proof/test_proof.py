@@ -20,6 +20,7 @@ def test_the_fastest_proofs_hold_and_find_their_bugs(capsys: pytest.CaptureFixtu
 def test_every_call_that_takes_bytes_or_a_ring_has_a_harness() -> None:
     proved = {name for harness in prove.harnesses() for name in harness.proves}
     assert wire_facing() - proved == set(prove.UNPROVED)
+    assert set(prove.IN_STEPS) <= proved
 
 
 def test_every_harness_has_a_bug_that_still_has_its_place() -> None:
