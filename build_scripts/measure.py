@@ -30,6 +30,7 @@ from build_scripts import peers, targets
 from build_scripts.targets import CORE, ROOT, RUNTIME, TARGETS, Target
 
 BENCH = ROOT / "benchmarks" / "core"
+PROGRAM = [BENCH / "bench_core.c", BENCH / "bench_payloads.c"]
 BASELINE = ROOT / "benchmarks" / "baseline" / "core.json"
 RESULT = ROOT / "build" / "bench" / "core.json"
 SPEC = ROOT / "spec" / "flight.toml"
@@ -165,7 +166,7 @@ def count_between_marks(
 
 def count_instructions(target: Target, folder: Path) -> tuple[dict[str, float], dict[str, int], dict[str, int]]:
     """Instructions and painted stack of each operation of the core, and the values that the program prints."""
-    program = targets.build(target, folder, "bench", [*CORE, BENCH / "bench_core.c"], ["-O2", SLICING, EVENT])
+    program = targets.build(target, folder, "bench", [*CORE, *PROGRAM], ["-O2", SLICING, EVENT])
     counts, painted, values = count_between_marks(target, program, folder)
     return (
         {name: round(count) for name, count in counts.items()},
@@ -214,7 +215,7 @@ def needs(target: Target, folder: Path) -> tuple[int, int]:
 
 def call_chains(target: Target, folder: Path) -> tuple[list[str], Callable[[str], int]]:
     """The core's functions, and a function from a name in the call graph to the stack of its deepest call chain."""
-    sources = [*CORE, *RUNTIME, BENCH / "bench_core.c"]
+    sources = [*CORE, *RUNTIME, *PROGRAM]
     place = folder / f"stack.{target.name}"
     targets.compile_objects(target, place, sources, ["-O2", SLICING, EVENT, "-fcallgraph-info=su"])
     frames: dict[str, int] = {}
@@ -242,9 +243,11 @@ OPERATION = re.compile(r'\{"([\w.]+)", \w+, (\w+)\}')
 def worst_stack(target: Target, folder: Path, painted: dict[str, int]) -> tuple[int, int, str]:
     """Deepest public call by the call graph, deepest painted operation, and the name of the first."""
     functions, deepest = call_chains(target, folder)
-    source = (BENCH / "bench_core.c").read_text(encoding="utf-8")
-    for name, function in OPERATION.findall(source):
-        chain = deepest(f"{BENCH / 'bench_core.c'}:{function}") + painted["nothing"]
+    operations = [(source, *found) for source in PROGRAM for found in OPERATION.findall(source.read_text("utf-8"))]
+    if {name for _, name, _ in operations} != set(painted):
+        raise DisagreementError(f"{target.name}: the program ran other operations than its source lists")
+    for source, name, function in operations:
+        chain = deepest(f"{source}:{function}") + painted["nothing"]
         if painted[name] > chain:
             raise DisagreementError(f"{target.name}: {name} touched {painted[name]} bytes, the call graph says {chain}")
     worst = max((name for name in functions if name != "flight_selftest"), key=deepest)
