@@ -119,7 +119,7 @@ def against(row: Figure, name: str, peer: str, peer_value: float | None, how: st
 
 
 def further_rows(goals: Goals, row: Figure, measured: list[peers.Measured]) -> list[Figure]:
-    """The same figure against each further peer: quoted ones on every instruction set, measured ones on x86-64."""
+    """The same figure against each further peer: those measured in this run on x86-64, else those quoted."""
     goal, isa = goal_of(goals, row.name)
     plain = replace(row, how=row.how.removesuffix(f"; {QUOTED}"))
     found = []
@@ -130,8 +130,9 @@ def further_rows(goals: Goals, row: Figure, measured: list[peers.Measured]) -> l
                 found.append(against(plain, f"{row.name}.{one.peer.name}", one.peer.full_name, one.value, how))
     for other in goal.get("further", []):
         value = pick(other, "peer_value", isa)
-        if value:
-            found.append(against(plain, f"{row.name}.{other['name']}", other["peer"], value, QUOTED))
+        name = f"{row.name}.{other['name']}"
+        if value and name not in {one.name for one in found}:
+            found.append(against(plain, name, other["peer"], value, QUOTED))
     return found
 
 

@@ -66,7 +66,7 @@ PACK: measure.Goals = {
         "why": "the table is small",
         "peer": "heatshrink 7d419e1",
         "peer_value": {"x86_64": 400, "sh4": 800},
-        "further": [{"name": "lz4", "peer": "LZ4 d9c01a3d", "peer_value": {"sh4": 250}}],
+        "further": [{"name": "lz4", "peer": "LZ4 d9c01a3d", "peer_value": {"x86_64": 150, "sh4": 250}}],
     }
 }
 
@@ -83,6 +83,13 @@ def test_a_measured_peer_stands_beside_the_quoted_one_on_x86_64() -> None:
     assert (measured.name, measured.peer) == ("core.pack.x86_64.lz4", "LZ4 1.9.4, 1 KB table")
     assert (measured.value, measured.peer_value, measured.ratio) == (200, 160, 1.25)
     assert measured.how == "packed; counted; peer measured in this run, version 1.9.4"
+
+
+def test_a_peer_out_of_reach_is_quoted_where_there_is_a_figure_of_it() -> None:
+    row = measure.figure(PACK, "core.pack.x86_64", 200, "instructions", "counted")
+    (quoted,) = measure.further_rows(PACK, row, [])
+    assert (quoted.name, quoted.peer, quoted.peer_value) == ("core.pack.x86_64.lz4", "LZ4 d9c01a3d", 150)
+    assert quoted.how == row.how
 
 
 def test_elsewhere_further_peers_are_quoted() -> None:
