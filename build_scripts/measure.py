@@ -2,11 +2,12 @@
 
 Instructions are counted by qemu-user with benchmarks/core/count_plugin.c between two marks, less those of an operation that
 does nothing; they are not cycles. Code is what a linker keeps for the public calls; stack is the deepest chain of gcc's call
-graph, checked against painted memory; memory is sizeof, checked against the formula. Ceilings and peers stand in
-benchmarks/core/goals.toml, the figures to compare with in benchmarks/baseline/core.json.
+graph, checked against painted memory; memory is flight_need, checked against sizeof and the formula. Ceilings and quoted
+peers stand in benchmarks/core/goals.toml, peers that are measured in the same run, on x86-64, in benchmarks/core/peers; the
+figures to compare with in benchmarks/baseline/core.json.
 
-Exit status 1: a figure is more than 5 % above the baseline, is gone, or two ways to it disagree. A missed ceiling is listed,
-with the reason where goals.toml gives one.
+Exit status 1: a figure is more than 5 % above the baseline, is gone, or two ways to it disagree. A missed ceiling is listed
+with its reason; a peer out of reach is listed with what is in the way.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from build_scripts import targets
+from build_scripts import peers, targets
 from build_scripts.targets import CORE, ROOT, RUNTIME, TARGETS, Target
 
 BENCH = ROOT / "benchmarks" / "core"
+PROGRAM = [BENCH / "bench_core.c", BENCH / "bench_payloads.c"]
 BASELINE = ROOT / "benchmarks" / "baseline" / "core.json"
 RESULT = ROOT / "build" / "bench" / "core.json"
 SPEC = ROOT / "spec" / "flight.toml"
@@ -40,14 +42,18 @@ MEMORY_FUNCTIONS = {"memcpy", "memmove", "memset", "memcmp"}
 SLICING = "-DFLIGHT_CRC=4"
 # Delta works on the fixed parts of layouts; this one of 48 bytes is known to the core's builds for tests only.
 EVENT = "-DFLIGHT_TEST_LAYOUT=0x0f"
+QUOTED = "peer quoted, its revision behind its name"
 CRC_USED = "CRC by slicing-by-4"
 # The calls whose code core.text counts: others are options or not for the steady path.
 COUNTED = re.compile(r"flight_(ring|frame|stream|batch|delta|age|layout|crc32c|header_check)")
 
 
+GARBAGE = re.compile(r"core\.resync\D*(\d+)")  # these count per byte
+
+
 @dataclass
 class Figure:
-    """One row of the result."""
+    """One row of the result. A row against a further peer repeats the value; its name is the figure's and the peer's."""
 
     name: str
     value: float
@@ -75,27 +81,59 @@ def read_goals() -> Goals:
 
 
 def goal_of(goals: Goals, name: str) -> tuple[dict[str, Any], str]:
-    """The goal of a figure and the instruction set in its name, if there is one."""
-    if name in goals:
-        return goals[name], ""
-    stem, _, isa = name.rpartition(".")
+    """The goal of a figure and the instruction set in its name, if there is one. A further peer's name may stand behind."""
+    stem, isa = name, ""
+    while stem not in goals:
+        if "." not in stem:
+            raise KeyError(f"goals.toml has nothing about {name}")
+        stem, _, last = stem.rpartition(".")
+        isa = last if last in TARGETS else isa
     return goals[stem], isa
 
 
-def pick(goal: dict[str, Any], key: str, isa: str) -> float | None:
-    """A number of a goal, where it has one."""
+def is_figure(goals: Goals, name: str) -> bool:
+    """Whether a row is one of the core's own: the rows against further peers are not."""
+    stem, _, isa = name.rpartition(".")
+    return name in goals or (stem in goals and isa in TARGETS)
+
+
+def pick(goal: dict[str, Any], key: str, isa: str) -> Any:
+    """What a goal says for an instruction set, where it says something."""
     value = goal.get(key)
-    found = value.get(isa) if isinstance(value, dict) else value
-    return None if found is None else float(found)
+    return value.get(isa) if isinstance(value, dict) else value
 
 
 def figure(goals: Goals, name: str, value: float, unit: str, how: str) -> Figure:
-    """A row with its peer."""
+    """A row with its quoted peer."""
     goal, isa = goal_of(goals, name)
-    peer_value = pick(goal, "peer_value", isa)
-    peer = goal.get("peer") if peer_value is not None else None
-    ratio = round(value / peer_value, 3) if peer_value else None
-    return Figure(name, value, unit, peer, peer_value, ratio, f"{goal['what']}; {how}")
+    row = Figure(name, value, unit, None, None, None, f"{goal['what']}; {how}")
+    return against(row, name, goal["peer"], pick(goal, "peer_value", isa), QUOTED) if "peer" in goal else row
+
+
+def against(row: Figure, name: str, peer: str, peer_value: float | None, how: str) -> Figure:
+    """The row set against a peer, if there is a figure of it."""
+    if not peer_value:
+        return row
+    ratio = round(row.value / peer_value, 3)
+    return replace(row, name=name, peer=peer, peer_value=float(peer_value), ratio=ratio, how=f"{row.how}; {how}")
+
+
+def further_rows(goals: Goals, row: Figure, measured: list[peers.Measured]) -> list[Figure]:
+    """The same figure against each further peer: those measured in this run on x86-64, else those quoted."""
+    goal, isa = goal_of(goals, row.name)
+    plain = replace(row, how=row.how.removesuffix(f"; {QUOTED}"))
+    found = []
+    if isa in {"", "x86_64"}:
+        for one in measured:
+            if one.operation == row.name.removesuffix(".x86_64"):
+                how = f"peer measured in this run, version {one.peer.version}"
+                found.append(against(plain, f"{row.name}.{one.peer.name}", one.peer.full_name, one.value, how))
+    for other in goal.get("further", []):
+        value = pick(other, "peer_value", isa)
+        name = f"{row.name}.{other['name']}"
+        if value and name not in {one.name for one in found}:
+            found.append(against(plain, name, other["peer"], value, QUOTED))
+    return found
 
 
 # --- measuring ---
@@ -105,14 +143,17 @@ class DisagreementError(Exception):
     """Two ways to one figure give different answers, or the program says that an operation did not do its work."""
 
 
-def count_instructions(target: Target, folder: Path) -> tuple[dict[str, float], dict[str, int], dict[str, int]]:
-    """Instructions and painted stack of each operation, and the values that the program prints."""
-    program = targets.build(target, folder, "bench", [*CORE, BENCH / "bench_core.c"], ["-O2", SLICING, EVENT])
+def count_between_marks(
+    target: Target, program: Path, folder: Path
+) -> tuple[dict[str, float], dict[str, str], dict[str, int]]:
+    """Instructions of each operation of a program, what it says about them, and the values that it prints."""
     command = [target.emulator, "-plugin", str(folder / "count.so"), str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     rows = [line.split() for line in done.stdout.splitlines()]
     if done.returncode != 0:
-        raise DisagreementError(f"{target.name}: the program ends with {done.returncode}\n{done.stdout}{done.stderr}")
+        raise DisagreementError(
+            f"{target.name}: {program.name} ends with {done.returncode}\n{done.stdout}{done.stderr}"
+        )
     marks = [int(line.split()[2]) for line in done.stderr.splitlines() if line.startswith("mark ")]
     operations = [row for row in rows if row[0] == "operation"]
     if len(marks) != 2 * len(operations):
@@ -120,9 +161,29 @@ def count_instructions(target: Target, folder: Path) -> tuple[dict[str, float], 
             f"{target.name}: {len(marks)} marks for {len(operations)} operations: plugin not loaded?"
         )
     totals = [after - before for before, after in zip(marks[::2], marks[1::2], strict=True)]
-    counts = {row[1]: round((total - totals[0]) / REPEATS) for row, total in zip(operations, totals, strict=True)}
-    painted = {row[1]: int(row[2]) for row in operations}
-    return dict(counts), painted, {row[1]: int(row[2]) for row in rows if row[0] == "value"}
+    counts = {row[1]: (total - totals[0]) / REPEATS for row, total in zip(operations, totals, strict=True)}
+    return counts, {row[1]: row[2] for row in operations}, {row[1]: int(row[2]) for row in rows if row[0] == "value"}
+
+
+def count_instructions(target: Target, folder: Path) -> tuple[dict[str, float], dict[str, int], dict[str, int]]:
+    """Instructions and painted stack of each operation of the core, and the values that the program prints."""
+    program = targets.build(target, folder, "bench", [*CORE, *PROGRAM], ["-O2", SLICING, EVENT])
+    counts, painted, values = count_between_marks(target, program, folder)
+    return (
+        {name: round(count) for name, count in counts.items()},
+        {name: int(text) for name, text in painted.items()},
+        values,
+    )
+
+
+def measure_peers(folder: Path) -> tuple[list[peers.Measured], list[str]]:
+    """The peers in reach, counted as the core is, and why the others are not."""
+
+    def count(program: Path) -> tuple[dict[str, float], dict[str, int]]:
+        counts, _, values = count_between_marks(TARGETS["x86_64"], program, folder)
+        return counts, values
+
+    return peers.measure(peers.read_peers(), folder, count)
 
 
 def code_bytes(target: Target, folder: Path, level: str) -> tuple[int, int]:
@@ -155,7 +216,7 @@ def needs(target: Target, folder: Path) -> tuple[int, int]:
 
 def call_chains(target: Target, folder: Path) -> tuple[list[str], Callable[[str], int]]:
     """The core's functions, and a function from a name in the call graph to the stack of its deepest call chain."""
-    sources = [*CORE, *RUNTIME, BENCH / "bench_core.c"]
+    sources = [*CORE, *RUNTIME, *PROGRAM]
     place = folder / f"stack.{target.name}"
     targets.compile_objects(target, place, sources, ["-O2", SLICING, EVENT, "-fcallgraph-info=su"])
     frames: dict[str, int] = {}
@@ -183,9 +244,11 @@ OPERATION = re.compile(r'\{"([\w.]+)", \w+, (\w+)\}')
 def worst_stack(target: Target, folder: Path, painted: dict[str, int]) -> tuple[int, int, str]:
     """Deepest public call by the call graph, deepest painted operation, and the name of the first."""
     functions, deepest = call_chains(target, folder)
-    source = (BENCH / "bench_core.c").read_text(encoding="utf-8")
-    for name, function in OPERATION.findall(source):
-        chain = deepest(f"{BENCH / 'bench_core.c'}:{function}") + painted["nothing"]
+    operations = [(source, *found) for source in PROGRAM for found in OPERATION.findall(source.read_text("utf-8"))]
+    if {name for _, name, _ in operations} != set(painted):
+        raise DisagreementError(f"{target.name}: the program ran other operations than its source lists")
+    for source, name, function in operations:
+        chain = deepest(f"{source}:{function}") + painted["nothing"]
         if painted[name] > chain:
             raise DisagreementError(f"{target.name}: {name} touched {painted[name]} bytes, the call graph says {chain}")
     worst = max((name for name in functions if name != "flight_selftest"), key=deepest)
@@ -193,25 +256,42 @@ def worst_stack(target: Target, folder: Path, painted: dict[str, int]) -> tuple[
 
 
 def check_ram(values: dict[str, int]) -> None:
-    """What sizeof says and the formula must agree to the byte."""
+    """What flight_need says, what sizeof says and the formula must agree to the byte."""
     profiles = tomllib.loads(SPEC.read_text(encoding="utf-8"))["profiles"]
     for profile in profiles:
-        name = profile["name"]
-        if f"core.ram.{name}" not in values:
-            continue
         slots = profile["critical_slots"] + profile["lossy_slots"]
-        formula = 2 * values["sizeof.flight_ring"] + values["sizeof.flight_stream"]
-        formula += slots * profile["slot_bytes"] + 3 * profile["frame_bytes"]
-        if formula != values[f"core.ram.{name}"]:
-            raise DisagreementError(f"core.ram.{name}: the formula says {formula}, sizeof {values[f'core.ram.{name}']}")
+        whole = 2 * values["sizeof.flight_ring"] + slots * profile["slot_bytes"]
+        whole += (2 + profile["window_frames"]) * profile["frame_bytes"]
+        stream = whole + values["sizeof.flight_stream"] + profile["frame_bytes"]
+        for name, formula in ((f"core.ram.{profile['name']}", whole), (f"core.ram_stream.{profile['name']}", stream)):
+            if name not in values:
+                continue
+            need, size = values[name], values[f"sizeof.{name}"]
+            if not formula == need == size:
+                raise DisagreementError(f"{name}: the formula says {formula}, flight_need {need}, sizeof {size}")
+
+
+def check_linear(counts: dict[str, float], isa: str) -> None:
+    """Ten times the garbage may cost ten times the work and not more."""
+    for kind in ("core.resync", "core.resync_headers"):
+        short, long = counts[f"{kind}640"] / 640, counts[f"{kind}6400"] / 6400
+        if long > short * TOLERANCE:
+            raise DisagreementError(f"{isa}: {kind} takes {short:.1f} instructions a byte at 640, {long:.1f} at 6,400")
 
 
 def measure(target: Target, folder: Path, goals: Goals) -> list[Figure]:
     """All figures of one instruction set."""
     isa = target.name
     counts, painted, values = count_instructions(target, folder)
+    check_linear(counts, isa)
     qemu = f"qemu-user, gcc -O2, {CRC_USED}"
-    rows = [figure(goals, f"{name}.{isa}", n, "instructions", qemu) for name, n in counts.items() if name != "nothing"]
+    rows = []
+    for name, count in counts.items():
+        garbage = GARBAGE.fullmatch(name)
+        if garbage:
+            rows.append(figure(goals, f"{name}.{isa}", round(count / int(garbage[1]), 1), "per byte", qemu))
+        elif name != "nothing":
+            rows.append(figure(goals, f"{name}.{isa}", count, "instructions", qemu))
     for name, level in (("core.text", "-Os"), ("core.text_o2", "-O2")):
         code, tables = code_bytes(target, folder, level)
         rows.append(figure(goals, f"{name}.{isa}", code + tables, "bytes", f"{code} code + {tables} tables"))
@@ -223,8 +303,8 @@ def measure(target: Target, folder: Path, goals: Goals) -> list[Figure]:
     undefined, variables = needs(target, folder)
     rows.append(figure(goals, f"core.undefined.{isa}", undefined, "symbols", "nm"))
     rows.append(figure(goals, f"core.variables.{isa}", variables, "bytes", "size"))
+    check_ram(values)
     if isa == "sh4":  # the same on every 32-bit one
-        check_ram(values)
         names = sorted(name for name in values if name.startswith("core."))
         rows += [figure(goals, name, values[name], "bytes", "printed by the program on SH-4") for name in names]
     return rows
@@ -240,24 +320,32 @@ def read_baseline() -> dict[str, float]:
     return {row["name"]: float(row["value"]) for row in json.loads(BASELINE.read_text(encoding="utf-8"))}
 
 
+def number(value: float) -> str:
+    """A figure as people read it."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+
+
 def show(rows: list[Figure], goals: Goals, baseline: dict[str, float]) -> list[str]:
-    """Print the table. Returns the names whose ceiling is missed."""
+    """Print the table. Returns a line for each missed ceiling, with the reason where the goal gives one."""
     missed = []
-    told: set[str] = set()
-    print(f"{'figure':<27}{'value':>8}  {'unit':<13}{'ceiling':>8}  {'':<7}{'before':>8}  {'ratio':>6}  peer")
+    print(f"{'figure':<31}{'value':>9}  {'unit':<13}{'ceiling':>8}  {'':<7}{'before':>9}  {'ratio':>6}  peer")
     for row in rows:
         goal, isa = goal_of(goals, row.name)
+        peer = ""
+        if row.peer_value:
+            origin = "quoted" if row.how.endswith(QUOTED) else "measured"
+            peer = f"{row.ratio:>6.2f}  {number(row.peer_value)} {row.peer}; {origin}"
+        if not is_figure(goals, row.name):
+            print(f"{'':<83}{peer}")
+            continue
         ceiling = pick(goal, "ceiling", isa)
         word = "" if ceiling is None else ("ok" if row.value <= ceiling else "MISSED")
         if word == "MISSED":
-            missed.append(f"{row.name} {row.value:,.0f} of {ceiling:,.0f}")
-        before = f"{baseline[row.name]:,.0f}" if row.name in baseline else "-"
-        top = "-" if ceiling is None else f"{ceiling:,.0f}"
-        peer = f"{row.ratio:>6.2f}  {row.peer_value:,.0f} {row.peer}" if row.peer_value else ""
-        print(f"{row.name:<27}{row.value:>8,.0f}  {row.unit:<13}{top:>8}  {word:<7}{before:>8}  {peer}".rstrip())
-        if word == "MISSED" and "missed" in goal and goal["missed"] not in told:
-            told.add(goal["missed"])
-            print(f"    why: {goal['missed']}")
+            why = pick(goal, "why", isa)
+            missed.append(f"{row.name} {number(row.value)} of {number(ceiling)}{': ' + why if why else ''}")
+        before = number(baseline[row.name]) if row.name in baseline else "-"
+        top = "-" if ceiling is None else number(ceiling)
+        print(f"{row.name:<31}{number(row.value):>9}  {row.unit:<13}{top:>8}  {word:<7}{before:>9}  {peer}".rstrip())
     return missed
 
 
@@ -267,9 +355,9 @@ def regressions(rows: list[Figure], baseline: dict[str, float]) -> list[str]:
     now = {row.name: row.value for row in rows}
     for name, before in baseline.items():
         if name not in now:
-            found.append(f"{name} is gone; it was {before:,.0f}")
+            found.append(f"{name} is gone; it was {number(before)}")
         elif now[name] > before * TOLERANCE:
-            found.append(f"{name} rose from {before:,.0f} to {now[name]:,.0f}")
+            found.append(f"{name} rose from {number(before)} to {number(now[name])}")
     return found
 
 
@@ -297,6 +385,7 @@ def main() -> int:
         targets.run(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", plugin, "-o", folder / "count.so"])
         with ThreadPoolExecutor(2) as pool:
             parts = list(pool.map(lambda target: measure(target, folder, goals), TARGETS.values()))
+        measured, not_measured = measure_peers(folder)
     except (DisagreementError, RuntimeError) as error:
         print(f"bench-core: {error}", file=sys.stderr)
         return 1
@@ -304,16 +393,21 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     order = {name: at for at, name in enumerate(goals)}
     everything = [row for part in parts for row in part]
-    rows = sorted(everything, key=lambda row: order.get(row.name, order.get(row.name.rpartition(".")[0], 0)))
+    figures = sorted(everything, key=lambda row: order.get(row.name, order.get(row.name.rpartition(".")[0], 0)))
+    rows = [row for one in figures for row in (one, *further_rows(goals, one, measured))]
     missed = show(rows, goals, baseline)
     write(rows, RESULT)
     print(f"\n{CRC_USED}. Figures written to {RESULT.relative_to(ROOT)}")
-    print(f"{len(missed)} ceilings missed{': ' + '; '.join(missed) if missed else ''}")
+    for line in not_measured:
+        print(f"not measured: {line}")
+    print(f"{len(missed)} ceilings missed{':' if missed else ''}")
+    for line in missed:
+        print(f"  {line}")
     if update:
-        write(rows, BASELINE)
+        write(figures, BASELINE)
         print(f"{BASELINE.relative_to(ROOT)} now holds these figures")
         return 0
-    worse = regressions(rows, baseline)
+    worse = regressions(figures, baseline)
     for line in worse:
         print(f"bench-core: {line}", file=sys.stderr)
     return 1 if worse else 0

@@ -1,15 +1,14 @@
 /* Operations of the core, each run REPEATS times between two marks that the counting plugin sees, and once over painted
- * stack. To measure another operation, write its function and add a line to `operations`.
- *
- * W is the event of the comparison: 48 bytes, the numbers of a console's memory report, changing slowly. */
+ * stack. To measure another operation, write its function and add a line to `operations`;
+ * those on payloads and the store stand in bench_payloads.c. */
+#include "bench.h"
+#include "event.h"
 #include "flight.h"
 #include "runtime.h"
 
 #include <string.h>
 
-#define REPEATS 50
 #define SLOTS 1024u
-#define BATCH_EVENTS 16u
 #define RECORD_BYTES (FLIGHT_RECORD_HEAD_BYTES + 48u)
 #define PAINTED_WORDS 1024
 
@@ -18,52 +17,29 @@
 #define BATCH_FLAGS (FLIGHT_FLAG_BATCH | FLIGHT_FLAG_DELTA | FLIGHT_FLAG_CHECKED)
 #define PAINT 0xa5a5a5a5u
 
-typedef struct telemetry {
-    uint32_t time_ms[2];
-    uint32_t session, total_bytes, used_bytes, available_bytes, sequence;
-    uint16_t fragmentation, channel;
-    uint8_t platform, priority, spare[14];
-} telemetry;
-
 static uint32_t slots_memory[FLIGHT_RING_BYTES(SLOTS, 64) / 4];
 static uint32_t out[512]; /* aligned, as a send buffer is */
 static uint32_t received[512];
 static uint32_t stream_memory[512];
 static flight_ring ring;
 static flight_stream stream;
-static telemetry now;
+static event_source source;
 static uint32_t received_bytes;
-static uint32_t random_state;
 
 /* ---- preparations ---- */
 
-static void next_event(void)
-{
-    random_state = random_state * 1664525u + 1013904223u;
-    now.time_ms[0] += 1000 + ((random_state >> 28) & 1u);
-    now.used_bytes += (random_state >> 19) - 4096; /* by up to 4 KB, up or down */
-    now.available_bytes = now.total_bytes - now.used_bytes;
-    now.sequence++;
-    if ((random_state >> 8 & 3u) == 0) {
-        now.fragmentation += (uint16_t)(random_state >> 10 & 7u);
-    }
-}
-
 static void empty_ring(void)
 {
-    static const telemetry first = {{0x9ab1c000u, 0x19du}, 0x5eedf00d, 16777216, 9437184, 7340032, 1, 1200, 7, 1, 2, {0}};
-
     flight_ring_init(&ring, slots_memory, SLOTS, 64);
-    now = first;
-    random_state = 12345;
+    event_first(&source);
 }
 
 static void full_ring(void)
 {
     empty_ring();
     for (uint32_t i = 0; i < SLOTS; i++) {
-        next_event();
-        flight_ring_put(&ring, 7, BATCH_LAYOUT, 1000 * i, &now, sizeof now);
+        event_next(&source);
+        flight_ring_put(&ring, 7, BATCH_LAYOUT, 1000 * i, &source.now, sizeof source.now);
     }
 }
 
@@ -97,16 +73,29 @@ static void receive_one(void)
     receive(send_events(flight_batch_pack, 1, FLIGHT_FLAG_BATCH | FLIGHT_FLAG_CHECKED));
 }
 
+static void receive_one_nocrc(void)
+{
+    full_ring();
+    receive(send_events(flight_batch_pack, 1, FLIGHT_FLAG_BATCH));
+}
+
 static void receive_sixteen(void)
 {
     full_ring();
     receive(send_events(flight_delta_pack, BATCH_EVENTS, BATCH_FLAGS));
 }
 
+/* A frame of exactly 640 bytes, one bit of its payload wrong. */
 static void receive_damaged(void)
 {
+    flight_frame frame = {0};
+
     full_ring();
-    receive(send_events(flight_batch_pack, 11, FLIGHT_FLAG_BATCH | FLIGHT_FLAG_CHECKED));
+    frame.payload = (const uint8_t *)slots_memory;
+    frame.payload_bytes = 640 - FLIGHT_HEADER_BYTES - FLIGHT_TRAILER_BYTES;
+    frame.type = FLIGHT_TYPE_DATA;
+    frame.flags = FLIGHT_FLAG_CHECKED;
+    receive(flight_frame_encode((uint8_t *)out, sizeof out, &frame));
     ((uint8_t *)received)[300] ^= 1;
 }
 
@@ -129,17 +118,17 @@ static int emit(void)
     void *body;
     telemetry *event;
 
-    if (flight_ring_reserve(&ring, 7, FLIGHT_LAYOUT_PAYLOAD, sizeof now, &body) != 0) {
+    if (flight_ring_reserve(&ring, 7, FLIGHT_LAYOUT_PAYLOAD, sizeof source.now, &body) != 0) {
         return 1;
     }
     event = body;
-    *event = now;
+    *event = source.now;
     return flight_ring_commit(&ring, 1000);
 }
 
 static int emit_copy(void)
 {
-    return flight_ring_put(&ring, 7, FLIGHT_LAYOUT_PAYLOAD, 1000, &now, sizeof now);
+    return flight_ring_put(&ring, 7, FLIGHT_LAYOUT_PAYLOAD, 1000, &source.now, sizeof source.now);
 }
 
 static int ring_pair(void)
@@ -147,7 +136,7 @@ static int ring_pair(void)
     flight_event event;
     void *body;
 
-    return flight_ring_reserve(&ring, 7, FLIGHT_LAYOUT_PAYLOAD, sizeof now, &body) != 0 ||
+    return flight_ring_reserve(&ring, 7, FLIGHT_LAYOUT_PAYLOAD, sizeof source.now, &body) != 0 ||
            flight_ring_commit(&ring, 1000) != 0 || flight_ring_peek(&ring, &event) != 0 || flight_ring_release(&ring) != 0;
 }
 
@@ -234,12 +223,6 @@ static int stream_one(void)
            flight_stream_next(&stream, &frame) <= 0;
 }
 
-typedef struct operation {
-    const char *name;
-    void (*prepare)(void);
-    int (*run)(void);
-} operation;
-
 static const operation operations[] = {
     {"nothing", empty_ring, nothing},
     {"core.emit", empty_ring, emit},
@@ -250,9 +233,10 @@ static const operation operations[] = {
     {"core.send1", full_ring, send_one},
     {"core.send1_nocrc", full_ring, send_one_nocrc},
     {"core.decode1", receive_one, decode_one},
+    {"core.decode1_nocrc", receive_one_nocrc, decode_one},
     {"core.batch16", full_ring, batch_sixteen},
     {"core.debatch16", receive_sixteen, decode_sixteen},
-    {"core.reject608", receive_damaged, reject},
+    {"core.reject640", receive_damaged, reject},
     {"core.stream1", ready_stream, stream_one},
 };
 
@@ -305,7 +289,7 @@ static uint32_t painted(const operation *what)
     return 4 * (PAINTED_WORDS - untouched);
 }
 
-static void value(const char *name, uint32_t number)
+void value(const char *name, uint32_t number)
 {
     rt_text("value ");
     rt_text(name);
@@ -314,24 +298,18 @@ static void value(const char *name, uint32_t number)
     rt_text("\n");
 }
 
-/* Everything that a program with a platform's default profile hands to the core. */
-#define CORE_OF(platform)                                                                                              \
-    struct {                                                                                                           \
-        flight_ring critical, lossy;                                                                                   \
-        flight_stream stream;                                                                                          \
-        uint32_t critical_slots[FLIGHT_##platform##_CRITICAL_SLOTS * FLIGHT_##platform##_SLOT_BYTES / 4];              \
-        uint32_t lossy_slots[FLIGHT_##platform##_LOSSY_SLOTS * FLIGHT_##platform##_SLOT_BYTES / 4];                    \
-        uint32_t send[FLIGHT_##platform##_FRAME_BYTES / 4];                                                            \
-        uint32_t receive[2 * FLIGHT_##platform##_FRAME_BYTES / 4];                                                     \
-    }
-
-static void print_sizes(void)
+static int measure(const operation *what, int label)
 {
-    value("sizeof.flight_ring", sizeof(flight_ring));
-    value("sizeof.flight_stream", sizeof(flight_stream));
-    value("core.ram.dreamcast", sizeof(CORE_OF(DREAMCAST)));
-    value("core.ram.psp", sizeof(CORE_OF(PSP)));
-    value("core.ram.vita", sizeof(CORE_OF(VITA)));
+    int wrong;
+
+    rt_text("operation ");
+    rt_text(what->name);
+    rt_text(" ");
+    wrong = count(what, label);
+    what->prepare();
+    rt_number(painted(what));
+    rt_text("\n");
+    return wrong;
 }
 
 int rt_main(void)
@@ -339,18 +317,16 @@ int rt_main(void)
     int wrong = 0;
 
     for (int i = 0; i < OPERATIONS; i++) {
-        rt_text("operation ");
-        rt_text(operations[i].name);
-        rt_text(" ");
-        wrong |= count(&operations[i], i);
-        operations[i].prepare();
-        rt_number(painted(&operations[i]));
-        rt_text("\n");
+        wrong |= measure(&operations[i], i);
+    }
+    for (int i = 0; i < payload_operations_count; i++) {
+        wrong |= measure(&payload_operations[i], OPERATIONS + i);
     }
     receive_one();
     value("core.frame1_bytes", received_bytes);
     receive_sixteen();
     value("core.batch16_bytes", received_bytes);
+    print_payloads();
     print_sizes();
     return wrong;
 }
