@@ -11,10 +11,14 @@
 #include "flight_delta_read.c"
 
 /* The kept layout that the entry is of has so many words. */
-static inline flight_delta any_reader(uint32_t kept, uint32_t words)
+static inline flight_delta any_reader(uint32_t kept, uint32_t words, const uint8_t *data, uint32_t bytes)
 {
     flight_delta delta;
 
+    delta.at = data;
+    delta.end = data + bytes;
+    delta.scratch = NULL;
+    delta.scratch_bytes = 0;
     delta.count = FLIGHT_DELTA_LAYOUTS;
     delta.events = nondet_uint();
     delta.records_bytes = up_to(FLIGHT_MAX_FRAME_BYTES);

@@ -2,14 +2,14 @@
  * bound: any first bytes up to 20 as a record on its own, after any others: the place that it is kept in is one of the four, and what is kept lies inside it
  * unwind: 14
  * quick
- * adapt: flight_delta_read.c: memcpy(delta->kept[delta->count], record->body, 4u * words); => keep(delta, data, data_bytes, record, words);
- * adapt: flight_delta_read.c: delta->masks[delta->count] = 0; => ;
+ * adapt: flight_delta_read.c: memcpy(delta->kept[delta->count], record->body, 4u * words); => keep(delta, record, words);
+ * adapt: flight_delta_read.c: delta->words[delta->count] = (uint8_t)words; => ;
  * adapt: flight_delta_read.c: delta->layouts[delta->count++] = record->layout; => ;
  * bug: flight_delta_read.c: delta->count < FLIGHT_DELTA_LAYOUTS) { => delta->count <= FLIGHT_DELTA_LAYOUTS) {
  */
 #include "proof.h"
 
-static void keep(flight_delta *delta, const uint8_t *data, size_t bytes, const flight_record *record, uint32_t words);
+static void keep(flight_delta *delta, const flight_record *record, uint32_t words);
 
 #define write_record write_batch_record /* both files have one */
 #include "flight_batch.c"
@@ -17,10 +17,10 @@ static void keep(flight_delta *delta, const uint8_t *data, size_t bytes, const f
 #include "flight_delta_read.c"
 
 /* In the place of three writes that ESBMC 6.7 crashes on: that they stay inside is what is asked. */
-static void keep(flight_delta *delta, const uint8_t *data, size_t bytes, const flight_record *record, uint32_t words)
+static void keep(flight_delta *delta, const flight_record *record, uint32_t words)
 {
     PROVE(delta->count < FLIGHT_DELTA_LAYOUTS && words <= FLIGHT_DELTA_WORDS && 4u * words <= record->body_bytes);
-    PROVE(record->body >= data + FLIGHT_RECORD_HEAD_BYTES && record->body + record->body_bytes <= data + bytes);
+    PROVE(record->body >= delta->at + FLIGHT_RECORD_HEAD_BYTES && record->body + record->body_bytes <= delta->end);
     delta->count = (uint8_t)(delta->count + 1);
 }
 
@@ -34,6 +34,10 @@ int main(void)
     uint32_t count;
     int used;
 
+    delta.at = data;
+    delta.end = data + bytes;
+    delta.scratch = NULL;
+    delta.scratch_bytes = 0;
     delta.count = (uint8_t)up_to(FLIGHT_DELTA_LAYOUTS);
     delta.events = nondet_uint();
     delta.records_bytes = up_to(FLIGHT_MAX_FRAME_BYTES);
@@ -44,7 +48,8 @@ int main(void)
     }
     records_bytes = delta.records_bytes;
     count = delta.count;
-    used = read_keyframe(&delta, data, bytes, &record);
+    used = read_keyframe(&delta, &record);
+    used = used == 0 ? (int)(delta.at - data) : used;
     PROVE(used == FLIGHT_ERROR_RECORD || (used >= 8 && used <= (int)bytes));
     PROVE(delta.count <= FLIGHT_DELTA_LAYOUTS && delta.records_bytes <= FLIGHT_MAX_FRAME_BYTES);
     PROVE(used > 0 ? delta.records_bytes == records_bytes + (uint32_t)used : delta.count == count);

@@ -10,18 +10,18 @@ int main(void)
 {
     const uint32_t bytes = up_to(7);
     const uint8_t *data = any_bytes(bytes);
-    const uint8_t *at = data;
     const uint32_t control = nondet_uchar();
     const uint32_t words = 1 + up_to(FLIGHT_DELTA_WORDS - 1);
-    flight_delta delta = any_reader(control & DELTA_KEPT_MASK, words);
-    uint16_t age;
+    flight_delta delta = any_reader(control & DELTA_KEPT_MASK, words, data, bytes);
+    const uint16_t foreseen = (uint16_t)(delta.age + delta.step);
+    flight_record record;
 
-    if (read_age(&delta, control, &at, data + bytes, &age) == 0) {
-        PROVE((control & DELTA_AGE) != 0 || age == (uint16_t)(delta.age + delta.step));
-        PROVE((control & DELTA_AGE) == 0 || age != (uint16_t)(delta.age + delta.step));
-        (void)read_mask(&delta, control, &at, data + bytes, words);
+    if (read_age(&delta, control, &record) == 0) {
+        PROVE((control & DELTA_AGE) != 0 || delta.age == foreseen);
+        PROVE((control & DELTA_AGE) == 0 || delta.age != foreseen);
+        (void)read_mask(&delta, control, words);
         PROVE(delta.masks[control & DELTA_KEPT_MASK] >> words == 0);
     }
-    PROVE(at >= data && at <= data + bytes);
+    PROVE(delta.at >= data && delta.at <= delta.end && delta.end == data + bytes);
     return 0;
 }

@@ -2,7 +2,7 @@
  * bound: any frame with up to 12 bytes of payload, cut anywhere before, into any room up to 40 bytes: one call, so any number of calls
  * unwind: 14
  * quick
- * bug: flight_fragment.c: if (capacity <= heads) { => if (capacity < heads) {
+ * bug: flight_fragment.c: return left < limit - heads ? left : limit - heads; => return left < limit ? left : limit;
  */
 #include "stub_crc.h"
 
@@ -29,7 +29,7 @@ int main(void)
     if (flight_fragment_start(&cutter, &whole, (uint16_t)nondet_uint()) != 0) {
         return 0;
     }
-    PROVE(cutter.whole.payload_bytes == payload_bytes && payload_bytes != 0 && cutter.cut_bytes == 0);
+    PROVE(cutter.total_bytes == payload_bytes && payload_bytes != 0 && cutter.cut_bytes == 0);
     cutter.cut_bytes = up_to(payload_bytes);
     cutter.next = (uint16_t)nondet_uint();
     before = cutter.cut_bytes;

@@ -38,15 +38,6 @@ def test_a_missed_ceiling_is_shown_as_missed(capsys: pytest.CaptureFixture[str])
     assert "MISSED" in capsys.readouterr().out
 
 
-def test_why_a_ceiling_is_missed_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    goals = {"core.emit": {"what": "an event", "ceiling": {"sh4": 75, "arm": 50}, "missed": "barriers"}}
-    found = [measure.figure(goals, f"core.emit.{isa}", 60, "instructions", "counted") for isa in ("sh4", "arm")]
-    measure.show(found, goals, {})
-    assert capsys.readouterr().out.count("why: barriers") == 1
-    measure.show([*found, found[1]], goals, {})
-    assert capsys.readouterr().out.count("why: barriers") == 1
-
-
 def test_a_peer_that_was_not_measured_there_is_not_named() -> None:
     goals = {"core.stack": {"what": "stack", "peer": "a client", "peer_value": {"sh4": 160}}}
     assert measure.figure(goals, "core.stack.arm", 80, "bytes", "").peer is None
