@@ -29,12 +29,10 @@ static inline uint32_t turn(uint32_t word, uint32_t bits)
 /* The schedule's word of this round; from the 16th on it takes the place of the one 16 before. */
 static uint32_t schedule(uint32_t *block, uint32_t round)
 {
-    uint32_t before_15;
-    uint32_t before_2;
-
     if (round >= 16u) {
-        before_15 = block[(round + 1u) & 15u];
-        before_2 = block[(round + 14u) & 15u];
+        const uint32_t before_15 = block[(round + 1u) & 15u];
+        const uint32_t before_2 = block[(round + 14u) & 15u];
+
         block[round & 15u] += (turn(before_15, 7) ^ turn(before_15, 18) ^ (before_15 >> 3)) +
                               block[(round + 9u) & 15u] +
                               (turn(before_2, 17) ^ turn(before_2, 19) ^ (before_2 >> 10));
@@ -157,7 +155,6 @@ static void key_block(flight_hmac *mac, uint32_t pad)
 void flight_hmac_key(flight_hmac *mac, const uint8_t *key, size_t bytes)
 {
     uint32_t inner[8];
-    size_t i;
 
     memset(mac, 0, sizeof *mac);
     if (bytes > 64u) { /* the digest stands for a key that is longer than a block */
@@ -166,6 +163,8 @@ void flight_hmac_key(flight_hmac *mac, const uint8_t *key, size_t bytes)
         finish(&mac->hash);
         memcpy(mac->keyed, mac->hash.state, FLIGHT_SHA256_BYTES);
     } else {
+        size_t i;
+
         for (i = 0; i < bytes; i++) {
             mac->keyed[i >> 2] |= (uint32_t)key[i] << (24u - 8u * (uint32_t)(i & 3u));
         }
