@@ -6,7 +6,7 @@ return False when it is not what it says it is.
 
 from ..common.fields import Buffer, copy, fill, get_u16, get_u32, put_u16, put_u32
 from ..common.profile import Profile
-from ..spec import HEADER_BYTES, SESSION_ID_BYTES, START_AFTER, VERSION
+from ..spec import HEADER_BYTES, RECEIVE_BYTES, SESSION_ID_BYTES, START_AFTER, VERSION
 from .channels import ChannelState
 from .identity import Identity
 
@@ -82,6 +82,7 @@ class Welcome:
         self.server_nonce = bytearray(8)
         self.heartbeat_ms = 0
         self.window_frames = 0
+        self.window_bytes = RECEIVE_BYTES
         self.frame_bytes = 0
         self.spread_ms = 0
         self.mark = 0
