@@ -14,7 +14,6 @@ from flight_client.session.device import codes
 from flight_client.session.device.identity import Identity
 from flight_client.session.device.inbox import Inbox
 from flight_client.session.device.machine import DeviceSession
-from flight_client.session.device.prover import Prover
 from flight_client.session.gateway import machine as gateway_machine
 from flight_client.session.gateway import messages
 from flight_client.session.spec import (
@@ -48,40 +47,9 @@ from flight_client.session.spec import (
     TYPE_SKIP,
     TYPE_WELCOME,
 )
+from tests.session.parts import NoProof, Store
 
 EVENTS_PER_FRAME = 4
-
-
-class NoProof(Prover):
-    """The session's cryptography, left out; the calls are counted."""
-
-    def __init__(self):
-        self.keys = 0
-        self.attached = 0
-        self.polled = 0
-
-    def begin(self, token, client_nonce, server_nonce):
-        self.keys += 1
-
-    def attach(self, out, at, generation):
-        self.attached += 1
-
-    def poll(self, out, at, generation, number):
-        self.polled += 1
-
-
-class Store:
-    """What survives a gateway: events, the mark, the log and its epoch."""
-
-    def __init__(self, epoch):
-        self.epoch = epoch
-        self.mark = 0
-        self.lossy = 0
-        self.critical_events = []
-        self.lossy_events = []
-        self.incarnations = 0
-        self.log = []  # entry n of the channel stands at offset n + 1
-        self.first = 1  # the oldest offset that was not trimmed
 
 
 class Gateway:
