@@ -31,6 +31,7 @@ EPOCH = bytes.fromhex("e0e1e2e3e4e5e6e7")
 BOOT = bytes.fromhex("b0b1b2b3b4b5b6b7")
 CLIENT_NONCE = bytes.fromhex("c0c1c2c3c4c5c6c7")
 SERVER_NONCE = bytes.fromhex("d0d1d2d3d4d5d6d7")
+TOKEN_EXPIRES_IN_MS = 3_600_000
 RECEIVED_MS = 1_800_000_000_000
 RANDOM = 0x8000  # the device's 16 random bits, always the middle
 
@@ -101,6 +102,7 @@ class Conversation:
         )
         self.gateway.spread_ms = spec.RECONNECT_SPREAD_MS
         self.window = window
+        self.window_bytes = window * profile.frame_bytes
         self.heartbeat_ms = profile.heartbeat_ms
         self.frames: list[tuple[str, bytes]] = []
         self.reader = FrameReader()
@@ -126,8 +128,9 @@ class Conversation:
         self._open(now)
         self._device(now)  # HELLO
         numbers = (self.heartbeat_ms, self.window, spec.MAX_FRAME_BYTES, spec.RECONNECT_SPREAD_MS, 0, 0)
+        agreed = (self.window_bytes, TOKEN_EXPIRES_IN_MS, 0, 0, 0, spec.AUTH_NONE)
         payload = messages.welcome(
-            SESSION_ID, SHORT_ID, INCARNATION, EPOCH, SERVER_NONCE, (*numbers, spec.SESSION_TTL_MS)
+            SESSION_ID, SHORT_ID, INCARNATION, EPOCH, SERVER_NONCE, (*numbers, spec.SESSION_TTL_MS, *agreed)
         )
         self.gateway.heard_at = self.gateway.sent_at = now + 20
         self._to_device(encode_frame(spec.TYPE_WELCOME, spec.FLAG_CHECKED, 0, 0, 0, payload), now + 20)
@@ -249,6 +252,6 @@ class Conversation:
         self.reader.feed(frame)
         assert self.reader.next()
         found = self.reader
-        fields = (found.type, found.channel, found.seq, found.ack)
+        fields = (found.type, found.flags, found.channel, found.seq, found.ack)
         result = self.inbox.receive(*fields, frame, found.start, found.end, now, RANDOM)
         assert result != codes.BROKEN

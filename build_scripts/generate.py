@@ -28,6 +28,8 @@ TABLES = {
     "gap_reasons": "GAP",
     "channel_modes": "MODE",
     "start_modes": "START",
+    "lanes": "LANE",
+    "auth_modes": "AUTH",
     "session_states": "STATE",
     "client_types": "CLIENT",
     "capabilities": "CAPABILITY",
@@ -37,6 +39,7 @@ TABLES = {
     "log_levels": "LOG",
 }
 PLAIN = {"timing": "", "limits": ""}
+FLAG_MASKS = {"SUPPORTED": "mask", "PLAIN": "plain", "BY_AGREEMENT": "by_agreement"}
 
 # What of a profile the session needs, in the order of the generated tuples.
 SESSION_PROFILE = (
@@ -113,7 +116,8 @@ def constants(spec: dict[str, Any]) -> list[tuple[str, list[tuple[str, int]]]]:
     for table, prefix in TABLES.items():
         groups.append((table, [(constant(prefix, k), v) for k, v in spec[table].items()]))
     masks = spec["flags_supported"]
-    groups.append(("flags_supported", [("FLAGS_SUPPORTED", masks["mask"]), ("FLAGS_PLAIN", masks["plain"])]))
+    flags = [(f"FLAGS_{name}", masks[key]) for name, key in FLAG_MASKS.items()]
+    groups.append(("flags_supported", flags))
     groups.append(("codes", [(constant("CODE", c["name"]), c["value"]) for c in spec["codes"]]))
     groups.extend((table, [(constant(k), v) for k, v in spec[table].items()]) for table in PLAIN)
     layouts = [(constant("LAYOUT", la["name"]), la["id"]) for la in spec["layouts"]]
@@ -194,6 +198,8 @@ def write_session(spec: dict[str, Any]) -> str:
         "gap_reasons",
         "channel_modes",
         "start_modes",
+        "lanes",
+        "auth_modes",
     )
     wanted += ("session_states", "transports", "flags_supported", "codes", "timing", "limits")
     for group, entries in constants(spec):
@@ -273,8 +279,12 @@ def write_docs(spec: dict[str, Any]) -> str:
     out += markdown(["type", "value"], [[k, str(v)] for k, v in spec["types"].items()])
     out += [""]
     mask = spec["flags_supported"]["mask"]
-    flags = [[k, f"{v:#04x}", "yes" if v & mask else "refused in this version"] for k, v in spec["flags"].items()]
-    out += markdown(["flag", "bit", "understood"], flags)
+    agreed = spec["flags_supported"]["by_agreement"]
+    flags = [
+        [k, f"{v:#04x}", "yes" if v & mask else "refused in this version", "yes" if v & agreed else "no"]
+        for k, v in spec["flags"].items()
+    ]
+    out += markdown(["flag", "bit", "understood", "only where agreed"], flags)
     out += ["", "## Codes", ""]
     rows = [
         [c["name"], str(c["value"]), "yes" if c["fatal"] else "no", c["fault"], c["text"], c["next"]]
@@ -287,6 +297,8 @@ def write_docs(spec: dict[str, Any]) -> str:
         "gap_reasons",
         "start_modes",
         "channel_modes",
+        "lanes",
+        "auth_modes",
         "client_types",
         "capabilities",
     ):

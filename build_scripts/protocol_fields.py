@@ -16,7 +16,7 @@ from flight_client.session.device import states
 from flight_client.wire import FrameReader, decode_age, records
 
 # Payloads as (field, kind). Kinds: u8 u16 u32 u64, a number = so many bytes, text8 / text16 = a length and a text,
-# ascii = 8 bytes of text, age, zero1 zero2 zero3 = reserved, rest = the text to the end, source = DELIVER's device id
+# ascii = 8 bytes of text, age, flags = u8 of header flags, zero1 to zero4 = reserved, rest = the text to the end, source = DELIVER's device id
 # and its padding, records.
 _ENDING = [("code", "u8"), ("", "zero1"), ("text_bytes", "u16"), ("retry_after_ms", "u32"), ("text", "rest")]
 PAYLOADS: dict[str, list[tuple[str, str]]] = {
@@ -24,12 +24,16 @@ PAYLOADS: dict[str, list[tuple[str, str]]] = {
         ("client_type", "u8"), ("platform", "u8"), ("version_min", "u8"), ("version_max", "u8"),
         ("capabilities", "u32"), ("frame_limit", "u16"), ("window_frames", "u16"), ("window_bytes", "u32"),
         ("incarnation", "8"), ("boot", "8"), ("client_nonce", "8"),
+        ("flags_read", "flags"), ("flags_sent", "flags"), ("lanes", "u8"), ("auth", "u8"), ("unpacked_limit", "u32"),
+        ("", "zero4"),
         ("device_id", "text8"), ("platform_name", "text8"), ("program_version", "text8"), ("token", "text16"),
     ],
     "welcome": [
         ("session_id", "16"), ("short_id", "ascii"), ("incarnation", "8"), ("epoch", "8"), ("server_nonce", "8"),
         ("heartbeat_ms", "u32"), ("window_frames", "u16"), ("frame_limit", "u16"), ("reconnect_spread_ms", "u32"),
         ("mark", "u32"), ("lossy_stored", "u32"), ("session_ttl_ms", "u32"),
+        ("window_bytes", "u32"), ("token_expires_in_ms", "u32"), ("unpacked_limit", "u32"),
+        ("flags_up", "flags"), ("flags_down", "flags"), ("auth", "u8"), ("", "zero1"),
     ],
     "attach": [("session_id", "16"), ("generation", "u32"), ("next_expected", "u32"), ("proof", "16")],
     "resumed": [
@@ -65,7 +69,7 @@ TYPE_NAMES = {number: name for name, number in NAMES["types"].items()}
 CODE_NAMES = {code["value"]: code["name"] for code in CODES}
 GAP_NAMES = {number: name for name, number in NAMES["gap_reasons"].items()}
 _LAYOUTS = {layout["id"]: layout for layout in LAYOUTS}
-_KIND_BYTES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i16": 2}
+_KIND_BYTES = {"u8": 1, "flags": 1, "u16": 2, "u32": 4, "u64": 8, "i16": 2}
 _WIDE = 0x80
 _ABSENT = 0xFFFF
 _LINE_BYTES = 16
@@ -164,6 +168,8 @@ def _meaning(name: str, kind: str, number: int) -> str:
     table = tables.get(name)
     if table:
         return f" ({table[number]})"
+    if kind == "flags":
+        return f" ({' '.join(flag for flag, bit in NAMES['flags'].items() if number & bit) or 'none'})"
     if kind == "age":
         age_ms = decode_age(number)
         return " (unknown)" if age_ms is None else f" ({age_ms} ms)"

@@ -22,6 +22,7 @@ from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
 from .session.spec import (
     CODE_CREDENTIAL,
+    FLAGS_PLAIN,
     MAX_FRAME_BYTES,
     POLL_BODY_BYTES,
     STATE_CLOSED,
@@ -247,10 +248,12 @@ class Driver:
         reader = self._reader
         try:
             reader.feed(data, MAX_FRAME_BYTES)
+            reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
             while transport is self._transport and reader.next():
                 now = monotonic_ms()
                 result = self.inbox.receive(
                     reader.type,
+                    reader.flags,
                     reader.channel,
                     reader.seq,
                     reader.ack,
@@ -260,6 +263,8 @@ class Driver:
                     now,
                     secrets.randbits(16),
                 )
+                if result == codes.CONNECTED:
+                    reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
                 if result:
                     self._listener.on_result(result, data)
                 self._drop_if_over()

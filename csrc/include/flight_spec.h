@@ -75,6 +75,14 @@
 #define FLIGHT_START_AFTER 1u
 #define FLIGHT_START_LAST 2u
 
+/* lanes */
+#define FLIGHT_LANE_CRITICAL 1u
+#define FLIGHT_LANE_LOSSY 2u
+
+/* auth_modes */
+#define FLIGHT_AUTH_NONE 0u
+#define FLIGHT_AUTH_HMAC 1u
+
 /* session_states */
 #define FLIGHT_STATE_IDLE 0u
 #define FLIGHT_STATE_WAITING 1u
@@ -128,6 +136,7 @@
 /* flags_supported */
 #define FLIGHT_FLAGS_SUPPORTED 0x6fu
 #define FLIGHT_FLAGS_PLAIN 0x23u
+#define FLIGHT_FLAGS_BY_AGREEMENT 0x5cu
 
 /* codes */
 #define FLIGHT_CODE_OK 0u
@@ -165,6 +174,7 @@
 #define FLIGHT_RECONNECT_SPREAD_FLEET 0x2710u
 #define FLIGHT_RECONNECT_SPREAD_FLEET_MS 0x1770u
 #define FLIGHT_CLOSE_WAIT_MS 0x3e8u
+#define FLIGHT_TOKEN_EXPIRES_MS 0x1fffffffu
 
 /* limits */
 #define FLIGHT_DEVICE_ID_BYTES 0x20u

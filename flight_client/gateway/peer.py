@@ -20,6 +20,7 @@ from flight_client.proof import SessionKey
 from flight_client.session import spec
 from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.session.gateway import machine, messages
+from flight_client.session.gateway.agreement import Agreement
 from flight_client.wire.frames import encode_frame
 from flight_client.wire.records import count_records, decode_age
 
@@ -90,7 +91,7 @@ class Peer:
         key: SessionKey,
         incarnation: bytes,
         heartbeat_ms: int,
-        window_in: int,
+        window_in: tuple[int, int],
         channel_limit: int,
     ) -> None:
         self.hub = hub
@@ -104,7 +105,8 @@ class Peer:
         # A device may ask for any window; what waits for it here stays within what a subscriber may hold.
         window_frames = min(hello.window_frames, spec.SUBSCRIBER_ENTRIES)
         window_bytes = min(hello.window_bytes, spec.SUBSCRIBER_BYTES)
-        self.session = machine.GatewaySession(window_frames, window_bytes, heartbeat_ms, window_in)
+        self.session = machine.GatewaySession(window_frames, window_bytes, heartbeat_ms, *window_in)
+        self.agreement = Agreement(hello)
         self.counters = PeerCounters()
         self.pipe: Pipe | None = None
         self.transport = ""
@@ -187,7 +189,9 @@ class Peer:
         """
         if seq and kind not in (spec.TYPE_DATA, spec.TYPE_SKIP):
             raise Violation(spec.CODE_MALFORMED, f"frame type {kind} has no sequence number")
-        verdict = self.session.receive(seq, ack, now)
+        if flags & spec.FLAGS_BY_AGREEMENT and kind != spec.TYPE_DATA:
+            raise Violation(spec.CODE_MALFORMED, f"frame type {kind} does not take the flags {flags:#04x}")
+        verdict = self.session.receive(seq, ack, now, end - start)
         if verdict == machine.VIOLATION:
             raise Violation(spec.CODE_SEQUENCE, f"sequence {seq}, acknowledgement {ack}")
         if verdict == machine.IGNORE:
@@ -214,6 +218,8 @@ class Peer:
         critical = flags & spec.FLAG_CRITICAL
         if bool(critical) != bool(seq) or not flags & spec.FLAG_BATCH:
             raise Violation(spec.CODE_MALFORMED, "critical batches are sequenced, lossy ones are not")
+        if not self.agreement.may_send(bool(critical)):
+            raise Violation(spec.CODE_MALFORMED, "a lane that HELLO did not ask for")
         counter = held = 0
         try:
             if critical:

@@ -23,9 +23,10 @@ FORMATS = {"u8": "B", "u16": "H", "u32": "I", "i16": "h"}
 # Payload heads: field names with struct codes; q = a u32 below the limit, * = the rest is read by hand.
 HEADS = {
     "hello": "client_type:B platform:B version_min:B version_max:B capabilities:q frame_limit:H window_frames:H "
-    "window_bytes:q incarnation:8s boot:8s client_nonce:8s",
+    "window_bytes:q incarnation:8s boot:8s client_nonce:8s flags_read:B flags_sent:B lanes:B auth:B unpacked_limit:q -:I",
     "welcome": "session_id:16s short_id:8s incarnation:8s epoch:8s server_nonce:8s heartbeat_ms:q window_frames:H "
-    "frame_limit:H reconnect_spread_ms:q mark:q lossy_stored:q session_ttl_ms:q",
+    "frame_limit:H reconnect_spread_ms:q mark:q lossy_stored:q session_ttl_ms:q window_bytes:q token_expires_in_ms:q "
+    "unpacked_limit:q flags_up:B flags_down:B auth:B -:B",
     "attach": "session_id:16s generation:q next_expected:q proof:16s",
     "resumed": "generation:q next_expected:q lossy_stored:q reconnect_spread_ms:q",
     "reset": "code:B -:B text_bytes:H retry_after_ms:q",

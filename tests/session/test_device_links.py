@@ -33,7 +33,8 @@ from tests.session.device_world import (
     kinds,
     ready,
 )
-from tests.session.harness import Store, World
+from tests.session.harness import World
+from tests.session.harness_gateway import Store
 
 # Refused events
 

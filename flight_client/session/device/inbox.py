@@ -6,6 +6,7 @@ from ..spec import (
     CODE_STALE_GENERATION,
     CODE_UNKNOWN_SESSION,
     FATAL_CODES,
+    FLAGS_BY_AGREEMENT,
     GAP_UNANNOUNCED,
     MODE_SUBSCRIBE,
     STATE_ATTACHING,
@@ -57,18 +58,22 @@ class Inbox:
         self.refused_code = 0
 
     def receive(
-        self, kind: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int, random: int
-    ) -> int:
+        self, kind: int, flags: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int,
+        random: int,
+    ) -> int:  # fmt: skip
         """Take one frame that the wire layer found sound; answers what it means for the application (codes.py)."""
         session = self.session
         state = session.state
         if state < STATE_GREETING or state > STATE_CLOSING:
             return QUIET  # late news of a transport that was given up
         session.heard(now)
+        if flags & FLAGS_BY_AGREEMENT and kind != TYPE_DELIVER:
+            return self._broken(now, random)
         if state >= STATE_READY:
             return self._in_session(kind, channel, seq, ack, data, start, end, now, random)
         if kind == TYPE_WELCOME and state == STATE_GREETING:
-            if not session.welcome.read(data, start, end):
+            welcome = session.welcome
+            if not welcome.read(data, start, end) or not session.agreement.granted_what_was_asked(welcome):
                 return self._broken(now, random)
             session.begin()
             session.session_ready(now)

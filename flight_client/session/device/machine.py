@@ -35,6 +35,7 @@ from ..spec import (
     TYPE_POLL,
 )
 from . import states
+from .agreement import Agreement
 from .channels import ChannelTable
 from .codes import DROP, NOTHING, OPEN, PROBE, SEND, TURN
 from .identity import Identity
@@ -68,6 +69,7 @@ class DeviceSession:
         self.channels = ChannelTable(channel_limit)
         self.store = SendStore(profile.window_frames, profile.frame_bytes)
         self.tally = Tally()
+        self.agreement = Agreement(profile)
         self.welcome = Welcome()
         self.ending = Ending()
         self.prover = prover
@@ -220,7 +222,7 @@ class DeviceSession:
             self._in_turn = True
             self._deadline = later(now, self.profile.connect_timeout_ms)
             if self.state == STATE_GREETING:
-                count = write_hello(self.out.control, self.identity, self.profile, self.nonce)
+                count = write_hello(self.out.control, self.identity, self.profile, self.agreement, self.nonce)
                 return self.emit(TYPE_HELLO, FLAG_CHECKED, 0, 0, self.out.control, count)
             self.generation += 1
             count = write_attach(self.out.control, self.welcome.session_id, self.generation, self.receipts.next_in)
@@ -352,8 +354,10 @@ class DeviceSession:
         self.receipts.begin()
         self._poll_number = 0
         self.sender.heartbeat_ms = welcome.heartbeat_ms
-        self.sender.window = min(self.profile.window_frames, welcome.window_frames)
-        self.out.frame_room = min(self.profile.frame_bytes, welcome.frame_bytes)
+        self.agreement.begin(welcome)
+        self.sender.window = self.agreement.window_out_frames
+        self.store.window_bytes = self.agreement.window_out_bytes
+        self.out.frame_room = self.agreement.frame_bytes
         self.policy.announce(welcome.spread_ms)
         self.prover.begin(self.identity.token, self.nonce, welcome.server_nonce)
         incarnation = self.identity.incarnation

@@ -87,7 +87,7 @@ class Sender:
             store.rewind()
         if store.to_send(self.window):
             return self._send_stored(now)
-        if session.waiting_critical and store.room() and store.used < self.window and session.may_number():
+        if session.waiting_critical and store.room() and store.window_open(self.window) and session.may_number():
             session.out.pack_into(store.free_buffer(), CRITICAL_PREFIX_BYTES)
             self._packing = PACK_CRITICAL
             return PACK_CRITICAL

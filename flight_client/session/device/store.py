@@ -15,6 +15,7 @@ class SendStore:
 
     def __init__(self, frames: int, frame_bytes: int):
         self.frames = frames
+        self.window_bytes = 0x3FFFFFFF  # payload that may be unacknowledged before another frame is sent
         self.base = 1  # sequence number of the oldest slot
         self.used = 0
         self.cursor = 0  # slots [0, cursor) were sent on this transport
@@ -23,6 +24,7 @@ class SendStore:
         self.acked_events = 0  # freed by the last call of acknowledge()
         self.refused_events = 0  # the same, of frames the gateway refused
         self._head = 0
+        self._sent_bytes = 0  # payload of the slots [0, cursor)
         self._buffers = [bytearray(frame_bytes) for _ in range(frames)]
         self._bytes = [0] * frames
         self._events = [0] * frames
@@ -56,13 +58,18 @@ class SendStore:
 
     def to_send(self, window: int) -> bool:
         """Whether a frame waits to be sent, or sent again, on this transport, and the window has room for it."""
-        return self.cursor < self.used and self.cursor < window
+        return self.cursor < self.used and self.window_open(window)
+
+    def window_open(self, window: int) -> bool:
+        """Whether the gateway takes another frame beside those that it has not acknowledged."""
+        return self.cursor < window and self._sent_bytes < self.window_bytes
 
     def take(self, now: int) -> int:
         """The next slot to send: sets how long it was held and moves the cursor. Its number is base + cursor before."""
         slot = (self._head + self.cursor) % self.frames
         put_u16(self._buffers[slot], HEADER_BYTES + 4, age_code(elapsed(now, self._packed_at[slot])))
         self._sent_at[slot] = now
+        self._sent_bytes += self._bytes[slot]
         self.cursor += 1
         if self.cursor > self.sent:
             self.sent = self.cursor
@@ -87,6 +94,7 @@ class SendStore:
     def rewind(self) -> None:
         """Send everything again."""
         self.cursor = 0
+        self._sent_bytes = 0
 
     def acknowledge(self, ack: int) -> bool:
         """Free all frames below `ack`. False: the number acknowledges what was never sent."""
@@ -124,7 +132,7 @@ class SendStore:
     def renumber(self) -> None:
         """A new session: number from 1, nothing sent yet."""
         self.base = 1
-        self.cursor = 0
+        self.rewind()
         self.sent = 0
         for i in range(self.frames):
             self._refused[i] = 0  # the new session decides again
@@ -147,10 +155,11 @@ class SendStore:
             self.refused_events += events
         else:
             self.acked_events += events
+        if self.cursor:
+            self.cursor -= 1
+            self._sent_bytes -= self._bytes[self._head]
         self._head = (self._head + 1) % self.frames
         self.base += 1
         self.used -= 1
-        if self.cursor:
-            self.cursor -= 1
         if self.sent:
             self.sent -= 1

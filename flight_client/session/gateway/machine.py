@@ -31,8 +31,11 @@ else:
 class GatewaySession:
     """The state of one session; identity and keys are the registry's business."""
 
-    def __init__(self, window_frames: int, window_bytes: int, heartbeat_ms: int, window_in: int = 64):
-        """The device's receive window in frames and bytes, the heartbeat, and the window in frames that we granted."""
+    def __init__(
+        self, window_frames: int, window_bytes: int, heartbeat_ms: int, window_in: int = 64,
+        window_in_bytes: int = NUMBER_LIMIT,
+    ):  # fmt: skip
+        """The device's receive window in frames and bytes, the heartbeat, and the window that we granted."""
         self.generation = 0
         self.next_in = 1  # next number to accept
         self.next_out = 1  # next number to give
@@ -46,8 +49,10 @@ class GatewaySession:
         self._window_frames = window_frames
         self._window_bytes = window_bytes
         self._window_in = window_in
+        self._window_in_bytes = window_in_bytes
+        self._pending_bytes = 0
         self._acked_next = 1  # all below it are stored
-        self._pending: list[list[int]] = []  # [seq, done]; at most a window, so that pop(0) is cheap
+        self._pending: list[list[int]] = []  # [seq, done, bytes]; at most a window, so that pop(0) is cheap
         self._held: list[Frame] = []  # sent, not yet acknowledged
         self._held_bytes = 0
         self._base_out = 1
@@ -60,7 +65,7 @@ class GatewaySession:
 
     # What comes in
 
-    def receive(self, seq: int, ack: int, now: int) -> int:
+    def receive(self, seq: int, ack: int, now: int, payload_bytes: int = 0) -> int:
         """Check the numbers of one frame."""
         self.heard_at = now
         if ack and not self.acknowledge(ack):
@@ -68,10 +73,11 @@ class GatewaySession:
         if seq == 0:
             return TAKE
         if seq == self.next_in:
-            if len(self._pending) >= self._window_in:
+            if len(self._pending) >= self._window_in or self._pending_bytes >= self._window_in_bytes:
                 return VIOLATION
             self.next_in = seq + 1
-            self._pending.append([seq, 0])
+            self._pending.append([seq, 0, payload_bytes])
+            self._pending_bytes += payload_bytes
             self._resend_asked = 0
             return TAKE
         if seq < self.next_in:
@@ -88,15 +94,14 @@ class GatewaySession:
     def done(self, seq: int, now: int) -> None:
         """This frame is stored, or refused with a REFUSED before it: it may be acknowledged."""
         pending = self._pending
-        if pending and pending[0][0] == seq:
-            pending.pop(0)
-            self._acked_next = seq + 1
-            while pending and pending[0][1]:
-                self._acked_next = pending.pop(0)[0] + 1
-        else:
-            for entry in pending:
-                if entry[0] == seq:
-                    entry[1] = 1
+        for entry in pending:
+            if entry[0] == seq:
+                entry[1] = 1
+                break
+        while pending and pending[0][1]:
+            entry = pending.pop(0)
+            self._pending_bytes -= entry[2]
+            self._acked_next = entry[0] + 1
         self.want_ack(now)
 
     def settled(self) -> bool:
