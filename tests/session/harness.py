@@ -8,7 +8,7 @@ the test moves. An event is 4 bytes: its number.
 # MicroPython has no typing module, so the types are left out.
 
 from flight_client.session.common.clock import MASK
-from flight_client.session.common.fields import put_u32
+from flight_client.session.common.fields import get_u32, put_u32
 from flight_client.session.common.profile import Profile
 from flight_client.session.device import codes
 from flight_client.session.device.identity import Identity
@@ -68,6 +68,9 @@ class World:
         self.slow_turns = False  # the transport takes what it is given, and does not say when it is done
         self.cut_after = -1  # the pipe dies after this many more frames reached the gateway
         self.accepted = 0
+        self.expires_ms = 0  # of the critical events that are packed from now on
+        self.retries = -1  # the same; -1 = as the session says
+        self.letters = []  # (why, may have been stored, events) of each critical frame that was given up
         self.opens = []
         self.sent = []  # (now, type, seq, ack) of every frame
         self.log = []
@@ -120,8 +123,18 @@ class World:
             self.body.append(frame)
             self.sent.append((self.now, device.out.kind, device.out.seq, device.out.ack))
             self.sum_up(frame)
+        elif command == codes.LETTER:
+            self.letter("expired")
         elif command == codes.TURN:
             self.turn()
+
+    def letter(self, why):
+        """The events of a frame that was given up: they lie in its buffer still."""
+        store = self.device.store
+        buffer = store.buffer(store.letter_slot)
+        at = HEADER_BYTES + 8
+        events = [get_u32(buffer, at + 4 * i) for i in range(store.letter_events)]
+        self.letters.append((why, store.letter_sent, events))
 
     def sum_up(self, frame):
         total = self.checksum
@@ -147,6 +160,10 @@ class World:
         events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME)
         for i in range(events):
             put_u32(device.out.buffer, device.out.at + 4 * i, ring.pop(0))
+        if ring is self.critical:
+            device.out.expires_ms = self.expires_ms
+            if self.retries >= 0:
+                device.out.retries = self.retries
         return device.packed(4 * events, events, 1, self.now)
 
     def turn(self):
@@ -199,6 +216,8 @@ class World:
             self.delivered.append(bytes(payload[self.inbox.event_records : self.inbox.event_end]))
         if result == codes.MISSING or result == codes.DELIVERED_AFTER_HOLE:
             self.gaps.append((self.inbox.gap_reason, bytes(self.inbox.gap_after), bytes(self.inbox.gap_to)))
+        if result == codes.EVENTS_REFUSED and self.device.store.letter_slot >= 0:
+            self.letter("refused")
         if result:
             self.happened.append(result)
         self.law()
@@ -252,7 +271,7 @@ class World:
         tally = self.device.tally
         queued = len(self.critical) + len(self.lossy) + self.device.store.events_held
         settled = tally.critical_acked + tally.lossy_settled
-        return accepted - settled - queued - tally.refused - tally.link_dropped - tally.unconfirmed
+        return accepted - settled - queued - tally.refused - tally.expired - tally.link_dropped - tally.unconfirmed
 
     def law(self):
         if self.keep_law and self.balance(self.accepted) != 0:

@@ -10,6 +10,7 @@ from flight_client.session.gateway.agreement import Agreement
 from flight_client.session.spec import (
     CODE_OK,
     CODE_STALE_GENERATION,
+    CODE_STORE,
     CODE_UNKNOWN_CHANNEL,
     CODE_UNKNOWN_SESSION,
     FLAG_CRITICAL,
@@ -30,6 +31,7 @@ from flight_client.session.spec import (
     TYPE_RESEND,
     TYPE_RESET,
     TYPE_RESUMED,
+    TYPE_SKIP,
     TYPE_WELCOME,
 )
 
@@ -66,7 +68,8 @@ class Gateway:
         self.sessions = 0
         self.hold = False  # keep frames unstored, as a slow engine would
         self.refuse = False  # refuse every batch: its channel is not open
-        self.waiting = []
+        self.store_fails = False  # refuse every batch: it cannot be stored now
+        self.waiting = []  # (seq, flags, payload, what the session has of it)
         self.opened = []
         self.channel = 0  # the channel that is subscribed
         self.position = 0  # what was sent to it last
@@ -158,7 +161,7 @@ class Gateway:
 
     def in_session(self, kind, flags, channel, seq, ack, payload, now):
         session = self.session
-        verdict = session.receive(seq, ack, now, len(payload))
+        verdict = session.receive(seq, ack, now, len(payload) if seq else 0)
         if verdict == gateway_machine.VIOLATION:
             raise AssertionError("the device broke the numbers")
         self.most_held = max(self.most_held, session.next_in - session.ack())
@@ -170,15 +173,19 @@ class Gateway:
             session.rewind()
         elif kind == TYPE_CLOSE:
             self.closed = True
-        elif kind == TYPE_DATA and self.refuse:
+        elif kind == TYPE_SKIP:
+            session.done(seq, now)
+        elif kind == TYPE_DATA and (self.refuse or self.store_fails):
             events = (len(payload) - (8 if seq else 0)) // 4
             self.refused_events += events
-            session.send(TYPE_REFUSED, 0, channel, messages.refused(seq, CODE_UNKNOWN_CHANNEL, events))
+            said = messages.refused(seq, CODE_UNKNOWN_CHANNEL if self.refuse else CODE_STORE, events)
             if seq:
-                session.done(seq, now)
+                session.refuse(seq, channel, said)
+            else:
+                session.send(TYPE_REFUSED, 0, channel, said)
         elif kind == TYPE_DATA:
             if self.hold:
-                self.waiting.append((seq, flags, payload))
+                self.waiting.append((seq, flags, payload, session.taken() if seq else None))
             else:
                 self.keep(seq, flags, payload, now)
 
@@ -228,8 +235,9 @@ class Gateway:
         """The slow engine has stored what it was given."""
         waiting = self.waiting
         self.waiting = []
-        for seq, flags, payload in waiting:
-            self.keep(seq, flags, payload, now)
+        for seq, flags, payload, taken in waiting:
+            if taken is None or taken[1] == gateway_machine.WAITS:
+                self.keep(seq, flags, payload, now)
 
     def deliver(self, offset, previous, body, device=b"", channel=1):
         """One DELIVER, whatever the log says."""

@@ -287,7 +287,7 @@ def test_the_window_is_respected(window):
     assert world.gateway.most_held == min(window, world.profile.window_frames)
 
 
-@pytest.mark.parametrize(("window_bytes", "frames"), [(1, 1), (24, 1), (25, 2), (48, 2), (49, 3), (4096, 8)])
+@pytest.mark.parametrize(("window_bytes", "frames"), [(1, 1), (24, 1), (47, 1), (48, 2), (71, 2), (72, 3), (4096, 8)])
 def test_the_window_in_bytes_is_respected(window_bytes, frames):
     """A frame of four events has a payload of 24 bytes; the gateway of the harness takes eight frames at most."""
     world = World()

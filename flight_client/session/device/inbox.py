@@ -4,6 +4,7 @@ from ..common.fields import Buffer, copy, get_u32
 from ..spec import (
     CODE_PROOF,
     CODE_STALE_GENERATION,
+    CODE_STORE,
     CODE_UNKNOWN_SESSION,
     FATAL_CODES,
     FLAGS_BY_AGREEMENT,
@@ -102,7 +103,7 @@ class Inbox:
         elif kind == TYPE_OPENED:
             result = self._opened(channel, data, start, end)
         elif kind == TYPE_REFUSED:
-            result = self._refused(channel, data, start, end)
+            result = self._refused(channel, data, start, end, now)
         elif kind == TYPE_RESEND:
             session.store.rewind()
         elif kind == TYPE_RESET or kind == TYPE_CLOSE:
@@ -186,19 +187,21 @@ class Inbox:
         self.event_channel = channel
         return ANSWERED
 
-    def _refused(self, channel: int, data: Buffer, start: int, end: int) -> int:
+    def _refused(self, channel: int, data: Buffer, start: int, end: int, now: int) -> int:
         if end - start < 12:
             return BROKEN
+        store = self.session.store
+        store.letter_slot = -1
         seq = get_u32(data, start)
         events = get_u32(data, start + 8)
+        self.refused_code = data[start + 4]
         if seq == 0:
             self.session.tally.lossy_refused(events)
-        elif not self.session.store.was_sent(seq):
+        elif not store.refuse(seq, self.refused_code == CODE_STORE, now):
             return BROKEN
-        elif not self.session.store.refuse(seq):
-            self.session.tally.refused_late(events)
+        elif store.letter_slot >= 0:
+            self.session.tally.refused += store.letter_events
         self.event_channel = channel
-        self.refused_code = data[start + 4]
         return EVENTS_REFUSED
 
     def _counts(self, kind: int, data: Buffer, start: int, end: int) -> int:
