@@ -1,8 +1,11 @@
 """The channels of a device: gaps, holes, epochs, positions."""
 
 from flight_client.session.device import codes
+from flight_client.session.device.channels import ChannelTable
 from flight_client.session.gateway import messages
 from flight_client.session.spec import (
+    MODE_PUBLISH,
+    MODE_SUBSCRIBE,
     START_LIVE,
     TYPE_DELIVER,
     TYPE_GAP,
@@ -174,3 +177,9 @@ def test_a_stream_whose_opened_was_lost_stands_behind_the_first_entry_that_came(
     world.sleep_ms(5000)
     assert world.delivered == [b"aaaa", b"bbbb", b"cccc", b"dddd"]
     assert world.gaps == []
+
+
+def test_a_channel_that_is_widened_before_it_was_asked_for_is_asked_for_once():
+    table = ChannelTable(4)
+    assert table.add(b"a", MODE_PUBLISH) == table.add(b"a", MODE_SUBSCRIBE) == 1
+    assert table.unopened == 1

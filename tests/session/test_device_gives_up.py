@@ -269,6 +269,14 @@ def test_a_refusal_does_not_move_the_sending_forward_over_what_goes_again():
     assert [frame[2] for frame in world.sent[sent:] if frame[1] == TYPE_DATA] == [1, 2]
 
 
+def test_a_frame_of_a_log_that_is_gone_may_have_been_stored_there_although_the_new_one_refuses_it():
+    world = held_up(4, 0)
+    world.restart_gateway(Store(b"epoch--2"))
+    world.gateway.refuse = True
+    world.sleep_ms(5000)
+    assert world.letters == [("refused", True, [0, 1, 2, 3])]
+
+
 # Windows
 
 
