@@ -28,6 +28,8 @@ from .session.spec import (
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
     DEVICE_ID_BYTES,
+    FLAG_COMPRESSED,
+    FLAG_DELTA,
     MODE_PUBLISH,
     MODE_SUBSCRIBE,
     STATE_CLOSED,
@@ -35,6 +37,7 @@ from .session.spec import (
     STATE_STOPPED,
     STATE_WAITING,
     TOOL_CHANNELS,
+    UNPACKED_BYTES,
 )
 from .streams import EventStream, read_delivery
 from .transports import Address, TransportFactory, available, factory
@@ -42,6 +45,9 @@ from .transports import Address, TransportFactory, available, factory
 _log = logging.getLogger("flight.client")
 
 _Told = TypeVar("_Told", StateChange, Gap)
+
+# Flags by agreement that the wire layer reads and writes.
+FLAGS = FLAG_DELTA | FLAG_COMPRESSED
 
 _GAP_NAMES = {value: name for name, value in NAMES["gap_reasons"].items()}
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
@@ -106,6 +112,8 @@ class Client:
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
         self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
+        self._session.agreement.reads = self._session.agreement.sends = FLAGS
+        self._session.agreement.unpacked_bytes = UNPACKED_BYTES
         factories = {NAMES["transports"][name]: own.get(name) or factory(name) for name in chosen}
         self._driver = Driver(self._session, self.platform, self.address, token, factories, self)
         self._channels: dict[str, Channel] = {}
@@ -349,7 +357,7 @@ class Client:
             "unconfirmed": tally.unconfirmed,
             "refused": tally.refused,
             "closed": self._closed_dropped,
-            "too-large": self._driver.too_large,
+            "too-large": self._driver.too_large + tally.too_large,
         }
         return Counters(
             accepted=self._accepted,
@@ -446,7 +454,9 @@ class Client:
             return
         name = self._names[inbox.event_channel - 1]
         try:
-            events = read_delivery(data, inbox.event_start, inbox.event_records, inbox.event_end, name)
+            events = read_delivery(
+                data, inbox.event_start, inbox.event_records, inbox.event_end, name, inbox.event_flags
+            )
         except FrameError as error:
             _log.warning("an entry of %s could not be read: %s", name, error)
             return

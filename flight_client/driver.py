@@ -22,6 +22,8 @@ from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
 from .session.spec import (
     CODE_CREDENTIAL,
+    FLAG_COMPRESSED,
+    FLAG_DELTA,
     FLAGS_PLAIN,
     MAX_FRAME_BYTES,
     POLL_BODY_BYTES,
@@ -33,6 +35,7 @@ from .session.spec import (
     TYPE_PROBED,
 )
 from .transports import Address, Transport, TransportFactory
+from .wire.coding import compress_in_place, plain_records
 from .wire.frames import FrameReader, encode_frame, seal_frame
 from .wire.ring import EventRing
 
@@ -157,6 +160,8 @@ class Driver:
     def _obey(self, command: int, now: int) -> None:
         if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
             command = self._pack(self.critical if command == codes.PACK_CRITICAL else self.lossy, now)
+        if command == codes.RECODE:
+            command = self._recode()
         if command == codes.SEND:
             s = self.session
             total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
@@ -175,11 +180,27 @@ class Driver:
 
     def _pack(self, ring: EventRing, now: int) -> int:
         session = self.session
-        record_bytes = ring.pack(session.out.buffer, session.out.at, session.out.room, now, self._batch_events)
+        out, agreed = session.out, session.agreement.up
+        delta = agreed & FLAG_DELTA != 0
+        record_bytes = ring.pack(out.buffer, out.at, out.room, now, self._batch_events, delta=delta)
+        flags = FLAG_DELTA if delta and ring.packed_events > 1 else 0  # one event alone is a record as in any batch
+        compressed = compress_in_place(out.buffer, out.at, record_bytes) if agreed & FLAG_COMPRESSED else 0
+        if compressed:
+            record_bytes = compressed
+            flags |= FLAG_COMPRESSED
         if not ring.packed_events and ring.count:
             # The gateway granted smaller frames than the profile has: this event can never go.
             self.too_large += ring.drop_oldest()
-        return session.packed(record_bytes, ring.packed_events, ring.packed_channel, now)
+        return session.packed(record_bytes, ring.packed_events, ring.packed_channel, now, flags)
+
+    def _recode(self) -> int:
+        """Records that were packed for a gateway which read more than this one does."""
+        out = self.session.out
+        plain = plain_records(out.buffer, out.at, out.at + out.count, out.flags)
+        if len(plain) > out.room:
+            return self.session.recoded(0)
+        out.buffer[out.at : out.at + len(plain)] = plain
+        return self.session.recoded(len(plain))
 
     # Transports
 

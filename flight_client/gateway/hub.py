@@ -126,9 +126,10 @@ class Hub:
 
     def publish(
         self, channel: str, source: Source, incarnation: bytes, counter: int, events: int, held: int, records: bytes,
-        done: OnResult,
+        done: OnResult, coding: int = 0,
     ) -> None:  # fmt: skip
-        """Store one batch; `done` is called once, before or after this returns. counter 0 = lossy.
+        """Store one batch; `done` is called once, before or after this returns. counter 0 = lossy. coding: how the
+        records are written (flags delta, compressed); they are stored as they are.
 
         After a failure the caller hands over nothing newer of this incarnation before the failed batch has come again
         or was definitely refused. What was on its way at that time fails too, so that it cannot overtake.
@@ -141,6 +142,7 @@ class Hub:
             self._finish(events, failed(str(error)), done)
             return
         batch = Batch(channel, source, incarnation, counter, events, held, self._clock_ms(), records)
+        batch.coding = coding
         if counter:
             self._publish_critical(batch, done)
         else:

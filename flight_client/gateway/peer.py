@@ -21,8 +21,9 @@ from flight_client.session import spec
 from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.session.gateway import machine, messages
 from flight_client.session.gateway.agreement import Agreement
+from flight_client.wire.coding import CODINGS, count_coded
 from flight_client.wire.frames import encode_frame
-from flight_client.wire.records import count_records, decode_age
+from flight_client.wire.records import decode_age
 
 _log = logging.getLogger("flight.gateway")
 
@@ -32,6 +33,11 @@ _MODES = spec.MODE_PUBLISH | spec.MODE_SUBSCRIBE
 _RENEW_AT = spec.NUMBER_LIMIT - 0x10000
 # The longest DELIVER payload: with its header it fits a turn, and a polling reply of two turns stays within its limit.
 _ENTRY_BYTES = spec.POLL_BODY_BYTES // 2 - spec.HEADER_BYTES - spec.TRAILER_BYTES
+
+
+# Flags by agreement that this gateway reads, and that it sends.
+READS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED
+SENDS = READS
 
 
 class Pipe(Protocol):
@@ -106,7 +112,7 @@ class Peer:
         window_frames = min(hello.window_frames, spec.SUBSCRIBER_ENTRIES)
         window_bytes = min(hello.window_bytes, spec.SUBSCRIBER_BYTES)
         self.session = machine.GatewaySession(window_frames, window_bytes, heartbeat_ms, *window_in)
-        self.agreement = Agreement(hello)
+        self.agreement = Agreement(hello, READS, SENDS, spec.UNPACKED_BYTES)
         self.counters = PeerCounters()
         self.pipe: Pipe | None = None
         self.transport = ""
@@ -225,7 +231,7 @@ class Peer:
             if critical:
                 counter, held = _read_prefix(data, start, end)
                 start += spec.CRITICAL_PREFIX_BYTES
-            events = count_records(data, start, end)
+            events = count_coded(data, start, end, flags, self.agreement.unpacked_in_bytes)
         except FrameError as error:
             raise Violation(spec.CODE_MALFORMED, error.what) from None
         if not events or counter + events > spec.NUMBER_LIMIT:
@@ -242,8 +248,9 @@ class Peer:
             self._stored(frame, number, events, result)
 
         self.hub.publish(
-            channel.name, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done
-        )
+            channel.name, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done,
+            flags & CODINGS,
+        )  # fmt: skip
 
     def _refuse(self, seq: int, number: int, events: int, code: int) -> None:
         self.counters.refused += events
@@ -304,7 +311,7 @@ class Peer:
 
     async def _subscribe(self, number: int, channel: OpenChannel, asked: messages.Open) -> None:
         try:
-            limits = self.hub.subscriber_limits._replace(entry_bytes=self._entry_limit)
+            limits = self.hub.subscriber_limits._replace(entry_bytes=self._entry_limit, flags=self.agreement.down)
             subscription = await self.hub.subscribe(
                 channel.name,
                 asked.start,
@@ -379,8 +386,9 @@ class Peer:
                 continue
             self._ready.append(number)
             if isinstance(item, Entry):
-                flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0)
-                self.session.send(spec.TYPE_DELIVER, flags, number, item.payload)
+                down = self.agreement.down
+                flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0) | item.coding_for(down)
+                self.session.send(spec.TYPE_DELIVER, flags, number, item.payload_for(down))
             else:
                 payload = messages.gap(item.reason, self.hub.epoch, item.after, item.to)
                 self.session.send(spec.TYPE_GAP, 0, number, payload)

@@ -42,6 +42,7 @@ class SubscriberLimits(NamedTuple):
     entries: int = spec.SUBSCRIBER_ENTRIES
     bytes: int = spec.SUBSCRIBER_BYTES
     entry_bytes: int = spec.MAX_FRAME_BYTES  # a longer DELIVER payload does not fit the subscriber's frames
+    flags: int = 0  # codings that the subscriber reads
 
 
 class Channel:
@@ -136,6 +137,8 @@ class Subscription:
         self.cursor = entry.offset
         if self._catching_up:
             self._refill()
+        if entry.coding & ~self._limits.flags:
+            size = len(entry.payload_for(self._limits.flags))
         if size > self._limits.entry_bytes:
             self.too_large_entries += 1
             return Gap(entry.previous, entry.offset, spec.GAP_LIMIT)

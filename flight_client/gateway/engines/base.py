@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from flight_client.errors import LinkError
 from flight_client.session import spec
+from flight_client.wire.coding import plain_records
 
 READ_BYTES = 262144  # what one read() gives at most, so that catching up stays in small steps
 EPOCH_BYTES = 8
@@ -73,13 +74,15 @@ class Batch:
     # The mark that must have been reached before this batch may be stored; 0 = any. It keeps a batch from overtaking an
     # earlier one of the same incarnation whose append failed: the mark would swallow that one when it comes again.
     follows: int = 0
+    coding: int = 0  # the flags that say how `records` are written: delta, compressed
 
 
 class Entry:
     """A stored batch. Its DELIVER payload is built once and shared by every subscriber."""
 
     __slots__ = (
-        "channel", "counter", "events", "held", "incarnation", "offset", "payload", "previous", "received_ms", "source",
+        "_plain", "channel", "coding", "counter", "events", "held", "incarnation", "offset", "payload", "previous",
+        "received_ms", "source",
     )  # fmt: skip
 
     def __init__(self, batch: Batch, offset: int, previous: int) -> None:
@@ -97,12 +100,28 @@ class Entry:
             offset, previous, batch.received_ms, source.short_id, batch.counter, batch.held, source.platform,
             len(source.device_id),
         )  # fmt: skip
+        self.coding = batch.coding
         self.payload = b"".join((head, source.tail, batch.records))
+        self._plain = b""
 
     @property
     def records(self) -> bytes:
         """The events as the device packed them."""
         return self.payload[_DELIVER_HEAD.size + len(self.source.tail) :]
+
+    def payload_for(self, flags: int) -> bytes:
+        """The DELIVER payload for a subscriber that reads these flags: as it is stored, or with plain records."""
+        if not self.coding & ~flags:
+            return self.payload
+        if not self._plain:  # decoded once, for all who need it
+            start = _DELIVER_HEAD.size + len(self.source.tail)
+            records = plain_records(self.payload, start, len(self.payload), self.coding)
+            self._plain = self.payload[:start] + records
+        return self._plain
+
+    def coding_for(self, flags: int) -> int:
+        """The coding of what payload_for() gives."""
+        return 0 if self.coding & ~flags else self.coding
 
     def __repr__(self) -> str:
         return (
@@ -227,8 +246,10 @@ def cut_to_mark(batch: Batch, mark: int, skip_records: SkipRecords) -> Batch | N
     if known >= batch.events:
         return None
     records = batch.records
+    if batch.coding:  # the differences of the rest hang on what goes
+        records = plain_records(records, 0, len(records), batch.coding)
     start = skip_records(records, 0, len(records), known)
-    return replace(batch, counter=mark + 1, events=batch.events - known, records=records[start:])
+    return replace(batch, counter=mark + 1, events=batch.events - known, records=records[start:], coding=0)
 
 
 def overtakes(batch: Batch, mark: int) -> str:

@@ -52,6 +52,7 @@ class Inbox:
         self.event_start = 0  # of the whole DELIVER payload
         self.event_records = 0  # where its records begin
         self.event_end = 0
+        self.event_flags = 0  # how its records are written
         self.gap_reason = 0
         self.gap_epoch = bytearray(8)
         self.gap_after = bytearray(8)
@@ -71,7 +72,7 @@ class Inbox:
         if flags & FLAGS_BY_AGREEMENT and kind != TYPE_DELIVER:
             return self._broken(now, random)
         if state >= STATE_READY:
-            return self._in_session(kind, channel, seq, ack, data, start, end, now, random)
+            return self._in_session(kind, flags, channel, seq, ack, data, start, end, now, random)
         if kind == TYPE_WELCOME and state == STATE_GREETING:
             welcome = session.welcome
             if not welcome.read(data, start, end) or not session.agreement.granted_what_was_asked(welcome):
@@ -86,8 +87,9 @@ class Inbox:
         return QUIET
 
     def _in_session(
-        self, kind: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int, random: int
-    ) -> int:
+        self, kind: int, flags: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int,
+        random: int,
+    ) -> int:  # fmt: skip
         session = self.session
         result = QUIET
         if seq and not session.receipts.take(seq, now):
@@ -95,6 +97,7 @@ class Inbox:
                 session.tally.duplicates += 1
             kind = TYPE_SKIP  # a duplicate or a jump: only its acknowledgement counts
         if kind == TYPE_DELIVER:
+            self.event_flags = flags & FLAGS_BY_AGREEMENT
             result = self._deliver(channel, data, start, end)
         elif kind == TYPE_ACK or kind == TYPE_HEARTBEAT:
             result = self._counts(kind, data, start, end)

@@ -196,9 +196,13 @@ class DeviceSession:
             wait = self.sender.wake_in_ms(now, wait)
         return max(0, self.policy.probe_wait_ms(now, wait) if self.state == STATE_READY else wait)
 
-    def packed(self, record_bytes: int, events: int, channel: int, now: int) -> int:
+    def packed(self, record_bytes: int, events: int, channel: int, now: int, flags: int = 0) -> int:
         """The driver packed events as PACK_ asked; answers SEND, or NOTHING when there were none."""
-        return self.sender.packed(record_bytes, events, channel, now)
+        return self.sender.packed(record_bytes, events, channel, now, flags)
+
+    def recoded(self, record_bytes: int) -> int:
+        """The driver wrote records without their coding, as RECODE asked; answers NOTHING, or LETTER with 0 bytes."""
+        return self.sender.recoded(record_bytes)
 
     # One state each
 

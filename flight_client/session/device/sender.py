@@ -23,7 +23,7 @@ from ..spec import (
     TYPE_RESEND,
     TYPE_SKIP,
 )
-from .codes import LETTER, NOTHING, PACK_CRITICAL, PACK_LOSSY
+from .codes import LETTER, NOTHING, PACK_CRITICAL, PACK_LOSSY, RECODE
 from .messages import write_close, write_open
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
@@ -64,22 +64,27 @@ class Sender:
         command = self._next_events(now)
         return command if command != NOTHING else self._housekeeping(now)
 
-    def packed(self, record_bytes: int, events: int, channel: int, now: int) -> int:
-        """The driver packed events as PACK_ asked; answers SEND, or NOTHING when there were none."""
+    def packed(self, record_bytes: int, events: int, channel: int, now: int, flags: int = 0) -> int:
+        """The driver packed events as PACK_ asked; answers SEND, or NOTHING when there were none.
+
+        flags: how the records are written, of those that were agreed on.
+        """
         session = self.session
         if events == 0:
             return NOTHING
         if self._packing == PACK_CRITICAL:
             out = session.out
             counter = session.next_counter
-            session.store.commit(record_bytes, events, channel, counter, now, out.expires_ms, out.retries, out.retry_ms)
+            session.store.commit(
+                record_bytes, events, channel, counter, now, out.expires_ms, out.retries, out.retry_ms, flags
+            )  # fmt: skip
             self._run += 1
             session.next_counter += events
             return self._send_stored(now)
         self._run = 0
         session.tally.lossy_handed += events
         session.tally.lossy_settled += events
-        return session.emit(TYPE_DATA, FLAG_BATCH, channel, 0, session.out.lossy, record_bytes)
+        return session.emit(TYPE_DATA, FLAG_BATCH | flags, channel, 0, session.out.lossy, record_bytes)
 
     def urgent(self, now: int) -> bool:
         """Whether something should not wait for the profile's update interval."""
@@ -109,6 +114,8 @@ class Sender:
             if store.expire(now):
                 session.tally.expired += store.letter_events
                 return LETTER
+            if store.flags(store.next_slot()) & ~session.agreement.up:
+                return self._recode()
             return self._send_stored(now)
         if session.waiting_lossy and session.may_number() and (self._lossy_first() or not self._critical_room()):
             session.out.pack_into(session.out.lossy, 0)
@@ -119,6 +126,26 @@ class Sender:
             self._packing = PACK_CRITICAL
             return PACK_CRITICAL
         return NOTHING
+
+    def _recode(self) -> int:
+        """A frame was packed for a gateway that read more than this one does."""
+        store = self.session.store
+        out = self.session.out
+        slot = store.next_slot()
+        out.pack_into(store.buffer(slot), CRITICAL_PREFIX_BYTES)
+        out.count = store.payload_bytes(slot) - CRITICAL_PREFIX_BYTES
+        out.flags = store.flags(slot)
+        return RECODE
+
+    def recoded(self, record_bytes: int) -> int:
+        """The driver wrote the records plain, as RECODE asked; 0 where they do not fit: the events cannot go any more."""
+        session = self.session
+        if record_bytes:
+            session.store.recode(record_bytes)
+            return NOTHING
+        session.store.give_up()
+        session.tally.too_large += session.store.letter_events
+        return LETTER
 
     def _critical_room(self) -> bool:
         """Whether critical events wait and may be packed: a whole frame must fit the windows."""
@@ -140,7 +167,7 @@ class Sender:
         slot = store.take(now)
         if store.skipped(slot):
             return self.session.emit(TYPE_SKIP, 0, 0, seq, store.buffer(slot), 0)
-        flags = FLAG_CRITICAL | FLAG_BATCH
+        flags = FLAG_CRITICAL | FLAG_BATCH | store.flags(slot)
         channel = store.channel(slot)
         return self.session.emit(TYPE_DATA, flags, channel, seq, store.buffer(slot), store.payload_bytes(slot))
 

@@ -46,6 +46,7 @@ class SendStore:
         self._retry_ms = [0] * frames
         self._sent_at = [0] * frames
         self._doubt = [0] * frames  # _NOTHING, _MAYBE, _FOR_EVER
+        self._flags = [0] * frames  # how its records are written
         self._skip = [0] * frames  # given up: SKIP takes its number
 
     def room(self) -> bool:
@@ -62,12 +63,12 @@ class SendStore:
 
     def commit(
         self, record_bytes: int, events: int, channel: int, counter: int, now: int, expires_ms: int = 0,
-        retries: int = 0, retry_ms: int = 0,
+        retries: int = 0, retry_ms: int = 0, flags: int = 0,
     ) -> None:  # fmt: skip
         """Take the packed buffer as the newest frame; its records begin behind the critical prefix.
 
         expires_ms: when the last of its events expires, 0 = never. retries: how often it goes again after the gateway
-        refused it with a code that allows that, each time retry_ms later.
+        refused it with a code that allows that, each time retry_ms later. flags: how its records are written.
         """
         slot = self.free_slot()
         buffer = self._buffers[slot]
@@ -81,6 +82,7 @@ class SendStore:
         self._expires_ms[slot] = expires_ms
         self._retries[slot] = retries
         self._retry_ms[slot] = retry_ms
+        self._flags[slot] = flags
         self._doubt[slot] = _NOTHING
         self._skip[slot] = 0
         self.used += 1
@@ -107,6 +109,24 @@ class SendStore:
             return False
         self._give_up(slot)
         return True
+
+    def next_slot(self) -> int:
+        """The slot at the cursor; only with to_send()."""
+        return (self._head + self.cursor) % self.frames
+
+    def flags(self, slot: int) -> int:
+        """How the records of a slot's frame are written."""
+        return self._flags[slot]
+
+    def recode(self, record_bytes: int) -> None:
+        """The records of the slot at the cursor are plain now."""
+        slot = self.next_slot()
+        self._bytes[slot] = CRITICAL_PREFIX_BYTES + record_bytes
+        self._flags[slot] = 0
+
+    def give_up(self) -> None:
+        """Give the frame at the cursor up: there is a letter."""
+        self._give_up(self.next_slot())
 
     def take(self, now: int) -> int:
         """The next slot to send: sets how long it was held and moves the cursor. Its number is base + cursor before."""
@@ -227,6 +247,7 @@ class SendStore:
         self.events_held -= self._events[slot]
         self._events[slot] = 0
         self._bytes[slot] = 0
+        self._flags[slot] = 0
         self._skip[slot] = 1
 
     def _free_oldest(self) -> None:
