@@ -382,6 +382,7 @@ class Peer:
         channel = self._channels.pop(number, None)
         if channel is not None and channel.subscription is not None:
             channel.subscription.close()
+            self.session.forget(number)
 
     def _is_ready(self, number: int) -> None:
         if number not in self._ready_set:

@@ -14,29 +14,11 @@ from flight_client.session.device import codes
 from flight_client.session.device.identity import Identity
 from flight_client.session.device.inbox import Inbox
 from flight_client.session.device.machine import DeviceSession
-from flight_client.session.device.prover import Prover
 from flight_client.session.spec import HEADER_BYTES, PROFILES, TRANSPORT_POLLING, TRANSPORT_WEBSOCKET
-from tests.session.harness_gateway import Gateway, Store
+from tests.session.harness_gateway import Gateway
+from tests.session.parts import NoProof, Store
 
 EVENTS_PER_FRAME = 4
-
-
-class NoProof(Prover):
-    """The session's cryptography, left out; the calls are counted."""
-
-    def __init__(self):
-        self.keys = 0
-        self.attached = 0
-        self.polled = 0
-
-    def begin(self, token, client_nonce, server_nonce):
-        self.keys += 1
-
-    def attach(self, out, at, generation):
-        self.attached += 1
-
-    def poll(self, out, at, generation, number):
-        self.polled += 1
 
 
 class World:

@@ -36,20 +36,6 @@ from flight_client.session.spec import (
 )
 
 
-class Store:
-    """What survives a gateway: events, the mark, the log and its epoch."""
-
-    def __init__(self, epoch):
-        self.epoch = epoch
-        self.mark = 0
-        self.lossy = 0
-        self.critical_events = []
-        self.lossy_events = []
-        self.incarnations = 0
-        self.log = []  # entry n of the channel stands at offset n + 1
-        self.first = 1  # the oldest offset that was not trimmed
-
-
 class Gateway:
     """A gateway of one device."""
 

@@ -34,7 +34,7 @@ from tests.session.device_world import (
     ready,
 )
 from tests.session.harness import World
-from tests.session.harness_gateway import Store
+from tests.session.parts import Store
 
 # Refused events
 

@@ -141,7 +141,7 @@ class Inbox:
         if records > end:
             return BROKEN
         state = self.session.channels.get(channel)
-        if state is None or not state.mode & MODE_SUBSCRIBE:
+        if state is None or state.leaving or not state.mode & MODE_SUBSCRIBE:
             return QUIET  # left in the meantime
         if self.session.channels.is_old(state, data, start):
             self.session.tally.duplicates += 1
@@ -168,7 +168,7 @@ class Inbox:
         if end - start < 28:
             return BROKEN
         state = self.session.channels.get(channel)
-        if state is None:
+        if state is None or state.leaving:
             return QUIET
         self.event_channel = channel
         self.gap_reason = data[start]
@@ -184,8 +184,10 @@ class Inbox:
             return BROKEN
         state.code = data[start]
         granted = data[start + 1]  # less than we want when it answers an OPEN from before the mode was widened
-        state.opened = state.code != 0 or granted & state.mode == state.mode
-        if state.code == 0 and granted & MODE_SUBSCRIBE and not state.positioned:
+        if state.leaving == 1 and state.code == 0 and granted == 0:
+            state.leaving = 0
+        state.opened = state.leaving == 0 and (state.code != 0 or granted & state.mode == state.mode)
+        if state.code == 0 and granted & MODE_SUBSCRIBE and not state.positioned and state.leaving == 0:
             self.session.channels.position(state, data, start + 4, start + 12)
         self.event_channel = channel
         return ANSWERED

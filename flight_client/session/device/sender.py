@@ -55,9 +55,9 @@ class Sender:
             return NOTHING
         number = session.channels.next_unopened()
         if number:
+            count = write_open(out.control, session.channels.items[number - 1])
             session.channels.sent_open(number)
-            state = session.channels.items[number - 1]
-            return session.emit(TYPE_OPEN, 0, number, 0, out.control, write_open(out.control, state))
+            return session.emit(TYPE_OPEN, 0, number, 0, out.control, count)
         if session.receipts.resend_wanted:
             session.receipts.resend_wanted = False
             return session.emit(TYPE_RESEND, 0, 0, 0, out.control, 0)

@@ -281,10 +281,17 @@ class SendStore:
             self._give_up(slot)
         return True
 
-    def clear(self) -> None:
-        """Forget everything; the owner has counted events_held."""
+    def abandon(self) -> bool:
+        """The owner closes: the oldest frame that has events leaves with a letter. False when there is none."""
         while self.used:
+            if self.cursor:
+                self.bytes_out -= self._bytes[self._head]
+            skipped = self._skip[self._head]
+            self._give_up(self._head)
             self._free_oldest()
+            if not skipped:
+                return True
+        return False
 
     def renumber(self) -> None:
         """A new session: number from 1, nothing sent yet."""
