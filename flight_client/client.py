@@ -18,6 +18,7 @@ from .lanes import QueuedEvent
 from .letters import DeadLetter
 from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state
 from .outbox import Outbox
+from .packing import offer_flags
 from .platforms import get_platform
 from .proof import SessionKey
 from .rules import ChannelRules
@@ -28,15 +29,13 @@ from .session.spec import (
     CHANNEL_NAME_BYTES,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
-    FLAG_COMPRESSED,
-    FLAG_DELTA,
+    FLAG_MORE,
     MODE_PUBLISH,
     STATE_CLOSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
     TOOL_CHANNELS,
-    UNPACKED_BYTES,
 )
 from .streams import EventStream
 from .subscriptions import Subscriptions
@@ -45,9 +44,6 @@ from .transports import Address, TransportFactory, available, factory
 _log = logging.getLogger("flight.client")
 
 _Told = TypeVar("_Told", StateChange, Gap, DeadLetter)
-
-# Flags by agreement that the wire layer reads and writes.
-FLAGS = FLAG_DELTA | FLAG_COMPRESSED
 
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
@@ -90,8 +86,7 @@ class Client:
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
         self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
-        self._session.agreement.reads = self._session.agreement.sends = FLAGS
-        self._session.agreement.unpacked_bytes = UNPACKED_BYTES
+        offer_flags(self._session.agreement, self.platform)
         factories = {NAMES["transports"][name]: own.get(name) or factory(name) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
@@ -271,9 +266,16 @@ class Client:
             return Outcome.REFUSED_CLOSED
         if state.code:
             return Outcome.REFUSED_CHANNEL
+        if len(event.body) > self.platform.payload_bytes and not self._takes_pieces():
+            return Outcome.REFUSED_TOO_LARGE
         outcome = self._outbox.put(event, critical, monotonic_ms())
         self._driver.wake()
         return outcome
+
+    def _takes_pieces(self) -> bool:
+        """Whether an event larger than a frame can go, as far as anybody knows before the first connection."""
+        session = self._session
+        return bool((session.agreement.up if session.known else session.agreement.sends) & FLAG_MORE)
 
     def _refused(self, outcome: Outcome) -> Outcome:
         return outcome if outcome.accepted else self._outbox.refuse(outcome)
@@ -406,7 +408,7 @@ class Client:
             for hook in self._gap_hooks:
                 self._call(hook, gap)
         if result in (codes.DELIVERED, codes.DELIVERED_AFTER_HOLE):
-            self._subscriptions.deliver(data)
+            self._subscriptions.deliver()
         elif result == codes.ENDED:
             ending = self._session.ending
             text = data[ending.text_start : ending.text_end].decode("utf-8", "replace")

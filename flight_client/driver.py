@@ -16,16 +16,16 @@ from typing import Any, Protocol
 
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
-from .lanes import Lane
 from .outbox import Outbox
+from .packing import Packing
 from .platforms import Platform
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
 from .session.spec import (
     CODE_CREDENTIAL,
-    FLAG_COMPRESSED,
-    FLAG_DELTA,
+    DROP_EXPIRED,
+    DROP_TOO_LARGE,
     FLAGS_PLAIN,
     MAX_FRAME_BYTES,
     POLL_BODY_BYTES,
@@ -37,8 +37,9 @@ from .session.spec import (
     TYPE_PROBED,
 )
 from .transports import Address, Transport, TransportFactory
-from .wire.coding import compress_in_place, plain_records
 from .wire.frames import FrameReader, encode_frame, seal_frame
+
+_CAUSES = {DROP_EXPIRED: "expired", DROP_TOO_LARGE: "too-large"}
 
 _log = logging.getLogger("flight.client")
 
@@ -72,7 +73,7 @@ class Driver:
         self.inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
-        self._batch_events = platform.batch_events
+        self._packing = Packing(session, outbox, platform.batch_events)
         self._address = address
         self._token = token
         self._factories = factories
@@ -167,16 +168,16 @@ class Driver:
 
     def _obey(self, command: int, now: int) -> None:
         if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
-            command = self._pack(self.outbox.critical if command == codes.PACK_CRITICAL else self.outbox.lossy, now)
+            command = self._packing.pack(command, now)
         if command == codes.RECODE:
-            command = self._recode()
+            command = self._packing.recode()
         if command == codes.SEND:
             s = self.session
             total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
             self._body += memoryview(s.out.buffer)[:total]
         elif command == codes.LETTER:
             store = self.session.store
-            self.outbox.give_up(store.letter_slot, "expired", store.letter_sent)
+            self.outbox.give_up(store.letter_slot, _CAUSES[store.letter_cause], store.letter_sent)
         elif command == codes.TURN:
             body, self._body = bytes(self._body), bytearray()
             if self._transport is not None:
@@ -188,33 +189,6 @@ class Driver:
             self._drop()
         elif command == codes.PROBE:
             self._task(self._probe(self.session.policy.probe_target()))
-
-    def _pack(self, lane: Lane, now: int) -> int:
-        session = self.session
-        out, agreed = session.out, session.agreement.up
-        delta = agreed & FLAG_DELTA != 0
-        record_bytes = lane.pack(out.buffer, out.at, out.room, now, self._batch_events, delta=delta)
-        if not lane.packed:
-            self.outbox.drop_too_large(lane, now)  # the gateway granted smaller frames than the profile has
-            return session.packed(0, 0, 0, now)
-        if lane is self.outbox.critical:
-            slot = session.store.free_slot()
-            out.expires_ms, out.retries, out.retry_ms = self.outbox.packed_critical(slot, now)
-        flags = FLAG_DELTA if delta and len(lane.packed) > 1 else 0  # one event alone is a record as in any batch
-        compressed = compress_in_place(out.buffer, out.at, record_bytes) if agreed & FLAG_COMPRESSED else 0
-        if compressed:
-            record_bytes = compressed
-            flags |= FLAG_COMPRESSED
-        return session.packed(record_bytes, len(lane.packed), lane.packed[0].channel, now, flags)
-
-    def _recode(self) -> int:
-        """Records that were packed for a gateway which read more than this one does."""
-        out = self.session.out
-        plain = plain_records(out.buffer, out.at, out.at + out.count, out.flags)
-        if len(plain) > out.room:
-            return self.session.recoded(0)
-        out.buffer[out.at : out.at + len(plain)] = plain
-        return self.session.recoded(len(plain))
 
     # Transports
 

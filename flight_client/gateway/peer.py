@@ -347,7 +347,11 @@ class Peer:
 
     async def _subscribe(self, number: int, channel: OpenChannel, asked: messages.Open) -> None:
         try:
-            limits = self.hub.subscriber_limits._replace(entry_bytes=self._entry_limit(), flags=self.agreement.down)
+            limits = self.hub.subscriber_limits._replace(
+                entry_bytes=self._entry_limit(),
+                flags=self.agreement.down,
+                unpacked_bytes=self.agreement.unpacked_out_bytes,
+            )
             subscription = await self.hub.subscribe(
                 channel.name,
                 asked.start,
@@ -426,8 +430,8 @@ class Peer:
             self._ready.append(number)
             if isinstance(item, Entry):
                 down = self.agreement.down
-                flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0) | item.coding_for(down)
-                payload = item.payload_for(down)
+                coding, payload = item.form_for(down, self.agreement.unpacked_out_bytes)
+                flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0) | coding
                 if len(payload) > self._frame_room:
                     self._messages += 1
                     self._pieces = pieces_of(payload, self._messages, self._frame_room)

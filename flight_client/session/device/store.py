@@ -14,7 +14,15 @@ together: the gateway acknowledges none of them before it has stored the whole.
 from ..common.clock import elapsed, later
 from ..common.fields import age_code, put_u16, put_u32
 from ..common.reassembly import write_head
-from ..spec import CRITICAL_PREFIX_BYTES, FLAG_MORE, FRAGMENT_HEAD_BYTES, HEADER_BYTES
+from ..spec import (
+    CRITICAL_PREFIX_BYTES,
+    DROP_CLOSED,
+    DROP_EXPIRED,
+    DROP_REFUSED,
+    FLAG_MORE,
+    FRAGMENT_HEAD_BYTES,
+    HEADER_BYTES,
+)
 
 # What the gateway may have of a frame.
 _NOTHING = 0  # it was never sent, or the gateway has said that it has not stored it
@@ -36,8 +44,7 @@ class SendStore:
         self.acked_events = 0  # freed by the last call of acknowledge()
         self.letter_slot = -1  # the frame that was given up last: its events lie in its buffer until the next command
         self.letter_events = 0
-        self.letter_slots = 0  # how many slots it takes, from letter_slot on
-        self.letter_flags = 0  # how its records are written
+        self.letter_cause = DROP_EXPIRED
         self.letter_sent = False  # the gateway may have stored it: nobody can say
         self._hold_seq = 0  # a refused frame: it and what follows wait ...
         self._hold_until = 0  # ... until then
@@ -57,7 +64,6 @@ class SendStore:
         self._span = [0] * frames  # events of the whole batch; _events has them at its last piece only
         self._piece = [0] * frames  # 0 for a whole frame and for the first piece
         self._behind = [0] * frames  # pieces that follow
-        self._full = [0] * frames  # payload before it was given up
         self._skip = [0] * frames  # given up: SKIP takes its number
 
     def room(self) -> bool:
@@ -125,7 +131,7 @@ class SendStore:
         self.events_held += events
 
     def _keep(self, slot: int, payload_bytes: int, span: int, counter: int, flags: int) -> None:
-        self._bytes[slot] = self._full[slot] = payload_bytes
+        self._bytes[slot] = payload_bytes
         self._counter[slot] = counter
         self._span[slot] = span
         self._flags[slot] = flags
@@ -153,7 +159,7 @@ class SendStore:
         limit_ms = self._expires_ms[slot]
         if self._skip[slot] or self._piece[slot] or limit_ms == 0 or elapsed(now, self._packed_at[slot]) < limit_ms:
             return False
-        self._give_up(slot)
+        self._give_up(slot, DROP_EXPIRED)
         return True
 
     def next_slot(self) -> int:
@@ -173,20 +179,22 @@ class SendStore:
             return False
         if not self._behind[slot]:
             return True
+        count = self._behind[slot] + 1
         total = 0
-        for i in range(self._behind[slot] + 1):
+        for i in range(count):
             total += self._bytes[(slot + i) % self.frames]
-        return self._behind[slot] < pieces and total <= window_bytes and total <= unpacked_bytes
+        heads = count * FRAGMENT_HEAD_BYTES
+        return count <= pieces and total <= window_bytes and total - heads <= unpacked_bytes
 
     def recode(self, record_bytes: int) -> None:
         """The records of the slot at the cursor are plain now."""
         slot = self.next_slot()
-        self._bytes[slot] = self._full[slot] = CRITICAL_PREFIX_BYTES + record_bytes
+        self._bytes[slot] = CRITICAL_PREFIX_BYTES + record_bytes
         self._flags[slot] = 0
 
-    def give_up(self) -> None:
+    def give_up(self, cause: int) -> None:
         """Give the frame at the cursor up: there is a letter."""
-        self._give_up(self.next_slot())
+        self._give_up(self.next_slot(), cause)
 
     def take(self, now: int) -> int:
         """The next slot to send: sets how long it was held and moves the cursor. Its number is base + cursor before."""
@@ -262,6 +270,8 @@ class SendStore:
             return False
         slot = (self._head + seq - self.base) % self.frames
         seq -= self._piece[slot]  # the whole batch is refused
+        if seq < self.base:
+            return False  # its first piece was acknowledged
         slot = (slot - self._piece[slot]) % self.frames
         while self.cursor > seq - self.base:
             self.cursor -= 1
@@ -278,7 +288,7 @@ class SendStore:
             self._hold_seq = seq
             self._hold_until = later(now, self._retry_ms[slot])
         else:
-            self._give_up(slot)
+            self._give_up(slot, DROP_REFUSED)
         return True
 
     def abandon(self) -> bool:
@@ -287,7 +297,7 @@ class SendStore:
             if self.cursor:
                 self.bytes_out -= self._bytes[self._head]
             skipped = self._skip[self._head]
-            self._give_up(self._head)
+            self._give_up(self._head, DROP_CLOSED)
             self._free_oldest()
             if not skipped:
                 return True
@@ -310,27 +320,17 @@ class SendStore:
             counter += self._events[slot]
         return counter
 
-    def letter_payload(self) -> bytes:
-        """The prefix and the records of the frame that was given up last; letter_flags says how they are written."""
-        found = b""
-        for i in range(self.letter_slots):
-            slot = (self.letter_slot + i) % self.frames
-            start = HEADER_BYTES + (FRAGMENT_HEAD_BYTES if self.letter_slots > 1 else 0)
-            found += bytes(memoryview(self._buffers[slot])[start : HEADER_BYTES + self._full[slot]])
-        return found
-
     def _prefix_at(self, slot: int) -> int:
         return HEADER_BYTES + (FRAGMENT_HEAD_BYTES if self._flags[slot] & FLAG_MORE else 0)
 
     def _last_counter(self, slot: int) -> int:
         return self._counter[slot] + self._span[slot] - 1
 
-    def _give_up(self, slot: int) -> None:
+    def _give_up(self, slot: int, cause: int) -> None:
         """The events leave; the numbers stay. A whole frame, or a first piece, that is not among those under way."""
         self.letter_slot = slot
-        self.letter_slots = self._behind[slot] + 1
-        self.letter_flags = self._flags[slot] & ~FLAG_MORE
-        for _ in range(self.letter_slots):
+        self.letter_cause = cause
+        for _ in range(self._behind[slot] + 1):
             self.letter_events = self._events[slot]  # of the last piece: it has them
             self.letter_sent = self._doubt[slot] != _NOTHING
             self._events[slot] = 0
