@@ -16,13 +16,13 @@ from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.parts import Parts, pieces_of
 from flight_client.gateway.subscription import Subscription
 from flight_client.proof import SessionKey
 from flight_client.session import spec
 from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.session.gateway import machine, messages
 from flight_client.session.gateway.agreement import Agreement
+from flight_client.session.gateway.parts import Parts, pieces_of
 from flight_client.wire.coding import CODINGS, count_coded
 from flight_client.wire.frames import encode_frame
 from flight_client.wire.records import decode_age

@@ -36,7 +36,7 @@ class Chaos:
             transports = (TRANSPORT_WEBSOCKET,)
         elif seed % 4 == 2:
             transports = (TRANSPORT_POLLING,)
-        self.world = World(transports, platform, seed + 1)
+        self.world = World(transports, platform, seed + 1, 640 if seed % 3 == 0 else 0)
         self.faults = {}
         self.critical = []
         self.lossy = []
@@ -82,7 +82,8 @@ class Chaos:
     def publish(self):
         """Another client publishes to the channel that the device subscribes to."""
         for _ in range(1 + self.pick(3)):
-            self.world.store.log.append(b"%04d" % self.published)
+            text = b"%04d" % self.published
+            self.world.store.log.append(text * (400 if self.world.large and self.published % 4 == 3 else 1))
             self.published += 1
 
     def fault(self):
@@ -181,6 +182,7 @@ class Chaos:
             found.append(f"{tally.lossy_settled} lossy settled, {len(store.lossy_events)} stored")
         lost = len(self.critical) + len(self.lossy) - len(store.critical_events) - len(store.lossy_events)
         dropped = tally.refused + tally.expired + tally.link_dropped + tally.unconfirmed
+        dropped += tally.too_large + world.too_large + world.too_large_lossy
         if dropped - both != lost:
             found.append(f"{dropped} dropped, {lost} lost")
         if world.delivered != store.log[-len(world.delivered) :] or world.gaps:
