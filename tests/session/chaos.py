@@ -3,7 +3,7 @@
 # mypy: ignore-errors
 # MicroPython has no typing module, so the types are left out.
 
-from flight_client.session.spec import STATE_READY, TRANSPORT_POLLING, TRANSPORT_WEBSOCKET
+from flight_client.session.spec import FLAG_DELTA, FLAG_MORE, STATE_READY, TRANSPORT_POLLING, TRANSPORT_WEBSOCKET
 from tests.session.harness import World
 
 FAULTS = (
@@ -18,6 +18,7 @@ FAULTS = (
     "trimmed-window",
     "store-fails",
     "expiry",
+    "agreement",
 )
 
 PLATFORMS = ("host", "vita", "micro", "psp", "dreamcast")
@@ -114,6 +115,9 @@ class Chaos:
             world.gateway.store_fails = True
         elif name == "expiry":
             world.expires_ms = (0, 300, 3000, 20000)[self.pick(4)]
+        elif name == "agreement" and world.large:
+            world.gateway.reads = (0, FLAG_MORE, FLAG_DELTA, FLAG_MORE | FLAG_DELTA)[self.pick(4)]
+            world.restart_gateway()
         self.faults[name] += 1
 
     def heal(self):

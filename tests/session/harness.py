@@ -16,6 +16,7 @@ from flight_client.session.device.inbox import Inbox
 from flight_client.session.device.machine import DeviceSession
 from flight_client.session.spec import (
     DROP_TOO_LARGE,
+    FLAG_DELTA,
     FLAG_MORE,
     HEADER_BYTES,
     PROFILES,
@@ -49,13 +50,14 @@ class World:
         self.prover = NoProof()
         self.device = DeviceSession(self.profile, identity, self.prover, transports)
         if self.large:
-            self.device.agreement.reads = self.device.agreement.sends = FLAG_MORE
+            self.device.agreement.reads = self.device.agreement.sends = FLAG_MORE | FLAG_DELTA
             self.device.agreement.unpacked_bytes = 4096
         self.inbox = Inbox(self.device)
         self.store = Store(b"epoch--1")
         self.gateway = Gateway(self.store)
         if self.large:
-            self.gateway.reads = self.gateway.sends = FLAG_MORE
+            self.gateway.reads = self.gateway.sends = FLAG_MORE | FLAG_DELTA
+        self.recoded = 0
         self.too_large = 0  # critical events that could not go, so large as they were
         self.too_large_lossy = 0
         self.reachable = {1, 2, 3, 4, 5}
@@ -113,6 +115,9 @@ class World:
         device = self.device
         if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
             command = self.pack(self.critical if command == codes.PACK_CRITICAL else self.lossy)
+        if command == codes.RECODE:
+            self.recoded += 1
+            command = device.recoded(device.out.count)  # the harness writes its events the same way with any flag
         if command == codes.OPEN:
             self.open(device.policy.transport())
         elif command == codes.DROP:
@@ -175,7 +180,7 @@ class World:
                 break
             put_u32(device.out.buffer, device.out.at + 4 * i, ring.pop(0))
         self.treat(ring)
-        return device.packed(4 * events, events, 1, self.now)
+        return device.packed(4 * events, events, 1, self.now, device.agreement.up & FLAG_DELTA)
 
     def treat(self, ring):
         out = self.device.out

@@ -15,7 +15,9 @@ from flight_client.session.spec import (
     CODE_UNKNOWN_CHANNEL,
     CODE_UNKNOWN_SESSION,
     FLAG_CRITICAL,
+    FLAG_DELTA,
     FLAG_MORE,
+    FLAGS_BY_AGREEMENT,
     GAP_EPOCH,
     GAP_TRIMMED,
     MODE_SUBSCRIBE,
@@ -57,8 +59,6 @@ class Gateway:
         self.hold = False  # keep frames unstored, as a slow engine would
         self.refuse = False  # refuse every batch: its channel is not open
         self.store_fails = False  # refuse every batch: it cannot be stored now
-        self.wholes = 0  # batches that came in pieces
-        self.wholes_out = 0  # entries that went in pieces
         self.frame_room = 0
         self.parts = None
         self.cutting = []
@@ -181,6 +181,10 @@ class Gateway:
 
     def data(self, flags, channel, seq, payload, now):
         """A batch, or a piece of one."""
+        if flags & FLAGS_BY_AGREEMENT & ~self.agreement.up:
+            raise AssertionError("a flag that was not agreed on")
+        if flags & FLAG_DELTA:
+            self.store.coded += 1
         session = self.session
         frames = [session.taken()] if seq else []
         whole = payload
@@ -195,7 +199,7 @@ class Gateway:
         if not whole:
             return
         if flags & FLAG_MORE:
-            self.wholes += 1
+            self.store.wholes += 1
             if seq:
                 frames = self.parts.finish()
             whole = whole[: 12 if seq else 4]  # one event: its number stands for the rest
@@ -272,7 +276,7 @@ class Gateway:
             self.session.send(TYPE_DELIVER, 0, channel, payload)
             return
         self.cutting = list(pieces_of(payload, offset, self.frame_room))
-        self.wholes_out += 1
+        self.store.wholes_out += 1
         self.cut(channel)
 
     def cut(self, channel):
