@@ -110,8 +110,8 @@ class Entry:
 
     @property
     def records(self) -> bytes:
-        """The events as the device packed them."""
-        return self.payload[_DELIVER_HEAD.size + len(self.source.tail) :]
+        """The events, without any coding."""
+        return self.form_for(0, 0)[1][self._records_at() :]
 
     def form_for(self, flags: int, unpacked_bytes: int) -> tuple[int, bytes]:
         """Coding and DELIVER payload for a subscriber that reads these flags and decompresses so much.
