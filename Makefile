@@ -117,6 +117,7 @@ prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 .PHONY: soak
 soak: $(DEV) ## hours of what `make test` runs for seconds
 	@$(VPY) -m tests.simulation --seeds 1..25000
+	@$(VPY) -m tests.model
 
 .PHONY: coverage
 coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
