@@ -7,6 +7,7 @@ from typing import Any
 
 from flight_client import Client, ConnectionState, Gap, Payload
 from flight_client.observe import Counters
+from flight_client.session.device import codes
 from flight_client.streams import EventStream, RealtimeEvent
 
 from .chance import Machine
@@ -28,6 +29,22 @@ class Role:
         self.from_start = from_start
 
 
+class Ear:
+    """Stands between driver and client and hears when the device says that the gateway broke the protocol."""
+
+    def __init__(self, client: Client, device: "Device") -> None:
+        self._client = client
+        self._device = device
+
+    def on_result(self, result: int, data: bytes) -> None:
+        if result == codes.BROKEN:
+            self._device.broken += 1
+        self._client.on_result(result, data)
+
+    def on_drive(self) -> None:
+        self._client.on_drive()
+
+
 class Device:
     """One machine; reboot() begins another life on it."""
 
@@ -44,6 +61,7 @@ class Device:
         self.accepted = 0
         self.delivered = 0
         self.switches = 0
+        self.broken = 0
         self._loop = loop
         self._chance = chance
         self._ledger = ledger
@@ -75,6 +93,7 @@ class Device:
             transport_factories={n: f for n, f in factories(self.wire).items() if n in role.transports},
         )
         client.on_gap(self._hear_gap)
+        client._driver._listener = Ear(client, self)
         if role.follows:
             self._stream = client.events(channels=role.follows, history=0xFFFF if role.from_start else None)
             self._tasks.append(self._run(self._read(self._stream)))
@@ -143,6 +162,8 @@ class Device:
             found.append(f"{self.role.device_id}: the law is broken: {counters}")
         if self.client.state in (ConnectionState.FAILED, ConnectionState.CLOSED):
             found.append(f"{self.role.device_id}: it stopped: {self.client.last_error}")
+        if self.broken:
+            found.append(f"{self.role.device_id}: it says that the gateway broke the protocol")
         self._ledger.acked(self.life, counters.acked)
         return found
 
