@@ -116,6 +116,9 @@ class Ledger:
 
     def acked(self, life: Life, count: int) -> None:
         """The client counts this many critical events as stored: they must be."""
+        if count > len(life.critical):
+            self.problems.append(f"{life.device_id}: {count} events acknowledged of {len(life.critical)}")
+            return
         while life.acked < count:
             number = life.critical[life.acked]
             if not any(number in log.critical.get(life.index, ()) for log in self.logs):
