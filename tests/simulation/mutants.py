@@ -77,7 +77,7 @@ def _failed_is_stored() -> list[Patch]:
 
 def _window_of_gateway_off_by_one() -> list[Patch]:
     def can_send(self: Any) -> bool:
-        return len(self._held) <= self._window_frames and self._held_bytes < self._window_bytes
+        return bool(len(self._held) <= self._window_frames and self._held_bytes < self._window_bytes)
 
     return [(machine.GatewaySession, "can_send", can_send)]
 
