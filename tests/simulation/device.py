@@ -80,7 +80,13 @@ class Device:
         self._tasks = [self._run(self._live())]
 
     def _run(self, work: Any) -> "asyncio.Task[Any]":
-        return self._loop.create_task(work, context=self.machine.context.copy())
+        task = self._loop.create_task(work, context=self.machine.context.copy())
+        task.add_done_callback(self._look)
+        return task
+
+    def _look(self, task: "asyncio.Task[Any]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._ledger.problems.append(f"{self.role.device_id}: its program ended with {task.exception()!r}")
 
     async def _live(self) -> None:
         role = self.role
