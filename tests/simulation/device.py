@@ -15,6 +15,8 @@ from .ledger import Ledger, Life, number_bytes
 from .loop import VirtualLoop
 from .network import Wire, factories
 
+CLOSE_S = 1.5  # close() ends within a second, and a transport may take a moment to go
+
 
 class Role:
     """What a machine is and what its program does."""
@@ -191,6 +193,24 @@ class Device:
         if self._stream is not None and self._stream.dropped:
             found.append(f"{name}: the stream dropped {self._stream.dropped} events")
         return found
+
+    async def close(self) -> None:
+        """The program ends as a program should: what is queued has a moment, the rest is counted."""
+        begun_s = self._loop.now_s
+        problems = self._ledger.problems
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._run(self.client.close())
+        if self._loop.now_s - begun_s > CLOSE_S:
+            problems.append(f"{self.role.device_id}: close() took {self._loop.now_s - begun_s:.1f} s")
+        counters = self.counters()
+        if not counters.law_holds or counters.queued:
+            problems.append(f"{self.role.device_id}: after close() {counters}")
+        self._ledger.acked(self.life, counters.acked)
+        self.life.over = True
+        self.switches += counters.transport_switches
 
     async def power_off(self) -> None:
         """No goodbye: the next life knows nothing of this one."""
