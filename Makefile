@@ -117,14 +117,16 @@ prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 .PHONY: soak
 soak: $(DEV) ## hours of what `make test` runs for seconds
 	@$(VPY) -m tests.simulation --seeds 1..25000
+	@$(VPY) -m tests.model
 
 .PHONY: coverage
 coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
 	@$(VPY) -m build_scripts.coverage_c
 
 .PHONY: mutants
-mutants: $(DEV) ## C core: does its own test program notice small changes? a quarter of an hour
+mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? a quarter of an hour
 	@$(VPY) -m build_scripts.mutants
+	@$(VPY) -m tests.simulation --mutants
 
 .PHONY: docs
 docs: $(DEV) ## check that every link in the docs leads somewhere

@@ -312,7 +312,7 @@ def test_a_server_s_hint_is_obeyed_once_with_the_spread_on_top():
     assert p.wait_ms(0) == 20_000
     p.hint(20_000)
     assert 20_990 <= p.wait_ms(65535) <= 21_000
-    assert max(p.wait_ms(bits) for bits in RANDOMS) <= 1000  # then the profile's own waits
+    assert max(p.wait_ms(bits) for bits in RANDOMS) <= 2000  # then the usual waits
 
 
 def test_a_hint_of_days_is_no_wait_in_the_past():
@@ -356,5 +356,6 @@ def test_a_fleet_that_fails_again_stays_as_spread_as_it_was_announced():
     healthy_then_dead(p)
     p.failed(T0)  # the gateway died again before the connection was healthy
     waits = [p.wait_ms(bits) for bits in RANDOMS]
-    assert max(waits) > 0.95 * RECONNECT_SPREAD_FLEET_MS
-    assert max(waits) <= RECONNECT_SPREAD_FLEET_MS
+    assert min(waits) >= RECONNECT_SPREAD_FLEET_MS  # not among those who come for the first time
+    assert max(waits) > 1.95 * RECONNECT_SPREAD_FLEET_MS
+    assert max(waits) <= 2 * RECONNECT_SPREAD_FLEET_MS

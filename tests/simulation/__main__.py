@@ -5,6 +5,7 @@ import sys
 import time
 
 from .campaign import campaign, show_one
+from .mutants import MUTANTS, killed_by
 
 
 def main() -> int:
@@ -12,16 +13,29 @@ def main() -> int:
     parser.add_argument("--seeds", default="1..500", help="first..last")
     parser.add_argument("--seed", type=int, help="one seed")
     parser.add_argument("--log", action="store_true", help="with --seed: print every message")
+    parser.add_argument("--mutants", action="store_true", help="run every protocol mutant until something notices it")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     if options.seed is not None:
         return show_one(options.seed, options.log)
+    if options.mutants:
+        return _mutants()
     first, _, last = options.seeds.partition("..")
     began = time.perf_counter()
     report = campaign(range(int(first), int(last or first) + 1), options.jobs)
     print(report.text())
     print(f"{time.perf_counter() - began:.0f} s of this machine")
     return 1 if report.failures() else 0
+
+
+def _mutants() -> int:
+    survivors = 0
+    for name in MUTANTS:
+        killer = killed_by(name)
+        survivors += not killer
+        print(f"{name}: {killer or 'SURVIVED'}", flush=True)
+    print(f"mutants: {len(MUTANTS)}, {survivors} survived")
+    return 1 if survivors else 0
 
 
 if __name__ == "__main__":

@@ -9,12 +9,15 @@ from flight_client import Client, ConnectionState, DeadLetter, Gap, Payload
 from flight_client.events import decode_event
 from flight_client.observe import Counters
 from flight_client.rules import POLICIES, PRIORITIES
+from flight_client.session.device import codes
 from flight_client.streams import EventStream, RealtimeEvent
 
 from .chance import Machine
 from .ledger import Ledger, Life, number_bytes
 from .loop import VirtualLoop
 from .network import Wire, factories
+
+CLOSE_S = 1.5  # close() ends within a second, and a transport may take a moment to go
 
 
 class Role:
@@ -28,6 +31,22 @@ class Role:
         self.publishes = publishes
         self.follows = follows
         self.from_start = from_start
+
+
+class Ear:
+    """Stands between driver and client and hears when the device says that the gateway broke the protocol."""
+
+    def __init__(self, client: Client, device: "Device") -> None:
+        self._client = client
+        self._device = device
+
+    def on_result(self, result: int, data: bytes) -> None:
+        if result == codes.BROKEN:
+            self._device.broken += 1
+        self._client.on_result(result, data)
+
+    def on_drive(self) -> None:
+        self._client.on_drive()
 
 
 class Device:
@@ -46,6 +65,7 @@ class Device:
         self.accepted = 0
         self.delivered = 0
         self.switches = 0
+        self.broken = 0
         self._loop = loop
         self._chance = chance
         self._ledger = ledger
@@ -64,7 +84,13 @@ class Device:
         self._tasks = [self._run(self._live())]
 
     def _run(self, work: Any) -> "asyncio.Task[Any]":
-        return self._loop.create_task(work, context=self.machine.context.copy())
+        task = self._loop.create_task(work, context=self.machine.context.copy())
+        task.add_done_callback(self._look)
+        return task
+
+    def _look(self, task: "asyncio.Task[Any]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._ledger.problems.append(f"{self.role.device_id}: its program ended with {task.exception()!r}")
 
     async def _live(self) -> None:
         role = self.role
@@ -79,6 +105,7 @@ class Device:
         client.on_gap(self._hear_gap)
         client.on_dead_letter(self._note_letter)
         self._note_packing(client, self.life)
+        client._driver._listener = Ear(client, self)
         if role.follows:
             self._stream = client.events(channels=role.follows, history=0xFFFF if role.from_start else None)
             self._tasks.append(self._run(self._read(self._stream)))
@@ -163,6 +190,8 @@ class Device:
             found.append(f"{self.role.device_id}: the law is broken: {counters}")
         if self.client.state in (ConnectionState.FAILED, ConnectionState.CLOSED):
             found.append(f"{self.role.device_id}: it stopped: {self.client.last_error}")
+        if self.broken:
+            found.append(f"{self.role.device_id}: it says that the gateway broke the protocol")
         self._ledger.acked(self.life, counters.acked)
         return found
 
@@ -184,6 +213,24 @@ class Device:
         if self._stream is not None and self._stream.dropped:
             found.append(f"{name}: the stream dropped {self._stream.dropped} events")
         return found
+
+    async def close(self) -> None:
+        """The program ends as a program should: what is queued has a moment, the rest is counted."""
+        begun_s = self._loop.now_s
+        problems = self._ledger.problems
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._run(self.client.close())
+        if self._loop.now_s - begun_s > CLOSE_S:
+            problems.append(f"{self.role.device_id}: close() took {self._loop.now_s - begun_s:.1f} s")
+        counters = self.counters()
+        if not counters.law_holds or counters.queued:
+            problems.append(f"{self.role.device_id}: after close() {counters}")
+        self._ledger.acked(self.life, counters.acked)
+        self.life.over = True
+        self.switches += counters.transport_switches
 
     async def power_off(self) -> None:
         """No goodbye: the next life knows nothing of this one."""

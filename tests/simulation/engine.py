@@ -33,7 +33,7 @@ class SimEngine(MemoryEngine):
         self._chance = chance
         self._stored = stored
         self._life = 0
-        self._unsafe: deque[tuple[Batch, OnResult]] = deque()
+        self._unsafe: deque[tuple[Batch, OnResult, bool]] = deque()
         self._telling: deque[Callable[[], None]] = deque()  # results that were decided and not told, in their order
         self._told_at = 0.0
         self._waiters: list[asyncio.Future[None]] = []
@@ -59,26 +59,23 @@ class SimEngine(MemoryEngine):
         self._wake()
 
     def append(self, batch: Batch, done: OnResult) -> None:
-        if self.fail_next:
+        fails = self.fail_next > 0
+        if fails:
             self.fail_next -= 1
-            self._unsafe.append((batch, done))
-            self._loop.call_later(self.store_s, self._fail, self._life)
-        elif self.store_s or self._unsafe:
-            self._unsafe.append((batch, done))
+        if fails or self.store_s or self._unsafe:
+            self._unsafe.append((batch, done, fails))
             self._loop.call_later(self.store_s, self._store_oldest, self._life)
         else:
             self._now(batch, done)
 
     def _store_oldest(self, life: int) -> None:
-        if life == self._life and self._unsafe:
-            self._now(*self._unsafe.popleft())
-            self._wake()
-
-    def _fail(self, life: int) -> None:
-        """The disk was full for everything that waits for it."""
-        while life == self._life and self._unsafe:
-            _, done = self._unsafe.popleft()
+        if life != self._life or not self._unsafe:
+            return
+        batch, done, fails = self._unsafe.popleft()
+        if fails:
             done(failed("the simulated disk is full; make room"))
+        else:
+            self._now(batch, done)
         self._wake()
 
     def _now(self, batch: Batch, done: OnResult) -> None:

@@ -31,6 +31,7 @@ KINDS = (
     "store-fails",
     "history-trimmed",
     "device-reboot",
+    "program-restart",
 )
 
 _WEIGHTS = {
@@ -38,6 +39,7 @@ _WEIGHTS = {
     "half-open": 4, "frame-cut": 8, "transport-blocked": 4, "unreachable": 2, "slow-consumer": 3, "clock-jump": 3,
     "gateway-clock-jump": 2, "machine-asleep": 2, "gateway-stop": 1, "gateway-crash": 2, "epoch-loss": 1,
     "store-slow": 3, "store-fails": 2, "history-trimmed": 1, "device-reboot": 1,
+    "program-restart": 1,
 }  # fmt: skip
 ARMED = ("loss", "reorder", "duplicate", "late-request", "lost-request", "lost-reply", "frame-cut")
 ON_POLLING = ("duplicate", "late-request", "lost-request", "lost-reply")
@@ -54,7 +56,8 @@ class Faults:
             "gateway-stop": self._gateway_stop,
             "gateway-crash": self._gateway_crash,
             "epoch-loss": self._epoch_loss,
-            "device-reboot": self._device_reboot,
+            "device-reboot": lambda: self._device_reboot(polite=False),
+            "program-restart": lambda: self._device_reboot(polite=True),
         }
 
     async def one(self) -> None:
@@ -190,10 +193,13 @@ class Faults:
         world.lose_log()
         await world.gateway_up()
 
-    async def _device_reboot(self) -> None:
-        self._count("device-reboot")
+    async def _device_reboot(self, polite: bool) -> None:
+        self._count("program-restart" if polite else "device-reboot")
         device = self._chance.choice(self._world.devices)
-        await device.power_off()
+        if polite:
+            await device.close()
+        else:
+            await device.power_off()
         await asyncio.sleep(self._chance.uniform(0.05, 4))
         device.start()
         await asyncio.sleep(0)

@@ -140,8 +140,13 @@ class SimGateway:
     def problems(self) -> list[str]:
         """Queues over their bounds."""
         found = []
+        if self.registry.counters.malformed:
+            found.append("the gateway says that a device broke the protocol")
         for peer in self.registry.peers():
             session = peer.session
+            entries = sum(1 for frame in session._held if frame[0] in (spec.TYPE_DELIVER, spec.TYPE_GAP))
+            if entries > session._window_frames:
+                found.append(f"{peer.source.device_id}: {entries} entries in a window of {session._window_frames}")
             if len(session._pending) > session._window_in:
                 found.append(f"{peer.source.device_id}: {len(session._pending)} frames wait for the store")
             if session.flooded():

@@ -64,9 +64,9 @@ class Scene:
 class Reader:
     """Numbers of the events of one channel, as an application gets them."""
 
-    def __init__(self, client: Client, channel: str) -> None:
+    def __init__(self, client: Client, channel: str, history: int | None = None) -> None:
         self.numbers: list[int] = []
-        self._stream = client.events(channels=[channel])
+        self._stream = client.events(channels=[channel], history=history)
         self.task = asyncio.get_running_loop().create_task(self._read())
 
     async def _read(self) -> None:

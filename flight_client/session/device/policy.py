@@ -109,15 +109,14 @@ class Policy:
             return wait
         if self._attempt == 0:
             return uniform(0, self.spread_ms, random)
-        floor = self._profile.backoff_floor_ms
-        ceiling = max(
-            self._profile.connect_retry_interval_ms, self.spread_ms
-        )  # a fleet stays spread when it fails again
+        # A fleet stays spread when it fails again: nobody comes twice while the others come for the first time.
+        floor = max(self._profile.backoff_floor_ms, self.spread_ms)
+        ceiling = max(self._profile.connect_retry_interval_ms, 2 * self.spread_ms)
         doublings = self._attempt - 1
         while doublings > 0 and ceiling < self._profile.backoff_cap_ms:
             ceiling *= 2
             doublings -= 1
-        return uniform(floor, min(ceiling, max(self._profile.backoff_cap_ms, self.spread_ms)), random)
+        return uniform(floor, min(ceiling, max(self._profile.backoff_cap_ms, 2 * self.spread_ms)), random)
 
     def probe_due(self, now: int) -> bool:
         """Whether the better transport is to be probed now."""

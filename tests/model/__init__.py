@@ -1,0 +1,1 @@
+"""A small model of the session, searched through: every order of events within its bounds."""
