@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
 from .platforms import Platform
+from .session.common.clock import elapsed
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
@@ -25,7 +26,9 @@ from .session.spec import (
     MAX_FRAME_BYTES,
     POLL_BODY_BYTES,
     STATE_CLOSED,
+    STATE_CLOSING,
     STATE_IDLE,
+    STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
     TYPE_PROBE,
@@ -77,6 +80,11 @@ class Driver:
         self._reader = FrameReader()
         self._transport: Transport | None = None
         self._body = bytearray()
+        self._turns = 0  # sent on the present transport
+        self._under_way = 0  # of those, without a reply
+        self._turn_at = 0
+        self._frames = 0  # in the turn that is being written
+        self._bare = False  # the last turn brought nothing but POLL: its reply may be held back
         self._tasks: set[asyncio.Task[None]] = set()
         self._link_tasks: set[asyncio.Task[None]] = set()  # of the present transport
         self._closings: set[asyncio.Task[None]] = set()  # of transports that were given up: never cancelled
@@ -137,6 +145,7 @@ class Driver:
             now = monotonic_ms()
             session.waiting_critical = self.critical.count
             session.waiting_lossy = self.lossy.count
+            self._let_go(now)
             command = session.poll(now, secrets.randbits(16))
             if command == codes.NOTHING:
                 break
@@ -150,7 +159,10 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         assert self._loop is not None
-        wait_ms = self.session.wake_in_ms(monotonic_ms())
+        now = monotonic_ms()
+        wait_ms = self.session.wake_in_ms(now)
+        if self._held_back() and self.session.waiting_lossy:
+            wait_ms = min(wait_ms, self.session.profile.update_interval_ms - elapsed(now, self._turn_at))
         self._timer = self._loop.call_later(max(1, wait_ms) / 1000, self.wake)
 
     def _obey(self, command: int, now: int) -> None:
@@ -160,10 +172,16 @@ class Driver:
             s = self.session
             total = seal_frame(s.out, s.out_type, s.out_flags, s.out_channel, s.out_seq, s.out_ack, s.out_bytes)
             self._body += memoryview(s.out)[:total]
+            self._frames += 1
         elif command == codes.TURN:
             body, self._body = bytes(self._body), bytearray()
             if self._transport is not None:
-                self._link_task(self._send(self._transport, body))
+                self._turns += 1
+                self._under_way += 1
+                self._turn_at = now
+                self._bare = self._frames == 1
+                self._link_task(self._send(self._transport, body, self._turns))
+            self._frames = 0
         elif command == codes.OPEN:
             self._drop()
             self._link_task(self._open(self.session.policy.transport()))
@@ -211,7 +229,22 @@ class Driver:
             token = await token
         return token.encode()
 
-    async def _send(self, transport: Transport, body: bytes) -> None:
+    def _held_back(self) -> bool:
+        """Whether one turn is under way whose reply the gateway may hold back, so that another may be sent."""
+        transport = self._transport
+        ready = self.session.state in (STATE_READY, STATE_CLOSING)
+        return transport is not None and transport.hold_ms > 0 and ready and self._under_way == 1 and self._bare
+
+    def _let_go(self, now: int) -> None:
+        """Long polling: what is urgent does not wait for a reply that is held back, and nothing longer than an interval."""
+        if not self._held_back():
+            return
+        session = self.session
+        late = elapsed(now, self._turn_at) >= session.profile.update_interval_ms
+        if session._urgent(now) or (session.waiting_lossy and late):
+            session.turn_done(now)
+
+    async def _send(self, transport: Transport, body: bytes, turn: int) -> None:
         try:
             reply = await transport.send(body)
         except FlightError as error:
@@ -222,11 +255,16 @@ class Driver:
             return
         if transport is not self._transport:
             return
+        self._under_way -= 1
         if reply:
             self._take(transport, reply)
-        if len(reply) > POLL_BODY_BYTES // 2:
-            self.session.poll_soon()  # a full reply: there may be more
-        self.session.turn_done(monotonic_ms())
+        if transport is not self._transport:
+            self.wake()
+            return
+        if turn == self._turns:  # otherwise another turn is under way already
+            if transport.hold_ms or len(reply) > POLL_BODY_BYTES // 2:
+                self.session.poll_soon()  # for the next reply that may be held, or a full reply: there may be more
+            self.session.turn_done(monotonic_ms())
         self.wake()
 
     async def _receive(self, transport: Transport) -> None:
@@ -283,6 +321,7 @@ class Driver:
         """Give up the present transport; its tasks end, its late news are not listened to."""
         transport, self._transport = self._transport, None
         self._body = bytearray()
+        self._turns = self._under_way = self._frames = 0
         current = asyncio.current_task() if self._link_tasks else None
         for task in list(self._link_tasks):
             if task is not current:

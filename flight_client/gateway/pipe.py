@@ -33,6 +33,9 @@ class Carrier(Protocol):
     async def send(self, body: bytes) -> None:
         """Send whole frames; waits only while the buffers below are full."""
 
+    def admit(self) -> None:
+        """The session is known: what bounded a stranger need not bound it any more."""
+
     async def close(self) -> None:
         """Close; may be called twice."""
 
@@ -102,6 +105,8 @@ class DuplexPipe:
                         continue
                     refused_for_good = self._reader.type not in (spec.TYPE_PROBE, spec.TYPE_ATTACH)
                     self._peer, reply = await greet(self._registry, self._reader, data)
+                    if self._peer is not None:
+                        self._carrier.admit()
                     await self._carrier.send(reply)
                     if refused_for_good:
                         return  # after RESET the device says HELLO on the same connection; after CLOSE it does not
@@ -157,12 +162,13 @@ class DuplexPipe:
                     break
                 body = peer.collect(_TURN_BYTES, now)
                 if body:
-                    await self._carrier.send(body)
+                    async with asyncio.timeout(2 * peer.session.heartbeat_ms / 1000):  # who reads nothing is dead too
+                        await self._carrier.send(body)
                     if len(body) >= _TURN_BYTES:
                         self._awake.set()
                 self._set_timer(peer)
             await self._send_last(self._ending)
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             await self._carrier.close()
 
     def _set_timer(self, peer: Peer) -> None:

@@ -25,6 +25,7 @@ FLOOR = {
     "observe": 5,
     "driver": 6,
     "streams": 6,
+    "bridge": 6,
     "channels": 7,
     "client": 8,
     "gateway": 8,
