@@ -74,8 +74,7 @@ class Client:
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says; by default none.
-
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says.
         Raises CallerError for a value that cannot work.
         """
         self.platform = get_platform(platform)
