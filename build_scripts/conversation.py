@@ -213,7 +213,7 @@ class Conversation:
         self._open(now)
         self._device(now)  # ATTACH
         device, gateway = self.device, self.gateway
-        assert gateway.attach(device.generation, device.next_in, now)
+        assert gateway.attach(device.generation, device.receipts.next_in, now)
         payload = messages.resumed(device.generation, gateway.ack(), gateway.lossy_stored, gateway.spread_ms)
         self._to_device(encode_frame(spec.TYPE_RESUMED, 0, 0, 0, 0, payload), now + 20)
 
@@ -226,17 +226,17 @@ class Conversation:
             command = device.poll(now, RANDOM)
             if command in (codes.PACK_CRITICAL, codes.PACK_LOSSY):
                 ring = self.critical if command == codes.PACK_CRITICAL else self.lossy
-                size = ring.pack(device.out, device.out_at, device.out_room, now, 32)
+                size = ring.pack(device.out.buffer, device.out.at, device.out.room, now, 32)
                 command = device.packed(size, ring.packed_events, ring.packed_channel, now)
             if command == codes.TURN:
                 device.turn_done(now)
                 return
             assert command == codes.SEND, command
-            fields = (device.out_type, device.out_flags, device.out_channel, device.out_seq, device.out_ack)
-            total = seal_frame(device.out, *fields, device.out_bytes)
-            self.frames.append(("device", bytes(device.out[:total])))
-            if device.out_type not in (spec.TYPE_HELLO, spec.TYPE_ATTACH):
-                assert self.gateway.receive(device.out_seq, device.out_ack, now) == gateway_machine.TAKE
+            fields = (device.out.kind, device.out.flags, device.out.channel, device.out.seq, device.out.ack)
+            total = seal_frame(device.out.buffer, *fields, device.out.count)
+            self.frames.append(("device", bytes(device.out.buffer[:total])))
+            if device.out.kind not in (spec.TYPE_HELLO, spec.TYPE_ATTACH):
+                assert self.gateway.receive(device.out.seq, device.out.ack, now) == gateway_machine.TAKE
 
     def _gateway(self, now: int) -> None:
         """Everything that the gateway sends now."""

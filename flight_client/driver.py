@@ -170,8 +170,8 @@ class Driver:
             command = self._pack(self.critical if command == codes.PACK_CRITICAL else self.lossy, now)
         if command == codes.SEND:
             s = self.session
-            total = seal_frame(s.out, s.out_type, s.out_flags, s.out_channel, s.out_seq, s.out_ack, s.out_bytes)
-            self._body += memoryview(s.out)[:total]
+            total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
+            self._body += memoryview(s.out.buffer)[:total]
             self._frames += 1
         elif command == codes.TURN:
             body, self._body = bytes(self._body), bytearray()
@@ -192,7 +192,7 @@ class Driver:
 
     def _pack(self, ring: EventRing, now: int) -> int:
         session = self.session
-        record_bytes = ring.pack(session.out, session.out_at, session.out_room, now, self._batch_events)
+        record_bytes = ring.pack(session.out.buffer, session.out.at, session.out.room, now, self._batch_events)
         if not ring.packed_events and ring.count:
             # The gateway granted smaller frames than the profile has: this event can never go.
             self.too_large += ring.drop_oldest()
@@ -241,7 +241,7 @@ class Driver:
             return
         session = self.session
         late = elapsed(now, self._turn_at) >= session.profile.update_interval_ms
-        if session._urgent(now) or (session.waiting_lossy and late):
+        if session.sender.urgent() or (session.waiting_lossy and late):
             session.turn_done(now)
 
     async def _send(self, transport: Transport, body: bytes, turn: int) -> None:

@@ -355,10 +355,10 @@ class World:
             self.probes.append((self.now, target))
             device.probed(target in self.reachable, self.now)
         elif command == codes.SEND:
-            payload = bytes(device.out[HEADER_BYTES : HEADER_BYTES + device.out_bytes])
-            frame = (device.out_type, device.out_flags, device.out_channel, device.out_seq, device.out_ack, payload)
+            payload = bytes(device.out.buffer[HEADER_BYTES : HEADER_BYTES + device.out.count])
+            frame = (device.out.kind, device.out.flags, device.out.channel, device.out.seq, device.out.ack, payload)
             self.body.append(frame)
-            self.sent.append((self.now, device.out_type, device.out_seq, device.out_ack))
+            self.sent.append((self.now, device.out.kind, device.out.seq, device.out.ack))
             self.sum_up(frame)
         elif command == codes.TURN:
             self.turn()
@@ -384,9 +384,9 @@ class World:
 
     def pack(self, ring):
         device = self.device
-        events = min(len(ring), device.out_room // 4, EVENTS_PER_FRAME)
+        events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME)
         for i in range(events):
-            put_u32(device.out, device.out_at + 4 * i, ring.pop(0))
+            put_u32(device.out.buffer, device.out.at + 4 * i, ring.pop(0))
         return device.packed(4 * events, events, 1, self.now)
 
     def turn(self):

@@ -33,7 +33,7 @@ def line(step, chaos):
         world.now,
         device.state,
         device.generation,
-        device.next_in,
+        device.receipts.next_in,
         device.next_counter,
         device.store.base,
         device.store.used,
@@ -129,7 +129,7 @@ def rounds(device, inbox, frames, events):
         put_u32(frames.deliver, 8, frames.offset)
         frames.offset += 1
         put_u32(frames.deliver, 0, frames.offset)
-        frames.seq_in = device.next_in
+        frames.seq_in = device.receipts.next_in
         inbox.receive(14, 1, frames.seq_in, 0, frames.deliver, 0, 60, frames.now, 1)
         device.wake_in_ms(frames.now)
         frames.now = (frames.now + 60) & 0x3FFFFFFF
@@ -155,11 +155,11 @@ def drain(device, frames, now):
         if command == 0:
             return
         if command == 3:
-            if device.out_seq:
-                frames.last_seq = device.out_seq
-            if device.out_type == 8:
+            if device.out.seq:
+                frames.last_seq = device.out.seq
+            if device.out.kind == 8:
                 frames.heartbeats += 1
-            if device.out_type == 7:
+            if device.out.kind == 7:
                 frames.acks += 1
         elif command == 6:
             frames.turns += 1

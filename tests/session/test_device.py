@@ -170,7 +170,7 @@ def test_welcome_sets_heartbeat_window_room_and_spread():
     assert device.wake_in_ms(world.now) == 3000
     device.waiting_critical = 1
     assert device.poll(world.now, 0) == codes.PACK_CRITICAL
-    assert device.out_room == 700 - 16 - 8 - 4
+    assert device.out.room == 700 - 16 - 8 - 4
 
 
 def test_resumed_and_heartbeat_carry_the_spread():

@@ -144,7 +144,7 @@ def test_entries_and_gaps_of_a_channel_that_we_left_are_ignored():
     assert world.receive(TYPE_GAP, 5, 2, 0, messages.gap(1, bytes(8), 0, 1)) == codes.QUIET
     world.device.channels.add(b"only-publish", 1)
     assert world.receive(TYPE_DELIVER, 1, 3, 0, deliver(1, 0)) == codes.QUIET
-    assert world.device.next_in == 4
+    assert world.device.receipts.next_in == 4
 
 
 def test_an_entry_of_a_stream_without_a_position_is_taken_as_it_comes():

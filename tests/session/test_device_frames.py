@@ -182,7 +182,7 @@ def test_an_acknowledgement_rides_on_data():
     emit(world, 1, critical=False)
     world.sleep_ms(1000)
     assert kinds(world, since) == [TYPE_DATA]
-    assert world.sent[since][3] == world.device.next_in
+    assert world.sent[since][3] == world.device.receipts.next_in
 
 
 def test_an_acknowledgement_is_never_acknowledged():

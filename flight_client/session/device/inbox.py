@@ -84,7 +84,9 @@ class Inbox:
     ) -> int:
         session = self.session
         result = QUIET
-        if seq and not session.sequenced(seq, now):
+        if seq and not session.receipts.take(seq, now):
+            if seq < session.receipts.next_in:
+                session.tally.duplicates += 1
             kind = TYPE_SKIP  # a duplicate or a jump: only its acknowledgement counts
         if kind == TYPE_DELIVER:
             result = self._deliver(channel, data, start, end)

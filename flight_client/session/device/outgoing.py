@@ -1,0 +1,42 @@
+"""The frame that goes out next, and the buffers that frames are built in.
+
+`buffer` has the payload from offset 16 on, `count` bytes long; the driver seals the header in place. While events are
+being packed, `at` and `room` say where their records go and how many bytes they may take.
+"""
+
+from ..spec import HEADER_BYTES, HELLO_FRAME_BYTES, TRAILER_BYTES
+
+
+class Outgoing:
+    """Header fields and payload of one frame; valid until the next poll()."""
+
+    def __init__(self, frame_bytes: int):
+        self.kind = 0
+        self.flags = 0
+        self.channel = 0
+        self.seq = 0
+        self.ack = 0
+        self.count = 0
+        self.at = 0
+        self.room = 0
+        self.control = bytearray(HELLO_FRAME_BYTES)  # of everything that is not events
+        self.lossy = bytearray(frame_bytes)
+        self.buffer = self.control
+        self.frame_room = frame_bytes  # largest frame that the peer and we can take
+        self.turn_bytes = 0  # of this turn so far
+
+    def put(self, kind: int, flags: int, channel: int, seq: int, buffer: bytearray, count: int) -> None:
+        """This frame goes out next; the caller sets its acknowledgement."""
+        self.kind = kind
+        self.flags = flags
+        self.channel = channel
+        self.seq = seq
+        self.buffer = buffer
+        self.count = count
+        self.turn_bytes += HEADER_BYTES + count
+
+    def pack_into(self, buffer: bytearray, prefix_bytes: int) -> None:
+        """Events are to be packed into this buffer, behind a prefix."""
+        self.buffer = buffer
+        self.at = HEADER_BYTES + prefix_bytes
+        self.room = self.frame_room - self.at - TRAILER_BYTES
