@@ -13,7 +13,7 @@ from .session.spec import HELLO_FRAME_BYTES
 # On a serial line, whatever the platform could take: the frames of the smallest one.
 _LINE_PAYLOAD_BYTES = 512
 _LINE_TIMEOUT_MS = 3000
-_LINE_BACKOFF_MS = 1000
+_LINE_BACKOFF_MS = (50, 400)
 
 _BY_NAME: dict[str, dict[str, Any]] = {profile["name"]: profile for profile in PROFILES}
 
@@ -96,5 +96,5 @@ def fit_for_a_line(platform: Platform, profile: Profile, *, only: bool) -> Platf
     profile.payload_bytes = min(profile.payload_bytes, _LINE_PAYLOAD_BYTES)
     if only:
         profile.connect_timeout_ms = min(profile.connect_timeout_ms, _LINE_TIMEOUT_MS)
-        profile.backoff_cap_ms = min(profile.backoff_cap_ms, _LINE_BACKOFF_MS)
+        profile.backoff_floor_ms, profile.backoff_cap_ms = _LINE_BACKOFF_MS
     return dataclasses.replace(platform, payload_bytes=profile.payload_bytes)

@@ -92,9 +92,15 @@ class WebSocketTransport:
         )
 
     async def close(self) -> None:
-        """Close without waiting for the peer's answer."""
+        """Close without waiting for the peer's answer; what a peer that reads nothing has not taken is given up."""
         if self._http is not None:
-            await self._http.close()
+            connection = self._socket._response.connection if self._socket is not None else None
+            pipe = connection.transport if connection is not None else None
+            closing = asyncio.ensure_future(self._http.close())
+            done, _ = await asyncio.wait({closing}, timeout=_CLOSE_S)
+            if not done and pipe is not None:
+                pipe.abort()
+            await closing
         if self._socket is not None:  # its connection is gone, so this only lets go of what belonged to it
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
