@@ -65,10 +65,10 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)
 	@echo '== time per stage'; cat $(TIMES); awk '{ all += $$2 } END { printf "%-10s %4d s\n", "all", all }' $(TIMES)
 
-# Longer runs of what `make test` runs briefly: one line each.
+# The long runs of what `make test` runs briefly, one line each.
 .PHONY: soak
-soak: $(DEV) ## the long runs: the fault proxy with 200 seeds
-	FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest -s tests/faults
+soak: $(DEV) ## hours of what `make test` runs for seconds
+	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest -s tests/faults
 
 .PHONY: lint
 lint: $(DEV) ## style, types, and the quick part of the analysis
