@@ -65,11 +65,6 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)
 	@echo '== time per stage'; cat $(TIMES); awk '{ all += $$2 } END { printf "%-10s %4d s\n", "all", all }' $(TIMES)
 
-# The long runs of what `make test` runs briefly, one line each.
-.PHONY: soak
-soak: $(DEV) ## hours of what `make test` runs for seconds
-	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest -s tests/faults
-
 .PHONY: lint
 lint: $(DEV) ## style, types, and the quick part of the analysis
 	@$(VPY) -m ruff check .
@@ -118,6 +113,10 @@ fuzz: $(DEV) ## C core: 10 million runs of every fuzz target, the whole corpus; 
 .PHONY: prove
 prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 	@$(VPY) -m build_scripts.prove
+
+.PHONY: soak
+soak: $(DEV) ## hours of what `make test` runs for seconds
+	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest -s tests/faults
 
 .PHONY: coverage
 coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
