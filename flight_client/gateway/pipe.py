@@ -155,6 +155,8 @@ class DuplexPipe:
             while self._ending is None:
                 await self._awake.wait()
                 self._awake.clear()
+                if self._ending is not None or peer.pipe is not self:
+                    break  # fenced: what waits belongs to the newer transport, and would be lost on this one
                 now = self._registry.clock()
                 if peer.session.dead(now):
                     _log.info("%s: silent for two heartbeats", peer.source.device_id)
@@ -167,7 +169,8 @@ class DuplexPipe:
                     if len(body) >= _TURN_BYTES:
                         self._awake.set()
                 self._set_timer(peer)
-            await self._send_last(self._ending)
+            if self._ending is not None:
+                await self._send_last(self._ending)
         except (ConnectionError, TimeoutError):
             await self._carrier.close()
 
