@@ -242,6 +242,7 @@ class Driver:
         session = self.session
         late = elapsed(now, self._turn_at) >= session.profile.update_interval_ms
         if session.sender.urgent() or (session.waiting_lossy and late):
+            self._bare = False  # once: each time postpones the next turn by the poll floor
             session.turn_done(now)
 
     async def _send(self, transport: Transport, body: bytes, turn: int) -> None:

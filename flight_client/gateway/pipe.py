@@ -155,7 +155,7 @@ class DuplexPipe:
             while self._ending is None:
                 await self._awake.wait()
                 self._awake.clear()
-                if self._ending is not None or peer.pipe is not self:
+                if peer.pipe is not self or self._ending is not None:
                     break  # fenced: what waits belongs to the newer transport, and would be lost on this one
                 now = self._registry.clock()
                 if peer.session.dead(now):
