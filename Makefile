@@ -116,6 +116,7 @@ prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 
 .PHONY: soak
 soak: $(DEV) ## hours of what `make test` runs for seconds
+	@$(VPY) -m tests.simulation --seeds 1..25000
 	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest -s tests/faults
 
 .PHONY: coverage

@@ -155,8 +155,8 @@ class DuplexPipe:
             while self._ending is None:
                 await self._awake.wait()
                 self._awake.clear()
-                if peer.pipe is not self or self._ending is not None:
-                    break  # fenced: what waits belongs to the newer transport, and would be lost on this one
+                if peer.pipe is not self or self._ended():
+                    break  # fenced meanwhile: what is taken now would be missing on the newer transport
                 now = self._registry.clock()
                 if peer.session.dead(now):
                     _log.info("%s: silent for two heartbeats", peer.source.device_id)
@@ -173,6 +173,9 @@ class DuplexPipe:
                 await self._send_last(self._ending)
         except (ConnectionError, TimeoutError):
             await self._carrier.close()
+
+    def _ended(self) -> bool:
+        return self._ending is not None
 
     def _set_timer(self, peer: Peer) -> None:
         """Wake the writer when an acknowledgement or a heartbeat is due."""

@@ -148,9 +148,9 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
         registry.drop(peer, error.code, error.text)
         return closing(error.code, 0, error.text)
     await peer.settle(_SETTLE_S)
-    if not fresh:
-        peer.session.rewind()  # the reply to this request was lost: say it again
     assert isinstance(pipe, PollPipe)
+    # What the request does not acknowledge went with a reply that nobody read: its own, or one to a copy of a request.
+    peer.session.rewind()
     body = await _hold(registry, peer, pipe, hold_ms) if fresh and hold_ms else b""
     if pipe.ending is not None:
         return pipe.ending
