@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     gateway = Address.parse(arguments.gateway)
     name = arguments.transport or gateway.only or "websocket"
-    if not gateway.has(name) or name == "serial":
+    if name == "serial" or not gateway.has(name):
         raise CallerError(what=f"{gateway} leads to no {name}", value=name, next_step=gateway.advice(name))
     make = factory(name, TransportOptions(proxy=arguments.proxy))
     level = logging.INFO if arguments.verbose else logging.WARNING

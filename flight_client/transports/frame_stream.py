@@ -10,6 +10,7 @@ as a frame needs whose header was read, up to the limit of the day. While it is 
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from ..session.spec import MAX_FRAME_BYTES
 from ..wire.whole import whole_frames
@@ -102,7 +103,7 @@ class FrameStream(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio.BaseProtocol."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # of uvloop, which knows no asyncio.Transport, as well
         transport.set_write_buffer_limits(high=_WRITE_HIGH_BYTES)
         self._transport = transport
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import cast
 
 from ..errors import CallerError, LinkError
 from ..wire.frames import StreamReader
@@ -81,7 +82,7 @@ class LinePort(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio.BaseProtocol."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # of uvloop, which knows no asyncio.Transport, as well
         transport.set_write_buffer_limits(high=_WRITE_HIGH_BYTES)
         self._transport = transport
 
