@@ -62,7 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
         )
     gateway = Address.parse(arguments.gateway)
     name = arguments.transport or gateway.only or "websocket"
-    if name == "serial" or not gateway.has(name):
+    if gateway.line is not None:
+        raise CallerError(
+            what="a bridge leads from a line to a gateway, not to another line",
+            value=str(gateway),
+            next_step="give --gateway http://host:port",
+        )
+    if not gateway.has(name):
         raise CallerError(what=f"{gateway} leads to no {name}", value=name, next_step=gateway.advice(name))
     make = factory(name, TransportOptions(proxy=arguments.proxy))
     level = logging.INFO if arguments.verbose else logging.WARNING
