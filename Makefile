@@ -118,6 +118,7 @@ prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 soak: $(DEV) ## hours of what `make test` runs for seconds
 	@$(VPY) -m tests.simulation --seeds 1..25000
 	@$(VPY) -m tests.model
+	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest -s tests/faults
 
 .PHONY: coverage
 coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program

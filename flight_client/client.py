@@ -19,7 +19,7 @@ from .letters import DeadLetter
 from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state
 from .outbox import Outbox
 from .packing import offer_flags
-from .platforms import get_platform
+from .platforms import fit_for_a_line, get_platform
 from .proof import SessionKey
 from .rules import ChannelRules
 from .session.common.profile import profile_of
@@ -39,7 +39,7 @@ from .session.spec import (
 )
 from .streams import EventStream
 from .subscriptions import Subscriptions
-from .transports import Address, TransportFactory, available, factory
+from .transports import Address, TransportFactory, TransportOptions, available, factory
 
 _log = logging.getLogger("flight.client")
 
@@ -57,7 +57,7 @@ class Client:
 
     def __init__(
         self,
-        address: str,
+        address: str | Address,
         *,
         token: TokenSource,
         platform: str = "host",
@@ -65,29 +65,36 @@ class Client:
         version: str = "0.1.0",
         transports: Iterable[str] | None = None,
         transport_factories: Mapping[str, TransportFactory] | None = None,
+        long_poll: bool | None = None,
+        proxy: str = "",
     ):
         """Prepare a client; nothing is sent before connect().
 
-        address: http://host:port of the gateway. token: what `flight gateway` printed, or a callable (plain or async)
-        that is asked before each attempt. platform: a profile of the spec. device_id: up to 32 bytes, the same one
-        after every restart; by default host name and process number. transports: names in order of preference instead
-        of the profile's. transport_factories: own makers of transports (transports/base.py), by name.
-
+        address: http://host:port of the gateway, or another form of transports/address.py. token: what `flight gateway`
+        printed, or a callable (plain or async) that is asked before each attempt. platform: a profile of the spec.
+        device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
+        names in order of preference instead of the profile's. transport_factories: own makers of transports
+        (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says.
         Raises CallerError for a value that cannot work.
         """
         self.platform = get_platform(platform)
-        self.address = Address.parse(address)
+        self.address = Address.parse(address) if isinstance(address, str) else address
         own = dict(transport_factories or {})
         chosen = self._choose(transports, own)
         self.device_id = device_id or default_device_id()
         profile = profile_of(platform)
         assert profile is not None  # get_platform() knows the same names
+        if "serial" in chosen:
+            self.platform = fit_for_a_line(self.platform, profile, only=len(chosen) == 1)
         identity = make_identity(self.platform, self.device_id, version, token if isinstance(token, str) else "")
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
         self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
         offer_flags(self._session.agreement, self.platform)
-        factories = {NAMES["transports"][name]: own.get(name) or factory(name) for name in chosen}
+        held = self.platform.memory_bytes == 0 if long_poll is None else long_poll
+        options = TransportOptions(profile.connect_timeout_ms // 2 if held else 0, proxy)
+        factories = {NAMES["transports"][name]: own.get(name) or factory(name, options) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
         self._driver = Driver(self._session, self._outbox, self.platform, self.address, token, factories, self)
@@ -103,12 +110,17 @@ class Client:
         self._error: FlightError | None = None
 
     def _choose(self, transports: Iterable[str] | None, own: Mapping[str, TransportFactory]) -> tuple[str, ...]:
+        address = self.address
         if transports is None:
-            return tuple(name for name in self.platform.transports if name in available() or name in own)
+            if address.only:
+                return (address.only,)
+            return tuple(n for n in self.platform.transports if n in own or (n in available() and address.has(n)))
         chosen = tuple(transports)
         for name in chosen:
             if name not in own or name not in NAMES["transports"]:
                 factory(name)
+            if name not in own and not address.has(name):
+                raise CallerError(what=f"{address} leads to no {name}", value=name, next_step=address.advice(name))
         if not chosen:
             raise CallerError(what="no transport to use", value="()", next_step="leave `transports` out")
         return chosen

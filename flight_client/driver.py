@@ -19,6 +19,7 @@ from .errors import CallerError, FlightError, FrameError, LinkError, RefusedErro
 from .outbox import Outbox
 from .packing import Packing
 from .platforms import Platform
+from .session.common.clock import elapsed
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
@@ -30,7 +31,9 @@ from .session.spec import (
     MAX_FRAME_BYTES,
     POLL_BODY_BYTES,
     STATE_CLOSED,
+    STATE_CLOSING,
     STATE_IDLE,
+    STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
     TYPE_PROBE,
@@ -81,6 +84,11 @@ class Driver:
         self._reader = FrameReader()
         self._transport: Transport | None = None
         self._body = bytearray()
+        self._turns = 0  # sent on the present transport
+        self._under_way = 0  # of those, without a reply
+        self._turn_at = 0
+        self._frames = 0  # in the turn that is being written
+        self._bare = False  # the last turn brought nothing but POLL: its reply may be held back
         self._tasks: set[asyncio.Task[None]] = set()
         self._link_tasks: set[asyncio.Task[None]] = set()  # of the present transport
         self._closings: set[asyncio.Task[None]] = set()  # of transports that were given up: never cancelled
@@ -140,6 +148,7 @@ class Driver:
         while self._loop is not None:
             now = monotonic_ms()
             self._look_at_lanes(now)
+            self._let_go(now)
             command = session.poll(now, secrets.randbits(16))
             if command == codes.NOTHING:
                 break
@@ -164,6 +173,8 @@ class Driver:
         assert self._loop is not None
         now = monotonic_ms()
         wait_ms = self.outbox.expires_in_ms(now, self.session.wake_in_ms(now))
+        if self._held_back() and self.session.waiting_lossy:
+            wait_ms = min(wait_ms, self.session.profile.update_interval_ms - elapsed(now, self._turn_at))
         self._timer = self._loop.call_later(max(1, wait_ms) / 1000, self.wake)
 
     def _obey(self, command: int, now: int) -> None:
@@ -175,13 +186,19 @@ class Driver:
             s = self.session
             total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
             self._body += memoryview(s.out.buffer)[:total]
+            self._frames += 1
         elif command == codes.LETTER:
             store = self.session.store
             self.outbox.give_up(store.letter_slot, _CAUSES[store.letter_cause], store.letter_sent)
         elif command == codes.TURN:
             body, self._body = bytes(self._body), bytearray()
             if self._transport is not None:
-                self._link_task(self._send(self._transport, body))
+                self._turns += 1
+                self._under_way += 1
+                self._turn_at = now
+                self._bare = self._frames == 1
+                self._link_task(self._send(self._transport, body, self._turns))
+            self._frames = 0
         elif command == codes.OPEN:
             self._drop()
             self._link_task(self._open(self.session.policy.transport()))
@@ -221,7 +238,23 @@ class Driver:
             token = await token
         return token.encode()
 
-    async def _send(self, transport: Transport, body: bytes) -> None:
+    def _held_back(self) -> bool:
+        """Whether one turn is under way whose reply the gateway may hold back, so that another may be sent."""
+        transport = self._transport
+        ready = self.session.state in (STATE_READY, STATE_CLOSING)
+        return transport is not None and transport.hold_ms > 0 and ready and self._under_way == 1 and self._bare
+
+    def _let_go(self, now: int) -> None:
+        """Long polling: what is urgent does not wait for a reply that is held back, and nothing longer than an interval."""
+        if not self._held_back():
+            return
+        session = self.session
+        late = elapsed(now, self._turn_at) >= session.profile.update_interval_ms
+        if session.sender.urgent(now) or (session.waiting_lossy and late):
+            self._bare = False  # once: each time postpones the next turn by the poll floor
+            session.turn_done(now)
+
+    async def _send(self, transport: Transport, body: bytes, turn: int) -> None:
         try:
             reply = await transport.send(body)
         except FlightError as error:
@@ -232,11 +265,16 @@ class Driver:
             return
         if transport is not self._transport:
             return
+        self._under_way -= 1
         if reply:
             self._take(transport, reply)
-        if len(reply) > POLL_BODY_BYTES // 2:
-            self.session.poll_soon()  # a full reply: there may be more
-        self.session.turn_done(monotonic_ms())
+        if transport is not self._transport:
+            self.wake()
+            return
+        if turn == self._turns:  # otherwise another turn is under way already
+            if transport.hold_ms or len(reply) > POLL_BODY_BYTES // 2:
+                self.session.poll_soon()  # for the next reply that may be held, or a full reply: there may be more
+            self.session.turn_done(monotonic_ms())
         self.wake()
 
     async def _receive(self, transport: Transport) -> None:
@@ -300,6 +338,7 @@ class Driver:
         """Give up the present transport; its tasks end, its late news are not listened to."""
         transport, self._transport = self._transport, None
         self._body = bytearray()
+        self._turns = self._under_way = self._frames = 0
         current = asyncio.current_task() if self._link_tasks else None
         for task in list(self._link_tasks):
             if task is not current:

@@ -7,6 +7,13 @@ from typing import Any
 
 from ._tables import NAMES, PROFILES
 from .errors import CallerError
+from .session.common.profile import Profile
+from .session.spec import HELLO_FRAME_BYTES
+
+# On a serial line, whatever the platform could take: the frames of the smallest one.
+_LINE_PAYLOAD_BYTES = 512
+_LINE_TIMEOUT_MS = 3000
+_LINE_BACKOFF_MS = (50, 400)
 
 _BY_NAME: dict[str, dict[str, Any]] = {profile["name"]: profile for profile in PROFILES}
 
@@ -79,3 +86,17 @@ def platform_name(number: int) -> str:
         if profile["id"] == number:
             return name
     return "other"
+
+
+def fit_for_a_line(platform: Platform, profile: Profile, *, only: bool) -> Platform:
+    """Make a profile fit a serial line, whose frames are short; the platform with the same limits.
+
+    only: the line is the only transport. Then no fleet comes back at once when it dies, and a device that lost a frame need
+    not wait long.
+    """
+    profile.frame_bytes = min(profile.frame_bytes, HELLO_FRAME_BYTES)
+    profile.payload_bytes = min(profile.payload_bytes, _LINE_PAYLOAD_BYTES)
+    if only:
+        profile.connect_timeout_ms = min(profile.connect_timeout_ms, _LINE_TIMEOUT_MS)
+        profile.backoff_floor_ms, profile.backoff_cap_ms = _LINE_BACKOFF_MS
+    return dataclasses.replace(platform, payload_bytes=profile.payload_bytes)

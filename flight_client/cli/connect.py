@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gateway",
         metavar="ADDRESS",
         default=os.environ.get("FLIGHT_GATEWAY", DEFAULT_ADDRESS),
-        help=f"where the gateway listens (environment FLIGHT_GATEWAY; default {DEFAULT_ADDRESS})",
+        help=f"where the gateway listens: http://host:port, tcp://host:port, serial:///dev/ttyUSB0 or pipe://host:port "
+        f"(environment FLIGHT_GATEWAY; default {DEFAULT_ADDRESS})",
     )
     group.add_argument(
         "--token-file",
@@ -39,7 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--transport",
         action="append",
         metavar="NAME",
-        help="websocket or polling; may be given several times, in order",
+        help="tcp, websocket or polling; may be given several times, in order",
+    )
+    group.add_argument(
+        "--proxy",
+        default="",
+        metavar="URL",
+        help="HTTP proxy, or `environment` for what HTTP_PROXY says (default: none)",
     )
     group.add_argument(
         "--wait", type=float, default=10.0, metavar="SECONDS", help="how long to wait for the first connection (10)"
@@ -85,6 +92,7 @@ def run_client(arguments: argparse.Namespace, work: Callable[[Client], Awaitable
             token=find_token(arguments),
             device_id=arguments.device_id,
             transports=arguments.transport,
+            proxy=arguments.proxy,
         )
         try:
             await client.connect(arguments.wait)

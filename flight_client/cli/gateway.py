@@ -30,6 +30,13 @@ from flight_client.version import __version__
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of `flight gateway`."""
     parser.add_argument("--port", help="port to listen on (environment WEBSOCKET_PORT; default 8080; 0: any free one)")
+    second = parser.add_mutually_exclusive_group()
+    second.add_argument(
+        "--tcp-port",
+        metavar="PORT",
+        help="port of raw TCP (environment FLIGHT_TCP_PORT; default: the one above --port, where clients look for it)",
+    )
+    second.add_argument("--no-tcp", action="store_true", help="no raw TCP: WebSocket and polling only")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--host", help="address to bind to (environment FLIGHT_HOST; default 127.0.0.1)")
     where.add_argument("--lan", action="store_true", help="bind to all addresses of this machine")
@@ -79,6 +86,8 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
     folder = Path(arguments.state_dir or os.environ.get("FLIGHT_STATE_DIR") or Path.home() / ".flight")
     given = {
         "port": arguments.port,
+        "tcp_port": arguments.tcp_port,
+        "tcp": False if arguments.no_tcp else None,
         "host": arguments.host,
         "lan": arguments.lan,
         "engine": arguments.engine,
@@ -115,6 +124,7 @@ def _announce(gateway: Gateway, device: str) -> None:
     days = DEVELOPMENT_LIFETIME_S // 86400
     lines = [
         f"flight gateway {__version__} listens on {', '.join(addresses)} ({open_to})",
+        _tcp_line(gateway, addresses),
         f"engine {settings.engine}, epoch {gateway.hub.epoch.hex()}",
         f"token for {'any device' if device == '*' else device}, good for {days} days:",
         "",
@@ -129,3 +139,13 @@ def _announce(gateway: Gateway, device: str) -> None:
         f"watch: flight tail --gateway {address}      health: {address}/health      stop: Ctrl-C",
     ]
     print("\n".join(lines), flush=True)
+
+
+def _tcp_line(gateway: Gateway, addresses: list[str]) -> str:
+    if not gateway.tcp_port:
+        return f"no raw TCP ({gateway.tcp_absent})"
+    hosts = [address.removeprefix("http://").rpartition(":")[0] for address in addresses]
+    note = (
+        "" if gateway.tcp_port == gateway.port + 1 else "; clients must be given this address, it is not the next port"
+    )
+    return f"raw TCP on {', '.join(f'tcp://{host}:{gateway.tcp_port}' for host in hosts)}{note}"

@@ -34,12 +34,13 @@ COMMANDS = {
     "gateway": "run a gateway: devices and host tools connect to it",
     "demo": "three simulated consoles, a gateway that is killed half way, a live table",
     "tail": "print events as they arrive",
+    "bridge": "connect a device on a serial port or a USB cable to a gateway",
     "send": "send one event, or one per line of standard input",
     "doctor": "say what this machine has, what is missing and how to get it",
 }
 
 # Which extra brings a module that may be missing.
-EXTRA_OF_MODULE = {"joserfc": "gateway", "uvloop": "gateway", "psutil": "tools", "rich": "tools"}
+EXTRA_OF_MODULE = {"joserfc": "gateway", "uvloop": "gateway", "psutil": "tools", "rich": "tools", "serialx": "serial"}
 
 # Whose fault it is, in the words of somebody at a terminal.
 FAULTS = {"caller": "your command", "peer": "the other side", "link": "the connection", "none": "this installation"}

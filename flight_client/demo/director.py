@@ -12,15 +12,20 @@ from typing import Any
 from ..client import Client
 from ..gateway.auth import development_key, make_token
 from ..observe import ConnectionState, Gap, StateChange
+from ..transports import Address
 from .books import Books
+from .network import Network
 from .processes import DeviceProcess, GatewayProcess
 from .screen import Screen
 
-# Each device with its transports in order. The Vita's profile begins with raw TCP, which this gateway does not serve yet.
+# Each device with its transports in order. The Vita's profile begins with raw TCP; here it begins with WebSocket, which the
+# network between it and the gateway blocks for a while.
 DEVICES = {"dreamcast": ["polling"], "psp": ["polling"], "vita": ["websocket", "polling"]}
 OUTAGE_S = 8.0
+_BLOCKED = "vita"
 SHORTEST_S = 20
 _CHANNELS = ["memory-updates", "component-events"]
+_BLOCK_AT, _UNBLOCK_AT = 0.1, 0.4  # as parts of the whole time; the gateway is killed at 0.5
 _SETTLE_S = 10.0  # how long the host tool may still receive after the last device is done
 _FINISH_S = 60.0  # hang limit of the devices' last flush
 
@@ -48,8 +53,11 @@ class Director:
         gateway = GatewayProcess(folder, engine)
         devices = [DeviceProcess(name, transports, self._report) for name, transports in DEVICES.items()]
         tool: Client | None = None
+        network: Network | None = None
         try:
             await gateway.start()
+            network = Network(Address.parse(gateway.address).port)
+            await network.start()
             token = make_token(development_key(folder), "*", ["publish", "subscribe"], 3600)
             tool = Client(gateway.address, token=token, device_id="demo-tool")
             tool.on_state(self._tool_changed)
@@ -60,8 +68,9 @@ class Director:
                 reader = asyncio.get_running_loop().create_task(self._receive(tool))
                 await asyncio.sleep(0)
                 for device in devices:
-                    await device.start(gateway.address, token)
-                await self._play(gateway, devices)
+                    address = network.address if device.platform == _BLOCKED else gateway.address
+                    await device.start(address, token)
+                await self._play(gateway, devices, network)
                 reader.cancel()
                 await asyncio.gather(reader, return_exceptions=True)
                 self._conclude()
@@ -70,10 +79,18 @@ class Director:
                 await device.kill()
             if tool is not None:
                 await tool.close()
+            if network is not None:
+                await network.stop()
             await gateway.kill()
 
-    async def _play(self, gateway: GatewayProcess, devices: list[DeviceProcess]) -> None:
-        await self._watch(self.seconds / 2)
+    async def _play(self, gateway: GatewayProcess, devices: list[DeviceProcess], network: Network) -> None:
+        await self._watch(self.seconds * _BLOCK_AT)
+        network.block()
+        self.screen.say(f"the network of {_BLOCKED} turns WebSockets away from now on")
+        await self._watch(self.seconds * (_UNBLOCK_AT - _BLOCK_AT))
+        network.unblock()
+        self.screen.say(f"the network of {_BLOCKED} lets WebSockets through again ({network.turned_away} turned away)")
+        await self._watch(self.seconds * (0.5 - _UNBLOCK_AT))
         await gateway.kill()
         self.screen.say(f"gateway killed with SIGKILL; it stays away for {OUTAGE_S:.0f} s")
         await self._watch(OUTAGE_S)

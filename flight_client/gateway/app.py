@@ -1,8 +1,9 @@
-"""The gateway as a server: one port for WebSocket, polling and the health page."""
+"""The gateway as a server: one port for WebSocket, polling and the health page, a second one for raw TCP."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from typing import Any
@@ -23,6 +24,7 @@ from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.settings import GatewaySettings
 from flight_client.gateway.stream import serve_stream
+from flight_client.gateway.tcp import TcpListener
 from flight_client.session import spec
 from flight_client.wire.records import skip_records
 
@@ -58,6 +60,11 @@ class Gateway:
         verifier = TokenVerifier([self.key])
         self.registry = Registry(self.hub, verifier.verify_token, monotonic_ms, settings.sessions)
         self.port = settings.port
+        self.tcp_port = 0
+        """Of raw TCP; 0 while there is none."""
+        self.tcp_absent = "" if settings.tcp else "switched off"
+        """Why there is none."""
+        self._tcp = TcpListener(self.registry)
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._listeners: list[MemoryListener] = []
@@ -69,7 +76,7 @@ class Gateway:
         return key
 
     async def start(self) -> None:
-        """Open the engine and the port. Raises CallerError when the port is taken, LinkError when the log is not to be had."""
+        """Open the engine and the ports. Raises CallerError when a port is taken, LinkError when the log is not to be had."""
         await self.hub.start()
         app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[self._check_origin])
         app.router.add_get(STRINGS["stream_path"], self._stream)
@@ -91,14 +98,35 @@ class Gateway:
             await site.start()
         except OSError as error:
             await self.stop()
-            raise CallerError(
-                what=f"port {self.settings.port} on {self.settings.host} cannot be opened",
-                value=error.strerror,
-                next_step="stop what uses it, or choose another with --port (0 takes any free one)",
-            ) from error
+            raise self._taken(self.settings.port, "--port", error) from error
         for address in self._runner.addresses:
             self.port = int(address[1])
+        if self.settings.tcp:
+            await self._open_tcp()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def _open_tcp(self) -> None:
+        """The second port. One that nobody asked for by number may be taken: clients then step down to WebSocket."""
+        asked = self.settings.tcp_port
+        port = self.port + 1 if asked is None else asked
+        try:
+            if port > 65535:
+                raise OSError(errno.EADDRNOTAVAIL, "there is no port above 65535")
+            await self._tcp.open(self.settings.host, port)
+            self.tcp_port = self._tcp.port
+        except OSError as error:
+            if asked is not None:
+                await self.stop()
+                raise self._taken(port, "--tcp-port", error) from error
+            self.tcp_absent = f"port {port}: {error.strerror}"
+            _log.warning("no raw TCP: port %s cannot be opened (%s); see --tcp-port", port, error.strerror)
+
+    def _taken(self, port: int, option: str, error: OSError) -> CallerError:
+        return CallerError(
+            what=f"port {port} on {self.settings.host} cannot be opened",
+            value=error.strerror,
+            next_step=f"stop what uses it, or choose another with {option} (0 takes any free one)",
+        )
 
     async def stop(self) -> None:
         """Tell every client to come back later, store what is queued, close."""
@@ -108,6 +136,7 @@ class Gateway:
         for peer in self.registry.peers():
             if peer.pipe is not None:
                 peer.pipe.end(spec.CODE_GOING_AWAY, _GOING_AWAY_RETRY_MS, "the gateway stops")
+        await self._tcp.close()
         if self._runner is not None:
             await self._runner.cleanup()
         for listener in self._listeners:
@@ -159,6 +188,7 @@ class Gateway:
             "status": "ok" if health.ok else "failing",
             "version": flight_client.__version__,
             "protocol": spec.VERSION,
+            "ports": {"http": self.port, "tcp": self.tcp_port or None, "tcp_absent": self.tcp_absent},
             "engine": {"name": self.hub.engine.name, "ok": health.ok, "text": health.text, "queued": health.queued},
             "epoch": self.hub.epoch.hex(),
             "sessions": {

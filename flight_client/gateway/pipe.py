@@ -33,6 +33,9 @@ class Carrier(Protocol):
     async def send(self, body: bytes) -> None:
         """Send whole frames; waits only while the buffers below are full."""
 
+    def admit(self) -> None:
+        """The session is known: what bounded a stranger need not bound it any more."""
+
     async def close(self) -> None:
         """Close; may be called twice."""
 
@@ -104,6 +107,7 @@ class DuplexPipe:
                     self._peer, reply = await greet(self._registry, self._reader, data)
                     if self._peer is not None:
                         self._reader.allowed_flags = spec.FLAGS_PLAIN | self._peer.agreement.up
+                        self._carrier.admit()
                     await self._carrier.send(reply)
                     if refused_for_good:
                         return  # after RESET the device says HELLO on the same connection; after CLOSE it does not
@@ -152,8 +156,8 @@ class DuplexPipe:
             while self._ending is None:
                 await self._awake.wait()
                 self._awake.clear()
-                if self._ended():  # fenced meanwhile: what is taken now would be missing on the newer transport
-                    break
+                if peer.pipe is not self or self._ended():
+                    break  # fenced meanwhile: what is taken now would be missing on the newer transport
                 now = self._registry.clock()
                 if peer.session.dead(now):
                     _log.info("%s: silent for two heartbeats", peer.source.device_id)
@@ -161,13 +165,14 @@ class DuplexPipe:
                     break
                 body = peer.collect(_TURN_BYTES, now)
                 if body:
-                    await self._carrier.send(body)
+                    async with asyncio.timeout(2 * peer.session.heartbeat_ms / 1000):  # who reads nothing is dead too
+                        await self._carrier.send(body)
                     if len(body) >= _TURN_BYTES:
                         self._awake.set()
                 self._set_timer(peer)
-            assert self._ending is not None
-            await self._send_last(self._ending)
-        except ConnectionError:
+            if self._ending is not None:
+                await self._send_last(self._ending)
+        except (ConnectionError, TimeoutError):
             await self._carrier.close()
 
     def _ended(self) -> bool:

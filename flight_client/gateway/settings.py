@@ -26,6 +26,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa
 # argument -> environment variable
 ENVIRONMENT = {
     "port": "WEBSOCKET_PORT",
+    "tcp_port": "FLIGHT_TCP_PORT",
     "engine": "REALTIME_BROKER_URL",
     "mode": "PLATFORM_MODE",
     "host": "FLIGHT_HOST",
@@ -41,6 +42,8 @@ class GatewaySettings:
 
     host: str = "127.0.0.1"
     port: int = 8080  # 0 = any free port
+    tcp: bool = True  # raw TCP on a second port
+    tcp_port: int | None = None  # None = the one above `port`, where clients look for it; 0 = any free port
     engine: str = "memory:"
     mode: str = "development"  # or production
     state_dir: Path = Path.home() / ".flight"  # where the development key is kept
@@ -55,6 +58,10 @@ class GatewaySettings:
     def __post_init__(self) -> None:
         _check_host("host", self.host)
         _check_number("port", self.port, 0, 65535)
+        if self.tcp_port is not None:
+            _check_number("tcp_port", self.tcp_port, 0, 65535)
+            if self.tcp_port and self.tcp_port == self.port:
+                raise _bad("tcp_port", self.tcp_port, "another port than the one of HTTP")
         check_engine_url(self.engine)
         if self.mode not in ("development", "production"):
             raise _bad("mode", self.mode, "development or production")
@@ -159,6 +166,7 @@ def _as_port(text: str, shown: str) -> int:
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
     "port": _as_port,
+    "tcp_port": _as_port,
     "mode": _as_mode,
     "allowed_origins": _as_origins,
     "channels": _as_number,

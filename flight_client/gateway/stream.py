@@ -37,6 +37,9 @@ class WebSocketCarrier:
         """One binary message."""
         await self._socket.send_bytes(body)
 
+    def admit(self) -> None:
+        """Messages are bounded by what carries them, and frames by the greeting."""
+
     async def close(self) -> None:
         """The closing handshake, within a moment."""
         await self._socket.close()

@@ -4,7 +4,10 @@ from .address import Address
 from .base import Transport, TransportFactory
 from .catalog import available, factory
 from .memory import MemoryEnd, MemoryTransport
+from .options import TransportOptions
 from .polling import PollingTransport
+from .serial_line import SerialTransport
+from .tcp import TcpTransport
 from .websocket import WebSocketTransport
 
 __all__ = [
@@ -12,8 +15,11 @@ __all__ = [
     "MemoryEnd",
     "MemoryTransport",
     "PollingTransport",
+    "SerialTransport",
+    "TcpTransport",
     "Transport",
     "TransportFactory",
+    "TransportOptions",
     "WebSocketTransport",
     "available",
     "factory",

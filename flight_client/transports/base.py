@@ -18,6 +18,10 @@ class Transport(Protocol):
     turn_based: bool
     """Whether frames come back only as the reply to send(); then receive() is never called."""
 
+    hold_ms: int
+    """How long a reply may be held back while there is nothing to say (long polling); another turn may be sent meanwhile,
+    one. 0 elsewhere."""
+
     async def open(self) -> None:
         """Connect."""
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import CallerError
-from .base import TransportFactory
+from .address import Address
+from .base import Transport, TransportFactory
+from .options import TransportOptions
 from .polling import PollingTransport
+from .serial_line import SerialTransport
+from .tcp import TcpTransport
 from .websocket import WebSocketTransport
 
-_FACTORIES: dict[str, TransportFactory] = {"websocket": WebSocketTransport, "polling": PollingTransport}
+_MAKERS: dict[str, Callable[[Address, TransportOptions], Transport]] = {
+    "tcp": lambda address, _options: TcpTransport(address),
+    "websocket": WebSocketTransport,
+    "polling": PollingTransport,
+    "serial": lambda address, _options: SerialTransport(address),
+}
 
 
 def available() -> tuple[str, ...]:
     """Names of the transports that this package has."""
-    return tuple(_FACTORIES)
+    return tuple(_MAKERS)
 
 
-def factory(name: str) -> TransportFactory:
+def factory(name: str, options: TransportOptions = TransportOptions()) -> TransportFactory:  # noqa: B008 - frozen
     """The transport with this name; CallerError when there is none."""
-    found = _FACTORIES.get(name)
-    if found is None:
-        raise CallerError(what="unknown transport", value=name, next_step=f"use one of: {', '.join(_FACTORIES)}")
-    return found
+    maker = _MAKERS.get(name)
+    if maker is None:
+        raise CallerError(what="unknown transport", value=name, next_step=f"use one of: {', '.join(_MAKERS)}")
+    return lambda address: maker(address, options)

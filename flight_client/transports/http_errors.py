@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import FlightError, LinkError, PeerError
 from .address import Address
 
@@ -27,10 +29,11 @@ def refused_status(status: int, address: Address, path: str) -> FlightError:
     )
 
 
-def unreachable(address: Address, error: BaseException) -> LinkError:
+def unreachable(address: Address | str, error: BaseException) -> LinkError:
     """The error for a gateway that cannot be reached."""
     reason = getattr(error, "os_error", None) or error
-    text = getattr(reason, "strerror", None) or str(reason) or type(error).__name__
+    number = getattr(reason, "errno", None)  # asyncio's own words repeat the address
+    text = os.strerror(number) if isinstance(number, int) and number > 0 else str(reason) or type(error).__name__
     return LinkError(
         what=f"the gateway at {address} cannot be reached",
         value=text,

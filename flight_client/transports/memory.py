@@ -73,6 +73,7 @@ class MemoryTransport:
     """The client's end. `connect` gives a new link's client end, or raises LinkError."""
 
     turn_based = False
+    hold_ms = 0
 
     def __init__(self, connect: Callable[[], MemoryEnd]) -> None:
         self._connect = connect

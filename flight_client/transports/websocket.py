@@ -12,6 +12,7 @@ from ..errors import LinkError, PeerError
 from ..session.spec import POLL_BODY_BYTES
 from .address import Address
 from .http_errors import refused_status, unreachable
+from .options import TransportOptions
 
 # Two turns: the largest message either side sends is one turn (spec: poll_body_bytes) plus one frame.
 _MAX_MESSAGE_BYTES = 2 * POLL_BODY_BYTES
@@ -23,9 +24,11 @@ class WebSocketTransport:
     """One WebSocket to a gateway. Compression is off: it costs memory per connection and frames are short."""
 
     turn_based = False
+    hold_ms = 0
 
-    def __init__(self, address: Address):
+    def __init__(self, address: Address, options: TransportOptions = TransportOptions()):  # noqa: B008 - frozen
         self._address = address
+        self._options = options
         self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
@@ -34,7 +37,7 @@ class WebSocketTransport:
         # aiohttp follows redirects of a handshake; the token goes to the address that was given and nowhere else.
         watch = aiohttp.TraceConfig()
         watch.on_request_redirect.append(self._redirected)
-        self._http = aiohttp.ClientSession(trace_configs=[watch])
+        self._http = aiohttp.ClientSession(trace_configs=[watch], trust_env=self._options.from_environment)
         try:
             self._socket = await self._http.ws_connect(
                 self._address.stream_url,
@@ -42,6 +45,7 @@ class WebSocketTransport:
                 compress=0,
                 max_msg_size=_MAX_MESSAGE_BYTES,
                 autoping=True,
+                proxy=self._options.proxy_url,
             )
         except aiohttp.WSServerHandshakeError as error:
             raise refused_status(error.status, self._address, STRINGS["stream_path"]) from None
@@ -88,9 +92,15 @@ class WebSocketTransport:
         )
 
     async def close(self) -> None:
-        """Close without waiting for the peer's answer."""
+        """Close without waiting for the peer's answer; what a peer that reads nothing has not taken is given up."""
         if self._http is not None:
-            await self._http.close()
+            connection = self._socket._response.connection if self._socket is not None else None
+            pipe = connection.transport if connection is not None else None
+            closing = asyncio.ensure_future(self._http.close())
+            done, _ = await asyncio.wait({closing}, timeout=_CLOSE_S)
+            if not done and pipe is not None:
+                pipe.abort()
+            await closing
         if self._socket is not None:  # its connection is gone, so this only lets go of what belonged to it
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):

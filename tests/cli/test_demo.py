@@ -65,6 +65,9 @@ def test_the_law_holds_for_three_devices_that_all_came_back(runs: dict[str, Run]
             "accepted", "delivered", "acked", "queued", "dropped", "reconnects", "transport_switches",
         }  # fmt: skip
     assert result["devices"]["vita"]["transport_switches"] >= 1, shown(run)
+    blocked = next(i for i, line in enumerate(run.lines) if "turns WebSockets away" in line)
+    killed = next(i for i, line in enumerate(run.lines) if "SIGKILL" in line)
+    assert any("vita" in line and "connected over polling" in line for line in run.lines[blocked:killed]), shown(run)
 
 
 def test_with_sqlite_nothing_critical_is_lost_and_every_event_is_accounted_for(runs: dict[str, Run]) -> None:

@@ -153,3 +153,16 @@ def test_a_stranger_who_speaks_no_http_leaves_no_traceback_in_the_log(tmp_path: 
 def test_python_m_flight_client_is_the_same_command() -> None:
     done = subprocess.run([sys.executable, "-m", "flight_client", "--version"], capture_output=True, check=False)
     assert done.returncode == 0
+
+
+def test_it_prints_where_raw_tcp_is_or_why_there_is_none(tmp_path: Path) -> None:
+    port, other = free_port(), free_port()
+    for words, said in (
+        ([], f"raw TCP on tcp://127.0.0.1:{port + 1}\n"),
+        (["--tcp-port", str(other)], f"raw TCP on tcp://127.0.0.1:{other}; clients must be given this address"),
+        (["--no-tcp"], "no raw TCP (switched off)"),
+    ):
+        process, printed = start_and_read(tmp_path, "--port", str(port), "--engine", "memory:", *words)
+        code, _, _ = interrupt(process)
+        assert said in printed
+        assert code == 130

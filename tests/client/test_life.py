@@ -21,8 +21,9 @@ from flight_client import (
 )
 from flight_client.gateway.auth import SigningKey
 from flight_client.session import spec
+from flight_client.transports import Address
 from tests.support.bench import Bench, Reader, component, hurry, subscribed
-from tests.support.ports import free_port
+from tests.support.ports import every_transport_at, free_port
 from tests.support.waiting import eventually, within
 
 ANY = "http://127.0.0.1:9"
@@ -345,9 +346,7 @@ async def test_close_while_connecting_to_a_black_hole_leaves_nothing(transport: 
         hole.listen(0)
         filler.setblocking(False)
         filler.connect_ex(hole.getsockname())  # the backlog is full now: nobody else is answered
-        async with _closing(
-            Client(f"http://127.0.0.1:{hole.getsockname()[1]}", token="t", transports=[transport])
-        ) as c:
+        async with _closing(Client(every_transport_at(hole.getsockname()[1]), token="t", transports=[transport])) as c:
             connecting = asyncio.create_task(c.connect())
             await eventually(lambda: c.state is ConnectionState.CONNECTING)
             await asyncio.sleep(0.05)
@@ -365,7 +364,8 @@ async def test_close_while_a_server_never_answers_leaves_nothing(
     silent_server: Callable[[bytes], Awaitable[tuple[str, list[bytes]]]], transport: str, answer: bytes
 ) -> None:
     address, heard = await silent_server(answer)
-    async with _closing(Client(address, token="t", transports=[transport])) as client:
+    at = every_transport_at(Address.parse(address).port)
+    async with _closing(Client(at, token="t", transports=[transport])) as client:
         client.channel("component-events").emit(component(1))
         connecting = asyncio.create_task(client.connect())
         await eventually(lambda: heard, "the first bytes of the client")

@@ -12,9 +12,9 @@ from flight_client import Client, ConnectionState, Gap, Log, Outcome, RefusedErr
 from flight_client.gateway.auth import SigningKey, make_token
 from flight_client.session.device import policy
 from flight_client.streams import RealtimeEvent
+from tests.faults.proxy import FaultProxy
 from tests.support.bench import Bench, Reader, component, doubled, hurry, numbers, subscribed
 from tests.support.process import GatewayProcess
-from tests.support.proxy import Proxy
 from tests.support.waiting import eventually, within
 
 
@@ -197,7 +197,7 @@ async def test_a_network_without_websockets_means_polling_until_they_are_back(
     print(f"seed {seed}")
     for name in ("PROBE_FIRST_MS", "PROBE_BASE_MS"):
         monkeypatch.setattr(policy, name, 150)
-    proxy = Proxy(bench.settings.port)
+    proxy = FaultProxy(bench.settings.port)
     await proxy.start()
     tool, reader = await bench.tool("component-update", "log")
     client = hurry(bench.client("vita-1", "websocket", "polling", address=proxy.address))

@@ -298,3 +298,20 @@ async def test_a_stream_that_floods_and_never_reads_costs_a_bounded_amount(bench
         await eventually(lambda: peer.gone, "the end of the flood")
         assert largest < 1100
     await bench.serves()
+
+
+# Fencing
+
+
+async def test_what_waits_for_an_acknowledgement_goes_to_the_newer_transport_only(bench: Bench) -> None:
+    async with RawStream(bench.address) as older, RawStream(bench.address) as newer:
+        session = await older.hello(bench.token())
+        await older.open(1, b"log", spec.MODE_PUBLISH | spec.MODE_SUBSCRIBE)
+        await older.send(*(critical_frame(1, i, i) for i in range(1, 4)))
+        for _ in range(3):
+            await older.expect(spec.TYPE_DELIVER)  # and not acknowledged
+        await newer.send(session.attach_frame(1))
+        assert (await newer.expect(spec.TYPE_RESUMED)).code == 1
+        assert [(await newer.expect(spec.TYPE_DELIVER)).seq for _ in range(3)] == [1, 2, 3]
+        assert [frame.kind for frame in await older.to_the_end()] == [spec.TYPE_CLOSE]
+    await bench.serves()

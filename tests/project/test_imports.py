@@ -32,6 +32,7 @@ FLOOR = {
     "driver": 7,
     "streams": 7,
     "subscriptions": 8,
+    "bridge": 7,
     "channels": 9,
     "client": 10,
     "gateway": 10,

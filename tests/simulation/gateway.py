@@ -35,6 +35,9 @@ class Carrier:
     async def send(self, body: bytes) -> None:
         await self._end.send(body)
 
+    def admit(self) -> None:
+        pass
+
     async def close(self) -> None:
         self._end.close()
 
@@ -44,6 +47,7 @@ class Request:
 
     def __init__(self, body: bytes) -> None:
         self.content_length = len(body)
+        self.headers: dict[str, str] = {}
         self._body = body
 
     async def read(self) -> bytes:

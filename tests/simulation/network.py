@@ -356,6 +356,7 @@ class SimStream:
     """A duplex transport of the client."""
 
     turn_based = False
+    hold_ms = 0
 
     def __init__(self, wire: Wire, name: str) -> None:
         self._wire = wire
@@ -392,6 +393,7 @@ class SimPolling:
     """A polling transport of the client."""
 
     turn_based = True
+    hold_ms = 0
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire

@@ -47,7 +47,7 @@ class Bench:
         self.settings = GatewaySettings(port=free_port(), engine=engine, state_dir=folder, **settings)
         self.gateway: Gateway
         self.watch = Watch()
-        self._clients: list[Client] = []
+        self.clients: list[Client] = []
 
     @property
     def address(self) -> str:
@@ -64,7 +64,7 @@ class Bench:
 
     async def stop(self) -> None:
         """Close everything; fail when something was left behind."""
-        for client in self._clients:
+        for client in self.clients:
             await within(client.close())
             assert client.counters().law_holds, client.counters()
             assert client.counters().queued == 0
@@ -83,7 +83,7 @@ class Bench:
         """A client that is closed at the end of the test; by default with a token for any device."""
         other.setdefault("token", self.token())
         client = Client(other.pop("address", self.address), device_id=device_id, transports=transports or None, **other)
-        self._clients.append(client)
+        self.clients.append(client)
         return client
 
     async def connected(self, device_id: str, *transports: str, **other: Any) -> Client:
@@ -100,7 +100,7 @@ class Bench:
 
     async def serves(self) -> None:
         """A device and a tool are served as ever."""
-        number = len(self._clients)
+        number = len(self.clients)
         tool, reader = await self.tool("log", device_id=f"healthy-tool-{number}", channels=["healthy"])
         device = await self.connected(f"healthy-{number}")
         assert device.channel("healthy").emit(Log(f"still here {number}"), critical=True).accepted

@@ -17,6 +17,6 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await made.stop()
 
 
-@pytest.fixture(params=["websocket", "polling"])
+@pytest.fixture(params=["tcp", "websocket", "polling"])
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -61,7 +61,7 @@ def test_each_transport_makes_its_own_url() -> None:
 
 
 def test_an_unknown_transport_is_refused_with_those_that_exist() -> None:
-    assert set(available()) == {"websocket", "polling"}
+    assert set(available()) == {"tcp", "websocket", "polling", "serial"}
     with pytest.raises(CallerError, match="pigeon") as caught:
         factory("pigeon")
     assert "websocket" in caught.value.next_step
@@ -89,6 +89,7 @@ async def test_an_unreachable_address_is_the_links_fault(transport: str) -> None
     await within(made.close())
 
 
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
 @pytest.mark.parametrize(
     ("status", "kind", "words"),
     [
