@@ -41,8 +41,8 @@ def _no_generation_check() -> list[Patch]:
 def _ack_before_store() -> list[Patch]:
     original = machine.GatewaySession.receive
 
-    def receive(self: Any, seq: int, ack: int, now: int) -> int:
-        verdict = original(self, seq, ack, now)
+    def receive(self: Any, seq: int, ack: int, now: int, payload_bytes: int = 0) -> int:
+        verdict = original(self, seq, ack, now, payload_bytes)
         if seq and verdict == machine.TAKE:
             self.done(seq, now)
         return verdict
@@ -53,8 +53,8 @@ def _ack_before_store() -> list[Patch]:
 def _take_duplicates() -> list[Patch]:
     original = machine.GatewaySession.receive
 
-    def receive(self: Any, seq: int, ack: int, now: int) -> int:
-        verdict = original(self, seq, ack, now)
+    def receive(self: Any, seq: int, ack: int, now: int, payload_bytes: int = 0) -> int:
+        verdict = original(self, seq, ack, now, payload_bytes)
         return machine.TAKE if verdict == machine.IGNORE and seq < self.next_in else verdict
 
     return [(machine.GatewaySession, "receive", receive), (memory, "cut_to_mark", _whole)]
@@ -67,10 +67,10 @@ def _whole(batch: Any, _mark: int, _skip: Any) -> Any:
 def _failed_is_stored() -> list[Patch]:
     original = peer.Peer._stored
 
-    def stored(self: Any, seq: int, number: int, events: int, result: Any) -> None:
+    def stored(self: Any, frames: list[list[int]], number: int, events: int, result: Any) -> None:
         if result.status is AppendStatus.FAILED:
             result.status = AppendStatus.STORED
-        original(self, seq, number, events, result)
+        original(self, frames, number, events, result)
 
     return [(peer.Peer, "_stored", stored)]
 
@@ -186,11 +186,11 @@ def _fenced_writer_goes_on() -> list[Patch]:
 def _poll_does_not_say_it_again() -> list[Patch]:
     original = polling._poll
 
-    async def poll(reg: Any, who: Any, number: int, reader: Any, data: bytes) -> bytes:
+    async def poll(reg: Any, who: Any, number: int, reader: Any, data: bytes, hold_ms: int) -> bytes:
         rewind = who.session.rewind
         who.session.rewind = lambda: None
         try:
-            return await original(reg, who, number, reader, data)
+            return await original(reg, who, number, reader, data, hold_ms)
         finally:
             who.session.rewind = rewind
 

@@ -26,12 +26,12 @@ from flight_client.session.spec import (
     TYPE_RESET,
     TYPE_WELCOME,
 )
-from tests.session.harness import NoProof
+from tests.session.parts import NoProof
 
 CLIENTS = 10_000
 PEAK = 0.025
 HEALTHY_S = 20
-_NUMBERS = (5000, 64, 65535, RECONNECT_SPREAD_FLEET_MS, 0, 0, 120_000)
+_NUMBERS = (5000, 64, 65535, RECONNECT_SPREAD_FLEET_MS, 0, 0, 120_000, 65536, 0, 65536, 0, 0, 0)
 _WELCOME = messages.welcome(bytes(range(16)), b"abcdefgh", b"I" * 8, b"E" * 8, bytes(8), _NUMBERS)
 _RESET = messages.ending(CODE_UNKNOWN_SESSION)
 
@@ -80,9 +80,9 @@ class Member:
         session = self.session
         session.turn_done(now)
         if self.asked == TYPE_ATTACH:
-            self.inbox.receive(TYPE_RESET, 0, 0, 0, _RESET, 0, len(_RESET), now, 0)
+            self.inbox.receive(TYPE_RESET, 0, 0, 0, 0, _RESET, 0, len(_RESET), now, 0)
         elif self.asked == TYPE_HELLO:
-            self.inbox.receive(TYPE_WELCOME, 0, 0, 0, _WELCOME, 0, len(_WELCOME), now, 0)
+            self.inbox.receive(TYPE_WELCOME, 0, 0, 0, 0, _WELCOME, 0, len(_WELCOME), now, 0)
             self.fleet.back += 1
 
 
