@@ -65,6 +65,11 @@ class Bridge:
         self._sending = asyncio.Lock()
 
     @property
+    def is_open(self) -> bool:
+        """Whether the line was opened; until then what a device says is lost."""
+        return self._port is not None
+
+    @property
     def garbage_bytes(self) -> int:
         """Bytes on the line that belonged to no frame."""
         return self._port.garbage_bytes if self._port is not None else 0

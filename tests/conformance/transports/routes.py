@@ -13,6 +13,7 @@ from flight_client.transports import Address, MemoryTransport, factory
 from tests.conformance.transports.peers import Hub
 from tests.faults.wire import Cable
 from tests.support.bench import Bench
+from tests.support.waiting import eventually
 
 
 class Route:
@@ -63,6 +64,7 @@ async def line(name: str, bench: Bench, cable: Cable | None = None) -> AsyncIter
     make = factory("websocket")
     bridge = Bridge(far, lambda: make(gateway), gateway)
     task = asyncio.create_task(bridge.run())
+    await eventually(lambda: bridge.is_open, "the bridge's end of the line")
     try:
         yield device, bridge
     finally:
