@@ -50,8 +50,13 @@ def clang() -> str:
 
 
 def core_sources() -> list[Path]:
-    """The C files of the core."""
-    return sorted(CORE.glob("*.c"))
+    """The C files of the core, without the session."""
+    return [path for path in sorted(CORE.glob("*.c")) if path not in session_sources()]
+
+
+def session_sources() -> list[Path]:
+    """The C files of the session: tests/twin is their test program."""
+    return sorted(CORE.glob("flight_session*.c"))
 
 
 def corpus_sources() -> list[Path]:

@@ -1,0 +1,412 @@
+/* The session of a device: what outlives transports. Happenings and frames in, commands and frames out; it does no I/O itself
+ * and reads no clock. Included by flight.h, whose rules hold here too; do not include it alone.
+ *
+ * It is the twin of flight_client/session/device (the reference): the same states, numbers and bytes, step by step.
+ *
+ * Threads    A session belongs to one thread. Nothing here waits.
+ * Units      now_ms is the 30-bit clock of the core; random is 16 fresh random bits. Numbers are below 2^30 and therefore
+ *            int32_t; times held are uint32_t, spans int32_t. Counters of events wrap at 2^32.
+ * Memory     flight_session_need bytes, lent by the caller and kept until the session is done with.
+ * Cost       The frames that wait for an acknowledgement are most of it: window_frames * frame_bytes. */
+#ifndef FLIGHT_SESSION_H
+#define FLIGHT_SESSION_H
+
+/* 0 leaves the session out of the library. */
+#ifndef FLIGHT_SESSION
+#define FLIGHT_SESSION 1
+#endif
+
+/* What flight_session_poll asks of the driver: do it, then poll again until it answers FLIGHT_DO_NOTHING. */
+typedef enum flight_command {
+    FLIGHT_DO_NOTHING = 0,
+    FLIGHT_DO_OPEN = 1,          /* open flight_session_transport(); answer with flight_session_opened or _failed */
+    FLIGHT_DO_DROP = 2,          /* close the transport, if there is one */
+    FLIGHT_DO_SEND = 3,          /* seal the frame in `out` and send it, before the next poll */
+    FLIGHT_DO_PACK_CRITICAL = 4, /* pack critical events into out.buffer from out.at, at most out.room_bytes; answer with _packed */
+    FLIGHT_DO_PACK_LOSSY = 5,    /* the same with lossy events */
+    FLIGHT_DO_TURN = 6,          /* what was sent since the last one goes out together; on polling it is one request */
+    FLIGHT_DO_PROBE = 7          /* try flight_session_probe_target() on a throw-away connection; answer with _probed */
+} flight_command;
+
+/* What flight_session_receive tells the application. */
+typedef enum flight_news {
+    FLIGHT_NEWS_QUIET = 0,                /* nothing */
+    FLIGHT_NEWS_DELIVERED = 1,            /* in.records, for in.channel */
+    FLIGHT_NEWS_DELIVERED_AFTER_HOLE = 2, /* the same, but entries between in.gap_after and in.gap_to are missing */
+    FLIGHT_NEWS_MISSING = 3,              /* the gateway says what is missing: in.gap_... */
+    FLIGHT_NEWS_ANSWERED = 4,             /* the gateway answered OPEN of in.channel; its flight_channel has the code */
+    FLIGHT_NEWS_CONNECTED = 5,            /* the session is ready; `resumed` says whether it is the same one */
+    FLIGHT_NEWS_ENDED = 6,                /* the gateway ended or refused something: `ending` says why */
+    FLIGHT_NEWS_EVENTS_REFUSED = 7,       /* the gateway refused a frame: in.channel, in.refused_code */
+    FLIGHT_NEWS_BROKEN = 8                /* the peer broke the protocol; the session starts anew */
+} flight_news;
+
+/* Who a client is. The caller's: kept as long as the session, texts too. incarnation is eight zero bytes until a gateway gave
+ * one; a client that keeps it across restarts puts it here, and finds the present one here. */
+typedef struct flight_identity {
+    const char *device_id; /* 1 to FLIGHT_DEVICE_ID_BYTES, ended by a zero like the others */
+    const char *platform;  /* up to FLIGHT_PLATFORM_BYTES */
+    const char *version;   /* of the program, up to FLIGHT_VERSION_BYTES */
+    const char *token;     /* up to FLIGHT_TOKEN_BYTES; longer ones are cut, and refused by the gateway */
+    uint32_t capabilities; /* FLIGHT_CAPABILITY_... */
+    uint8_t client_type;   /* FLIGHT_CLIENT_... */
+    uint8_t boot[8];       /* differs from boot to boot; it only helps people to tell boots apart */
+    uint8_t incarnation[8]; /* see above */
+} flight_identity;
+
+/* Derive the session key from the token and both nonces of 8 bytes. */
+typedef void (*flight_prove_begin)(void *context, const char *token, const uint8_t *client_nonce,
+                                   const uint8_t *server_nonce);
+/* Write the proof of ATTACH, FLIGHT_PROOF_BYTES; number is 0. Or that of POLL, with its number from 1. */
+typedef void (*flight_prove)(void *context, uint8_t *proof, uint32_t generation, uint32_t number);
+
+/* The cryptography that a session needs; the session itself has none. The caller's, kept as long as the session. */
+typedef struct flight_prover {
+    void *context;            /* handed to both */
+    flight_prove_begin begin; /* after WELCOME */
+    flight_prove prove;       /* for each ATTACH and each POLL */
+} flight_prover;
+
+/* When to try again, and over which transport. */
+typedef struct flight_session_policy {
+    const flight_profile *profile;
+    const uint8_t *transports; /* best first */
+    uint32_t probe_at_ms;      /* when the better transport is to be tried */
+    uint32_t ready_at_ms;
+    uint32_t switches;         /* changes of transport so far; wraps */
+    int32_t spread_ms;         /* over which the gateway wants first retries spread */
+    int32_t probe_wait_ms;
+    int32_t hint_ms;           /* the gateway's wish for the next wait, or -1 */
+    int32_t attempt;           /* failures since the last healthy connection */
+    int32_t failures;          /* of this transport, without a frame back */
+    uint8_t count;             /* of transports */
+    uint8_t index;             /* of the present transport */
+    uint8_t probing;           /* a probe is under way */
+    uint8_t was_ready;         /* the session is, or was until it failed, attached */
+    uint8_t upgraded;          /* the present connection is an upgrade on trial */
+    uint8_t flapped;           /* the last upgrade died on trial */
+    uint8_t stepped_down;      /* and not yet ready since */
+} flight_session_policy;
+
+/* A packed critical frame that is not yet acknowledged. */
+typedef struct flight_session_slot {
+    uint32_t packed_at_ms;
+    uint32_t sent_at_ms;
+    uint16_t payload_bytes;
+    uint16_t events;
+    uint16_t channel;
+    uint16_t refused; /* 1: the gateway refused it */
+} flight_session_slot;
+
+/* The packed critical frames: a ring of slots, of which slot i from the oldest has the number base + i. */
+typedef struct flight_session_store {
+    flight_session_slot *slots;
+    uint8_t *buffers;        /* one frame a slot */
+    uint32_t stride_bytes;   /* of one buffer */
+    int32_t frames;          /* slots */
+    int32_t base;            /* number of the oldest slot */
+    int32_t used;            /* slots in use */
+    int32_t cursor;          /* slots below it were sent on this transport */
+    int32_t sent;            /* slots below it were sent in this session */
+    int32_t head;            /* index of the oldest slot */
+    uint32_t events_held;
+    uint32_t acked_events;   /* freed by the last acknowledgement */
+    uint32_t refused_events; /* the same, of frames the gateway refused */
+} flight_session_store;
+
+/* A channel of the client. Its number on the wire is its place in the table plus 1. */
+typedef struct flight_channel {
+    const char *name;   /* the caller's */
+    uint16_t count;     /* entries of FLIGHT_START_LAST */
+    uint8_t mode;       /* FLIGHT_MODE_..., or both */
+    uint8_t start;      /* FLIGHT_START_... */
+    uint8_t asked;      /* OPEN was sent on this transport */
+    uint8_t opened;     /* OPENED came back in this session */
+    uint8_t code;       /* the gateway's answer: FLIGHT_CODE_... */
+    uint8_t positioned; /* epoch and offset are known */
+    uint8_t epoch[8];   /* of the channel's log */
+    uint8_t offset[8];  /* the last one that was handed to the application */
+} flight_channel;
+
+/* All channels of a client. */
+typedef struct flight_session_channels {
+    flight_channel *items;
+    uint16_t limit;    /* places for channels */
+    uint16_t used;     /* places taken */
+    uint16_t unopened; /* channels for which OPEN has yet to be sent */
+} flight_session_channels;
+
+/* Counters since the session was made, all wrapping. At any time accepted = critical_acked + lossy_settled + what the store
+ * and the rings hold + refused + link_dropped + unconfirmed. */
+typedef struct flight_tally {
+    uint32_t critical_acked;    /* events the gateway stored */
+    uint32_t refused;           /* events the gateway refused */
+    uint32_t lossy_settled;     /* events handed to a transport and not known to be lost */
+    uint32_t link_dropped;      /* lossy events that a transport took with it when it died */
+    uint32_t unconfirmed;       /* lossy events whose fate went with the gateway's log */
+    int32_t lossy_handed;       /* of this incarnation, as the gateway will count them */
+    int32_t lossy_confirmed;    /* of those, stored by the gateway */
+    uint32_t delivered_entries; /* of subscribed channels */
+    uint32_t duplicates;        /* frames received twice */
+    uint32_t resent_frames;     /* since an acknowledgement did not come in time */
+    uint32_t connections;       /* times the session became ready */
+} flight_tally;
+
+/* What WELCOME granted. */
+typedef struct flight_welcome {
+    uint8_t session_id[FLIGHT_SESSION_ID_BYTES]; /* a secret */
+    uint8_t short_id[8];                         /* for people and logs */
+    uint8_t incarnation[8];
+    uint8_t epoch[8];                            /* of the log that counts our events */
+    uint8_t server_nonce[8];
+    int32_t heartbeat_ms;
+    int32_t window_frames;
+    int32_t frame_bytes;
+    int32_t spread_ms;
+    int32_t mark;                                /* highest critical counter stored */
+    int32_t lossy_stored;                        /* lossy events stored */
+    int32_t session_ttl_ms;
+} flight_welcome;
+
+/* What CLOSE or RESET said. */
+typedef struct flight_ending {
+    const char *text;       /* for people, not ended by a zero; points into the received frame */
+    uint32_t text_bytes;
+    int32_t retry_after_ms; /* 0: nothing was said */
+    uint8_t code;           /* FLIGHT_CODE_... */
+} flight_ending;
+
+/* What was received in sequence, and what is owed for it. */
+typedef struct flight_session_receipts {
+    uint32_t ack_at_ms;     /* when an acknowledgement is due */
+    int32_t next_in;        /* next number expected from the gateway */
+    int32_t unacked;        /* frames taken since our last acknowledgement */
+    int32_t asked;          /* the number for which a resend was asked on this transport */
+    int32_t half_frames;    /* so many unacknowledged ones are half a window */
+    uint8_t resend_wanted;
+} flight_session_receipts;
+
+/* The sending side. */
+typedef struct flight_session_sender {
+    uint32_t sent_at_ms;  /* when the last turn began */
+    int32_t window_frames;
+    int32_t heartbeat_ms;
+    uint8_t close_sent;
+    uint8_t packing;      /* FLIGHT_DO_PACK_..., while the driver packs */
+} flight_session_sender;
+
+/* The frame that goes out next; valid until the next poll. While events are being packed, at and room_bytes say where their
+ * records go. */
+typedef struct flight_session_out {
+    flight_frame frame;     /* header; its payload stands in buffer behind the header's place */
+    uint8_t *buffer;        /* where the frame is made */
+    uint8_t *scratch;       /* the buffer of everything but critical events */
+    uint32_t at;            /* offset in buffer */
+    int32_t room_bytes;
+    int32_t frame_room_bytes; /* the largest frame that the peer and we can take */
+    int32_t turn_bytes;       /* of this turn so far */
+} flight_session_out;
+
+/* What the last received frame brought. */
+typedef struct flight_session_in {
+    const uint8_t *payload; /* of the whole DELIVER; points into the received frame */
+    const uint8_t *records; /* the records in it, the same */
+    uint32_t records_bytes;
+    uint16_t channel;
+    uint8_t gap_reason;     /* FLIGHT_GAP_... */
+    uint8_t refused_code;   /* FLIGHT_CODE_... */
+    uint8_t gap_epoch[8];
+    uint8_t gap_after[8];   /* offset in front of the hole */
+    uint8_t gap_to[8];      /* the last one missing */
+} flight_session_in;
+
+/* One client's session. Fields are for reading, but for those that say otherwise. */
+typedef struct flight_session {
+    const flight_profile *profile;
+    flight_identity *identity;
+    const flight_prover *prover;
+    uint32_t waiting_critical; /* events in the rings: the driver sets both before each poll */
+    uint32_t waiting_lossy;    /* the same */
+    uint32_t deadline_ms;      /* of opening or greeting */
+    uint32_t retry_at_ms;
+    uint32_t close_at_ms;      /* when closing ends, done or not */
+    uint32_t heard_at_ms;
+    uint32_t turn_at_ms;
+    int32_t generation;
+    int32_t next_counter;      /* of the next critical event */
+    int32_t poll_number;
+    uint8_t state;             /* FLIGHT_STATE_... */
+    uint8_t reason;            /* the code that stopped us: FLIGHT_CODE_... */
+    uint8_t known;             /* we hold a session that ATTACH may go on with */
+    uint8_t resumed;           /* the present connection went on with it */
+    uint8_t open_asked;        /* OPEN of this attempt was answered */
+    uint8_t drop_first;        /* an upgrade: the old transport goes first */
+    uint8_t greeted;           /* HELLO or ATTACH of this attempt went out */
+    uint8_t in_turn;           /* frames of a turn went out, it is not ended */
+    uint8_t awaiting;          /* a turn is with the transport */
+    uint8_t poll_now;          /* the gateway has more for us */
+    uint8_t renew;             /* numbers ran out: a new session on a new transport */
+    uint8_t nonce[8];          /* the driver fills it with random bytes before flight_session_opened */
+    uint8_t epoch[8];          /* of the log that has counted our events */
+    flight_session_policy policy;
+    flight_session_channels channels;
+    flight_session_receipts receipts;
+    flight_session_sender sender;
+    flight_session_store store;
+    flight_session_out out;
+    flight_session_in in;
+    flight_tally tally;
+    flight_ending ending;
+    flight_welcome welcome;
+} flight_session;
+
+/* What a session is made of; everything it points to is kept as long as the session. Start from {0}. */
+typedef struct flight_session_setup {
+    const flight_profile *profile;
+    flight_identity *identity;
+    const flight_prover *prover;
+    const uint8_t *transports; /* other ones than the profile's, best first, or null */
+    uint8_t transport_count;   /* of them */
+    uint16_t channels;         /* places for channels; 0 = FLIGHT_DEVICE_CHANNELS */
+} flight_session_setup;
+
+/* Bytes of memory for a session, as a constant: for static arrays. */
+#define FLIGHT_SESSION_BYTES(frame_bytes, window_frames, channels) \
+    ((channels) * sizeof(flight_channel) + (window_frames) * sizeof(flight_session_slot) + \
+     (size_t)(window_frames) * (((frame_bytes) + 3u) & ~3u) + \
+     ((frame_bytes) > FLIGHT_HELLO_FRAME_BYTES ? (size_t)(frame_bytes) : (size_t)FLIGHT_HELLO_FRAME_BYTES))
+
+/* Bytes of memory that flight_session_init wants for a set-up. Errors: ARGUMENT (what flight_session_init would refuse).
+ *
+ *     flight_session_setup setup = {0};
+ *     setup.profile = &profile;
+ *     setup.identity = &identity;
+ *     setup.prover = &prover;
+ *     if (flight_session_need(&setup) > (int)sizeof memory) { return 1; }
+ */
+int flight_session_need(const flight_session_setup *setup);
+
+/* Set up a session in state idle. memory: aligned as a pointer is, flight_session_need bytes. Errors: ARGUMENT (a null
+ * pointer, a text outside its limit, a profile without window, frame or transports), NO_ROOM (memory_bytes).
+ *
+ *     static const flight_profile mine = FLIGHT_DREAMCAST_PROFILE;
+ *     static void *lent[FLIGHT_SESSION_BYTES(640, 4, 8) / sizeof(void *) + 1];
+ *     flight_session_setup setup = {0};
+ *     setup.profile = &mine;
+ *     setup.identity = &identity;
+ *     setup.prover = &prover;
+ *     setup.channels = 8;
+ *     if (flight_session_init(&session, lent, sizeof lent, &setup) != 0) { return 1; }
+ *     flight_session_start(&session, now_ms);
+ */
+int flight_session_init(flight_session *session, void *memory, size_t memory_bytes, const flight_session_setup *setup);
+
+/* Add a channel, or widen the mode of a known one. name: up to FLIGHT_CHANNEL_NAME_BYTES, ended by a zero, kept. start and
+ * count: where a subscription begins (FLIGHT_START_..., entries). Returns its number from 1. Errors: ARGUMENT, FULL.
+ *
+ *     int number = flight_session_channel(&session, "memory-updates", FLIGHT_MODE_PUBLISH, FLIGHT_START_LIVE, 0);
+ */
+int flight_session_channel(flight_session *session, const char *name, uint8_t mode, uint8_t start, uint16_t count);
+
+/* The application wants to be connected. Changes nothing in any state but idle.
+ *
+ *     flight_session_start(&session, now_ms);
+ */
+void flight_session_start(flight_session *session, uint32_t now_ms);
+
+/* The transport that FLIGHT_DO_OPEN asked for is open; session->nonce was filled.
+ *
+ *     fill(session.nonce, 8);
+ *     flight_session_opened(&session, now_ms);
+ */
+void flight_session_opened(flight_session *session, uint32_t now_ms);
+
+/* The transport could not be opened, or died. random: 16 random bits.
+ *
+ *     if (socket_error()) { flight_session_failed(&session, now_ms, random); }
+ */
+void flight_session_failed(flight_session *session, uint32_t now_ms, uint32_t random);
+
+/* The transport takes the next turn: the reply to a poll was read, or the bytes are with the socket.
+ *
+ *     flight_session_turn_done(&session, now_ms);
+ */
+void flight_session_turn_done(flight_session *session, uint32_t now_ms);
+
+/* The throw-away connection of FLIGHT_DO_PROBE got its answer (works: 1), or did not (0).
+ *
+ *     flight_session_probed(&session, 1, now_ms);
+ */
+void flight_session_probed(flight_session *session, int works, uint32_t now_ms);
+
+/* The application closes: what is queued may go for FLIGHT_CLOSE_WAIT_MS, then the session is closed.
+ *
+ *     flight_session_close(&session, now_ms);
+ */
+void flight_session_close(flight_session *session, uint32_t now_ms);
+
+/* The gateway has more for us than one reply held: the next poll need not wait for the update interval.
+ *
+ *     if (reply_was_full) { flight_session_poll_soon(&session); }
+ */
+void flight_session_poll_soon(flight_session *session);
+
+/* The next command for the driver. random: 16 random bits. Returns a flight_command; there are no errors.
+ *
+ *     session.waiting_critical = flight_ring_count(&ring);
+ *     for (int todo; (todo = flight_session_poll(&session, now_ms, random)) != FLIGHT_DO_NOTHING;) {
+ *         if (todo == FLIGHT_DO_PACK_CRITICAL) {
+ *             uint8_t *to = session.out.buffer + session.out.at;
+ *             int packed = flight_batch_pack(&ring, to, (size_t)session.out.room_bytes, now_ms, 16, &batch);
+ *             todo = flight_session_packed(&session, packed > 0 ? (uint32_t)packed : 0, batch.events, batch.channel, now_ms);
+ *         }
+ *         if (todo == FLIGHT_DO_SEND) {
+ *             int sealed = flight_session_seal(&session);
+ *             if (sealed > 0) { send(session.out.buffer, (size_t)sealed); }
+ *         }
+ *         if (todo == FLIGHT_DO_TURN) { flight_session_turn_done(&session, now_ms); }
+ *     }
+ */
+int flight_session_poll(flight_session *session, uint32_t now_ms, uint32_t random);
+
+/* The driver packed events as FLIGHT_DO_PACK_ asked: events of one channel, record_bytes of records. Returns FLIGHT_DO_SEND,
+ * or FLIGHT_DO_NOTHING when there were none. Errors: ARGUMENT (nothing was asked for, or more than there is room for). The
+ * example stands at flight_session_poll.
+ */
+int flight_session_packed(flight_session *session, uint32_t record_bytes, uint32_t events, uint16_t channel,
+                          uint32_t now_ms);
+
+/* After FLIGHT_DO_SEND: make the frame complete, header, check and CRC. Returns its bytes in session->out.buffer. Errors: as
+ * flight_frame_seal. The example stands at flight_session_poll.
+ */
+int flight_session_seal(flight_session *session);
+
+/* Take one decoded frame. random: 16 random bits. Returns a flight_news about it; details stand in session->in until the next
+ * frame, pointers as long as the frame's payload. There are no errors.
+ *
+ *     if (flight_frame_decode(data, data_bytes, 640, &frame) > 0) {
+ *         int news = flight_session_receive(&session, &frame, now_ms, random);
+ *         if (news == FLIGHT_NEWS_DELIVERED) { handle(session.in.channel, session.in.records, session.in.records_bytes); }
+ *     }
+ */
+int flight_session_receive(flight_session *session, const flight_frame *frame, uint32_t now_ms, uint32_t random);
+
+/* How long flight_session_poll has nothing to do if nothing happens, in milliseconds; never more than a heartbeat.
+ *
+ *     sleep_ms(flight_session_wake_in_ms(&session, now_ms));
+ */
+uint32_t flight_session_wake_in_ms(const flight_session *session, uint32_t now_ms);
+
+/* The transport to use now: FLIGHT_TRANSPORT_...
+ *
+ *     if (flight_session_transport(&session) == FLIGHT_TRANSPORT_POLLING) { open_http(); }
+ */
+uint8_t flight_session_transport(const flight_session *session);
+
+/* The transport that FLIGHT_DO_PROBE tries: FLIGHT_TRANSPORT_..., or 0 where there is no better one.
+ *
+ *     try_it(flight_session_probe_target(&session));
+ */
+uint8_t flight_session_probe_target(const flight_session *session);
+
+#endif
