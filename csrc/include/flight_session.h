@@ -3,22 +3,20 @@
  *
  * It is the twin of flight_client/session/device (the reference): the same states, numbers and bytes, step by step.
  *
- * Threads    A session belongs to one thread. Nothing here waits.
- * Units      now_ms is the 30-bit clock of the core; random is 16 fresh random bits. Numbers are below 2^30 and therefore
- *            int32_t; times held are uint32_t, spans int32_t. Counters of events wrap at 2^32.
- * Memory     flight_session_need bytes, lent by the caller and kept until the session is done with.
- * Cost       The frames that wait for an acknowledgement are most of it: window_frames * frame_bytes. */
+ * A session belongs to one thread, and nothing here waits. now_ms is the 30-bit clock of the core; random is 16 fresh random
+ * bits. Numbers are below 2^30 and therefore int32_t; times held are uint32_t, spans int32_t. Counters of events wrap at 2^32.
+ * It takes flight_session_need bytes, lent by the caller until the session is done with; most of them are the frames that wait
+ * for an acknowledgement, window_frames * frame_bytes. */
 #ifndef FLIGHT_SESSION_H
 #define FLIGHT_SESSION_H
 
-/* 0 leaves the session out of the library. */
 #ifndef FLIGHT_SESSION
-#define FLIGHT_SESSION 1
+#define FLIGHT_SESSION 1 /* 0 leaves the session out of the library */
 #endif
 
 /* What flight_session_poll asks of the driver: do it, then poll again until it answers FLIGHT_DO_NOTHING. */
 typedef enum flight_command {
-    FLIGHT_DO_NOTHING = 0,
+    FLIGHT_DO_NOTHING = 0,       /* there is nothing to do now */
     FLIGHT_DO_OPEN = 1,          /* open flight_session_transport(); answer with flight_session_opened or _failed */
     FLIGHT_DO_DROP = 2,          /* close the transport, if there is one */
     FLIGHT_DO_SEND = 3,          /* seal the frame in `out` and send it, before the next poll */
@@ -69,7 +67,7 @@ typedef struct flight_prover {
 
 /* When to try again, and over which transport. */
 typedef struct flight_session_policy {
-    const flight_profile *profile;
+    const flight_profile *profile; /* points to that of the set-up */
     const uint8_t *transports; /* best first */
     uint32_t probe_at_ms;      /* when the better transport is to be tried */
     uint32_t ready_at_ms;
@@ -109,7 +107,7 @@ typedef struct flight_session_store {
     int32_t cursor;          /* slots below it were sent on this transport */
     int32_t sent;            /* slots below it were sent in this session */
     int32_t head;            /* index of the oldest slot */
-    uint32_t events_held;
+    uint32_t events_held;    /* in all used slots */
     uint32_t acked_events;   /* freed by the last acknowledgement */
     uint32_t refused_events; /* the same, of frames the gateway refused */
 } flight_session_store;
@@ -130,7 +128,7 @@ typedef struct flight_channel {
 
 /* All channels of a client. */
 typedef struct flight_session_channels {
-    flight_channel *items;
+    flight_channel *items; /* the caller's memory */
     uint16_t limit;    /* places for channels */
     uint16_t used;     /* places taken */
     uint16_t unopened; /* channels for which OPEN has yet to be sent */
@@ -156,9 +154,9 @@ typedef struct flight_tally {
 typedef struct flight_welcome {
     uint8_t session_id[FLIGHT_SESSION_ID_BYTES]; /* a secret */
     uint8_t short_id[8];                         /* for people and logs */
-    uint8_t incarnation[8];
+    uint8_t incarnation[8];                      /* of our counters */
     uint8_t epoch[8];                            /* of the log that counts our events */
-    uint8_t server_nonce[8];
+    uint8_t server_nonce[8];                     /* for the session key */
     int32_t heartbeat_ms;
     int32_t window_frames;
     int32_t frame_bytes;
@@ -183,7 +181,7 @@ typedef struct flight_session_receipts {
     int32_t unacked;        /* frames taken since our last acknowledgement */
     int32_t asked;          /* the number for which a resend was asked on this transport */
     int32_t half_frames;    /* so many unacknowledged ones are half a window */
-    uint8_t resend_wanted;
+    uint8_t resend_wanted;  /* RESEND has yet to be sent */
 } flight_session_receipts;
 
 /* The sending side. */
@@ -191,7 +189,7 @@ typedef struct flight_session_sender {
     uint32_t sent_at_ms;  /* when the last turn began */
     int32_t window_frames;
     int32_t heartbeat_ms;
-    uint8_t close_sent;
+    uint8_t close_sent;   /* CLOSE went out: nothing more does */
     uint8_t packing;      /* FLIGHT_DO_PACK_..., while the driver packs */
 } flight_session_sender;
 
@@ -215,16 +213,16 @@ typedef struct flight_session_in {
     uint16_t channel;
     uint8_t gap_reason;     /* FLIGHT_GAP_... */
     uint8_t refused_code;   /* FLIGHT_CODE_... */
-    uint8_t gap_epoch[8];
+    uint8_t gap_epoch[8];   /* of the log with the hole */
     uint8_t gap_after[8];   /* offset in front of the hole */
     uint8_t gap_to[8];      /* the last one missing */
 } flight_session_in;
 
 /* One client's session. Fields are for reading, but for those that say otherwise. */
 typedef struct flight_session {
-    const flight_profile *profile;
-    flight_identity *identity;
-    const flight_prover *prover;
+    const flight_profile *profile; /* points to that of the set-up, like the next two */
+    flight_identity *identity;     /* its incarnation is kept up to date */
+    const flight_prover *prover;   /* the cryptography */
     uint32_t waiting_critical; /* events in the rings: the driver sets both before each poll */
     uint32_t waiting_lossy;    /* the same */
     uint32_t deadline_ms;      /* of opening or greeting */
@@ -232,9 +230,9 @@ typedef struct flight_session {
     uint32_t close_at_ms;      /* when closing ends, done or not */
     uint32_t heard_at_ms;
     uint32_t turn_at_ms;
-    int32_t generation;
+    int32_t generation;        /* of the transport in this session, from 0 */
     int32_t next_counter;      /* of the next critical event */
-    int32_t poll_number;
+    int32_t poll_number;       /* of the last POLL in this session */
     uint8_t state;             /* FLIGHT_STATE_... */
     uint8_t reason;            /* the code that stopped us: FLIGHT_CODE_... */
     uint8_t known;             /* we hold a session that ATTACH may go on with */
@@ -248,23 +246,23 @@ typedef struct flight_session {
     uint8_t renew;             /* numbers ran out: a new session on a new transport */
     uint8_t nonce[8];          /* the driver fills it with random bytes before flight_session_opened */
     uint8_t epoch[8];          /* of the log that has counted our events */
-    flight_session_policy policy;
-    flight_session_channels channels;
-    flight_session_receipts receipts;
-    flight_session_sender sender;
-    flight_session_store store;
-    flight_session_out out;
-    flight_session_in in;
-    flight_tally tally;
-    flight_ending ending;
-    flight_welcome welcome;
+    flight_session_policy policy;     /* when and where to connect */
+    flight_session_channels channels; /* what was opened */
+    flight_session_receipts receipts; /* what is owed for what came in */
+    flight_session_sender sender;     /* what goes next */
+    flight_session_store store;       /* what may have to go again */
+    flight_session_out out;           /* the frame that goes out */
+    flight_session_in in;             /* what the last frame brought */
+    flight_tally tally;               /* what was counted */
+    flight_ending ending;             /* why the gateway ended it last */
+    flight_welcome welcome;           /* what it granted */
 } flight_session;
 
 /* What a session is made of; everything it points to is kept as long as the session. Start from {0}. */
 typedef struct flight_session_setup {
-    const flight_profile *profile;
-    flight_identity *identity;
-    const flight_prover *prover;
+    const flight_profile *profile; /* of the platform */
+    flight_identity *identity;     /* of the client; the session writes its incarnation */
+    const flight_prover *prover;   /* the cryptography */
     const uint8_t *transports; /* other ones than the profile's, best first, or null */
     uint8_t transport_count;   /* of them */
     uint16_t channels;         /* places for channels; 0 = FLIGHT_DEVICE_CHANNELS */

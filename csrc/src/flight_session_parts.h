@@ -5,6 +5,8 @@
 #include "flight_bytes.h"
 #include "flight.h"
 
+#if FLIGHT_SESSION
+
 #define FLIGHT_CLOCK_MASK 0x3fffffffu
 #define FLIGHT_CLOCK_HALF 0x20000000u
 #define FLIGHT_LONGEST_MS 86400000 /* a day: far from where the 30-bit clock would take a wait for the past */
@@ -130,5 +132,7 @@ void flight_session_begin(flight_session *session);
 /* This frame goes out next: seq 0 for those without a number. Returns FLIGHT_DO_SEND. */
 int flight_session_emit(flight_session *session, uint8_t type, uint8_t flags, uint16_t channel, uint8_t *buffer,
                         uint32_t bytes);
+
+#endif
 
 #endif
