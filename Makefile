@@ -59,7 +59,7 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	@rm -f $(TIMES)
 	$(call stage,style,$(VPY) -m ruff check . && $(VPY) -m ruff format --check .)
 	$(call stage,types,$(VPY) -m mypy)
-	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check)
+	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check && $(VPY) -m build_scripts.make_traces --check)
 	$(call stage,docs,$(VPY) build_scripts/check_docs.py)
 	$(call stage,tests,$(VPY) -m pytest $(TESTS))
 	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)
@@ -81,7 +81,7 @@ format: $(DEV) ## put the code into the project's style
 generate: ## write the generated files from spec/flight.toml
 	@build_scripts/install_deps "$(PYTHON)"
 	@$(PYTHON) build_scripts/generate.py
-	@! test -x $(VPY) || $(VPY) build_scripts/make_vectors.py
+	@! test -x $(VPY) || { $(VPY) build_scripts/make_vectors.py && $(VPY) -m build_scripts.make_traces; }
 
 .PHONY: amalgamate
 amalgamate: ## write the C core as two files, flight.h and flight.c, to build/amalgamation/
@@ -91,6 +91,10 @@ amalgamate: ## write the C core as two files, flight.h and flight.c, to build/am
 .PHONY: install
 install: ## install the C core (library, headers, pkg-config, CMake package) to PREFIX, /usr/local
 	@$(MAKE) --no-print-directory -C csrc install BUILD='$(CURDIR)/build/csrc'
+
+.PHONY: soak
+soak: $(DEV) ## the long runs: a million steps of the C session beside the Python one
+	@FLIGHT_TWIN_STEPS=1000000 $(VPY) -m pytest tests/twin/test_lockstep.py
 
 .PHONY: bench
 bench: $(DEV) ## benchmarks; figures go to build/bench/

@@ -180,7 +180,11 @@ def c_profiles(spec: dict[str, Any]) -> list[str]:
     """The session's share of the profiles: a struct, and an initializer for each platform."""
     fatal = sum(1 << code["value"] for code in spec["codes"] if code["fatal"])
     most = max(len(profile["transports"]) for profile in spec["profiles"])
-    out = ["", "/* codes after which a client stops: bit n stands for code n */", f"#define FLIGHT_CODES_FATAL {fatal:#x}u"]
+    out = [
+        "",
+        "/* codes after which a client stops: bit n stands for code n */",
+        f"#define FLIGHT_CODES_FATAL {fatal:#x}u",
+    ]
     out += ["", "/* transports that a profile lists at most */", f"#define FLIGHT_PROFILE_TRANSPORTS {most}u"]
     out += ["", "/* What the session needs to know of a platform. Every value may be replaced. */"]
     out += ["typedef struct flight_profile {"]

@@ -15,10 +15,10 @@ from flight_client.session.spec import (
     PROFILES,
     STATE_ATTACHING,
     STATE_CLOSED,
+    STATE_CLOSING,
     STATE_GREETING,
     STATE_IDLE,
     STATE_OPENING,
-    STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
     TYPE_ACK,
@@ -99,7 +99,7 @@ class Director:
             return self.source.below(13000)
         if kind < 63:
             return self.source.below(130000)
-        return self.pick(600000, 1 << 20, self.source.below(1 << 29), self.source.below(1 << 29))
+        return int(self.pick(600000, 1 << 20, self.source.below(1 << 29), self.source.below(1 << 29)))
 
     def next(self) -> bytes:
         """The next step."""
@@ -192,6 +192,8 @@ class Director:
 
     def ready(self, random: int) -> bytes:
         kind = self.source.below(100)
+        if self.reference.session.state == STATE_CLOSING and kind < 16:
+            return self.trouble(random)
         if kind < 25:
             return self.rings(random)
         if kind < 70:
@@ -200,7 +202,7 @@ class Director:
             return self.channel(random)
         if kind < 80:
             return step(steps.FAILED, self.dt(), random)
-        if kind == 80:
+        if kind == 80 or (kind == 82 and self.one_in(2)):
             return self.trouble(random)
         if kind == 81:
             return step(steps.CLOSE, self.dt(), random) if self.one_in(4) else step(steps.SOON, 0, random)
@@ -276,7 +278,9 @@ class Director:
 
     def lossy_count(self) -> int:
         tally = self.reference.session.tally
-        return self.near(tally.lossy_confirmed + self.source.below(max(1, tally.lossy_handed - tally.lossy_confirmed + 1)))
+        return self.near(
+            tally.lossy_confirmed + self.source.below(max(1, tally.lossy_handed - tally.lossy_confirmed + 1))
+        )
 
     def spread(self) -> int:
         return int(self.pick(0, 250, 6000, self.source.below(100000), self.source.below(1 << 31)))
@@ -308,7 +312,7 @@ class Director:
     def ending(self) -> bytes:
         text = self.source.octets(self.source.below(20))
         code = self.source.below(21) if not self.one_in(20) else self.source.below(256)
-        if code in (1, 2, 3, 12, 13, 18) and not self.one_in(6):
+        if code in (1, 2, 3, 12, 13, 18) and not self.one_in(4):
             code = 4
         length = len(text) + (self.one_in(20) and 1)
         retry = self.pick(0, 0, self.source.below(20000), self.source.below(1 << 31))
@@ -316,7 +320,9 @@ class Director:
 
     def frame(self, random: int) -> bytes:
         """A frame that a gateway would send to a ready session."""
-        kinds = (TYPE_ACK,) * 6 + (TYPE_DELIVER,) * 5 + (TYPE_OPENED, TYPE_OPENED, TYPE_GAP, TYPE_REFUSED, TYPE_HEARTBEAT)
+        kinds = (
+            (TYPE_ACK,) * 6 + (TYPE_DELIVER,) * 5 + (TYPE_OPENED, TYPE_OPENED, TYPE_GAP, TYPE_REFUSED, TYPE_HEARTBEAT)
+        )
         kind = self.pick(*kinds, TYPE_RESEND, TYPE_SKIP)
         if kind in (TYPE_RESET, TYPE_CLOSE):
             return self.receive(kind, 0, 0, self.ack(), self.ending(), random)
@@ -330,7 +336,9 @@ class Director:
         if kind == TYPE_HEARTBEAT:
             return struct.pack("<II", self.lossy_count(), self.spread())
         if kind == TYPE_GAP:
-            return struct.pack("<BBBB8s", 1 + self.source.below(5), 0, 0, 0, self.eight(self.epoch)) + self.offsets(channel)
+            return struct.pack("<BBBB8s", 1 + self.source.below(5), 0, 0, 0, self.eight(self.epoch)) + self.offsets(
+                channel
+            )
         if kind == TYPE_OPENED:
             code = self.pick(0, 0, 0, 0, 3, 15)
             return struct.pack("<BBH8s8s", code, self.pick(3, 3, 1, 2), 0, self.eight(self.epoch), self.offset())

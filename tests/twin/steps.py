@@ -75,7 +75,7 @@ class SumProof(Prover):
 class Reference:
     """One session of the reference, made from the bytes of a set-up."""
 
-    def __init__(self, setup):
+    def __init__(self, setup: bytes) -> None:
         platform = PLATFORMS[setup[0]]
         self.profile = Profile(PROFILES[platform])
         identity = Identity(b"twin-1", platform.encode(), self.profile.platform, b"1.0", 1)
@@ -90,7 +90,7 @@ class Reference:
         self.answer = 0
         self.sends = False
 
-    def step(self, step):
+    def step(self, step: bytes) -> int:
         """Take one step; what the session answered."""
         session = self.session
         kind = step[0]
@@ -157,12 +157,12 @@ class Reference:
         out = self.session.out
         return out.buffer[HEADER_BYTES : HEADER_BYTES + out.count]
 
-    def digest(self):
+    def digest(self) -> int:
         """The sum over the snapshot and, where the last step answered SEND, the payload."""
         total = add_words(0x811C9DC5, self.snapshot())
         return add_bytes(total, self.payload()) if self.sends else total
 
-    def snapshot(self):
+    def snapshot(self) -> list[int]:
         """All that the session holds, each number as 32 bits."""
         words = self.machine() + self.policy() + self.sides() + self.received() + self.welcome() + self.tally()
         return [int(word) & _WORD for word in words + self.store() + self.channels()]

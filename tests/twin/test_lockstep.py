@@ -67,7 +67,7 @@ def sealed(director: Director) -> bytes:
     out = director.reference.session.out
     buffer = bytearray(out.buffer) + bytearray(4)
     count = lib.python_seal(
-        ffi.from_buffer(buffer), len(buffer), out.kind, out.flags, out.channel, out.seq, out.ack, out.count
+        ffi.from_buffer("uint8_t[]", buffer), len(buffer), out.kind, out.flags, out.channel, out.seq, out.ack, out.count
     )
     assert count > 0
     return bytes(buffer[:count])
