@@ -92,10 +92,6 @@ amalgamate: ## write the C core as two files, flight.h and flight.c, to build/am
 install: ## install the C core (library, headers, pkg-config, CMake package) to PREFIX, /usr/local
 	@$(MAKE) --no-print-directory -C csrc install BUILD='$(CURDIR)/build/csrc'
 
-.PHONY: soak
-soak: $(DEV) ## the long runs: a million steps of the C session beside the Python one
-	@FLIGHT_TWIN_STEPS=1000000 $(VPY) -m pytest tests/twin/test_lockstep.py
-
 .PHONY: bench
 bench: $(DEV) ## benchmarks; figures go to build/bench/
 	@mkdir -p build/bench
@@ -117,6 +113,11 @@ fuzz: $(DEV) ## C core: 10 million runs of every fuzz target, the whole corpus; 
 .PHONY: prove
 prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 	@$(VPY) -m build_scripts.prove
+
+.PHONY: soak
+soak: $(DEV) ## hours of what `make test` runs for seconds
+	@FLIGHT_TWIN_STEPS=1000000 $(VPY) -m pytest --quiet tests/twin/test_lockstep.py
+	@$(VPY) -m tests.simulation --seeds 1..25000
 
 .PHONY: coverage
 coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
