@@ -1,8 +1,8 @@
 """Write spec/traces/: sessions of the Python reference, step by step.
 
 `python -m build_scripts.make_traces` writes them; `--check` writes nothing and exits 1 when one is stale. How a trace reads
-stands in spec/traces/README.md. Each platform has a few sessions of random happenings from a fixed seed; more are added until
-every transition of the state table, every command and every answer has been seen.
+stands in spec/traces/README.md. Some are told (tests/twin/scripts.py). Each platform has a few sessions of random happenings from a
+fixed seed; more are added until every transition of the state table, every command and every answer has been seen.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import argparse
 import random
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flight_client.session.device import states
-from tests.twin import steps, traces
+from tests.twin import scripts, steps, traces
 from tests.twin.director import Director
 
 ROOT = Path(__file__).resolve().parent.parent
 TRACES = ROOT / "spec" / "traces"
-SESSIONS = 5  # of each platform
+SESSIONS = 4  # of each platform
 STEPS = 220
 SHORTEST = 120
 SEEDS = 1500  # tried at most
@@ -73,6 +73,23 @@ def record(seed: int) -> tuple[int, list[str], Seen]:
     return director.setup[0], lines, seen
 
 
+def tell(script: Callable[[], scripts.Script]) -> str:
+    """The file of a session that is told."""
+    told = script()
+    reference = steps.Reference(told.setup)
+    lines = [f"setup {told.setup.hex()}"]
+    for step in told.steps:
+        reference.step(step)
+        lines.append(traces.line_of(reference, step))
+    words = " ".join((script.__doc__ or "").split())
+    return f"# {words} Written by build_scripts/make_traces.py\n" + "\n".join(lines) + "\n"
+
+
+def told() -> dict[str, str]:
+    """All of them."""
+    return {f"told-{script.__name__.replace('_', '-')}.txt": tell(script) for script in scripts.SCRIPTS}
+
+
 def wanted() -> Seen:
     """All that the traces together must show."""
     changes = {("change", state, happening) for state, happening, target in states.TRANSITIONS if state != target}
@@ -87,10 +104,14 @@ def text_of(name: str, seed: int, lines: list[str]) -> str:
 
 def stale() -> list[str]:
     """What is wrong with the files that are there: each holds its seed, so nothing has to be searched for."""
-    found = []
     missing = wanted()
+    stories = told()
+    found = [name for name in stories if not (TRACES / name).exists()]
     for path in sorted(TRACES.glob("*.txt")):
         text = path.read_text(encoding="utf-8")
+        if path.name.startswith("told-"):
+            found += [path.name] if stories.get(path.name) != text else []
+            continue
         match = SEED.search(text)
         _, lines, seen = record(int(match[1])) if match else (0, [], set())
         missing -= seen
@@ -125,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
         if wrong:
             print(f"stale: spec/traces: {', '.join(wrong)}; run `python -m build_scripts.make_traces`", file=sys.stderr)
         return 1 if wrong else 0
-    made = dict(make())
+    made = {**told(), **dict(make())}
     TRACES.mkdir(parents=True, exist_ok=True)
     for path in TRACES.glob("*.txt"):
         path.unlink()

@@ -268,7 +268,7 @@ static int leave(flight_session *session, uint32_t now_ms, uint32_t random, int 
         return done(session);
     }
     if (session->renew || is_silent(session, now_ms, polling)) {
-        session->known = session->known && !session->renew;
+        session->known = !session->renew; /* it was known, or it would not be ready */
         session->renew = 0;
         return give_up(session, now_ms, random);
     }

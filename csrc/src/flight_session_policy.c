@@ -131,10 +131,10 @@ int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random)
     return uniform(policy->profile->backoff_floor_ms, ceiling_ms(policy), random);
 }
 
-/* Whether a probe will be due at some time. */
+/* Whether a probe will be due at some time; only a session that is ready asks. */
 static int probes(const flight_session_policy *policy)
 {
-    return policy->profile->probe && policy->index > 0 && !policy->probing && policy->was_ready;
+    return policy->profile->probe && policy->index > 0 && !policy->probing;
 }
 
 int flight_policy_probe_due(const flight_session_policy *policy, uint32_t now_ms)

@@ -66,6 +66,10 @@ class Director:
         self.reference = Reference(self.setup)
         self.last = codes.NOTHING  # what the last poll or packed asked for
         self.idle_steps = 0
+        self.flaky = source.below(3) == 0  # transports die often; else connections live long
+        self.longest_ms = self.pick(900, 4000, 9000)  # that passes between two steps, as a rule
+        self.ends = source.below(4) == 0  # the application closes early
+        self.worst = source.below(3) > 0  # the best transport works seldom
         self.incarnation = source.octets(8)
         self.epoch = source.octets(8)
 
@@ -90,6 +94,8 @@ class Director:
         return self.idle_steps > 3
 
     def dt(self) -> int:
+        if not self.flaky and not self.one_in(12):
+            return self.source.below(self.pick(5, 60, 900, self.longest_ms))
         kind = self.source.below(64)
         if kind < 40:
             return self.source.below(4) * self.source.below(40)
@@ -117,14 +123,19 @@ class Director:
             return step(steps.PROBED, self.source.below(500), random, bytes((self.source.below(2),)))
         if self.one_in(40):
             return self.odd(random)
+        if session.policy.probing and self.one_in(5):
+            return step(steps.PROBED, self.source.below(500), random, bytes((self.source.below(2),)))
+        if session.state in (STATE_CLOSED, STATE_STOPPED):
+            return self.late(random)
         if self.one_in(3):
-            return step(steps.POLL, self.dt(), random)
+            return step(steps.POLL, self.dt() if self.one_in(2) else 0, random)
         by_state: dict[int, Callable[[int], bytes]] = {
             STATE_IDLE: self.idle,
             STATE_WAITING: self.waiting,
             STATE_OPENING: self.opening,
             STATE_GREETING: self.greeting,
             STATE_ATTACHING: self.attaching,
+            STATE_CLOSING: self.closing,
         }
         return by_state.get(session.state, self.ready)(random)
 
@@ -156,7 +167,9 @@ class Director:
     def opening(self, random: int) -> bytes:
         if self.one_in(150):
             return step(steps.CLOSE, self.dt(), random)
-        if self.one_in(4):
+        policy = self.reference.session.policy
+        seldom = self.worst and policy.index == 0 and len(policy.transports) > 1 and not self.one_in(5)
+        if seldom or self.one_in(6):
             return step(steps.FAILED, self.source.below(300), random)
         if self.one_in(12):
             return step(steps.POLL, self.source.below(40000), random)
@@ -174,7 +187,7 @@ class Director:
         store = session.store
         generation = session.generation + (self.one_in(15) and self.source.below(3))
         expected = self.near(store.base + self.source.below(store.sent + 1))
-        lossy = self.lossy_count()
+        lossy = self.lossy_count() if not self.one_in(25) else 0xFFFFFFFF
         payload = struct.pack("<4I", generation, expected, lossy, self.spread())
         return self.receive(TYPE_RESUMED, 0, 0, 0, self.damaged(payload), random)
 
@@ -186,26 +199,27 @@ class Director:
             return step(steps.CLOSE, self.dt(), random) if self.one_in(3) else step(steps.POLL, self.dt(), random)
         if kind < 6:
             return step(steps.POLL, self.source.below(40000), random)
+        if kind == 6 and self.one_in(2):
+            return self.receive(TYPE_RESUMED, 0, 0, 0, self.source.octets(16), random)
         if kind < 11:
             return self.receive(self.pick(TYPE_RESET, TYPE_CLOSE), 0, 0, 0, self.ending(), random)
         return self.frame(random)
 
     def ready(self, random: int) -> bytes:
         kind = self.source.below(100)
-        if self.reference.session.state == STATE_CLOSING and kind < 16:
-            return self.trouble(random)
         if kind < 25:
             return self.rings(random)
         if kind < 70:
             return self.frame(random)
         if kind < 76:
             return self.channel(random)
-        if kind < 80:
+        if kind < (80 if self.flaky else 77):
             return step(steps.FAILED, self.dt(), random)
         if kind == 80 or (kind == 82 and self.one_in(2)):
             return self.trouble(random)
-        if kind == 81:
-            return step(steps.CLOSE, self.dt(), random) if self.one_in(4) else step(steps.SOON, 0, random)
+        if kind == 81 or (self.ends and 82 < kind < 86):
+            close = self.ends or self.one_in(8)
+            return step(steps.CLOSE, self.dt(), random) if close else step(steps.SOON, 0, random)
         if kind < 84:
             return step(steps.SOON, self.dt(), random)
         if kind == 84 and self.one_in(6):
@@ -213,6 +227,31 @@ class Director:
         if kind < 92:
             return step(steps.TURN_DONE, self.dt(), random)
         return step(steps.POLL, self.dt(), random)
+
+    def closing(self, random: int) -> bytes:
+        """Mostly what lets it end well: the rings run empty, everything is acknowledged, little time passes."""
+        kind = self.source.below(20)
+        if kind < 4:
+            return self.trouble(random)
+        if kind == 4:
+            return self.poke(random)
+        if kind < 7:
+            counts = struct.pack("<II", self.pick(0, 0, 0, 2), 0)
+            return step(steps.WAITING, 0, random, counts)
+        if kind < 12:
+            store = self.reference.session.store
+            return self.receive(TYPE_ACK, 0, 0, store.base + store.sent, struct.pack("<I", self.lossy_count()), random)
+        if kind < 16:
+            return step(steps.TURN_DONE, self.source.below(30), random)
+        if kind < 18:
+            return step(self.pick(steps.POLL, steps.POLL, steps.CLOSE), self.source.below(700), random)
+        return self.ready(random)
+
+    def late(self, random: int) -> bytes:
+        """News for a session that is over."""
+        if self.one_in(3):
+            return self.frame(random)
+        return step(self.pick(steps.FAILED, steps.POLL, steps.CLOSE, steps.START, steps.TURN_DONE), self.dt(), random)
 
     def odd(self, random: int) -> bytes:
         """Whatever, whenever: late news, early news."""
@@ -299,9 +338,9 @@ class Director:
         source = self.source
         known = self.incarnation if self.one_in(2) else bytes(session.identity.incarnation)
         heads = source.octets(24) + self.eight(known) + self.eight(self.epoch) + source.octets(8)
-        heartbeat = self.pick(5000, 5000, 5000, 1000, source.below(1 << 31))
-        window = self.pick(8, 1, 32, source.below(65536))
-        frame = self.pick(640, 1024, 16384, 640, source.below(65536))
+        heartbeat = self.pick(5000, 5000, 5000, 1000, source.below(1 << 31)) if not self.one_in(25) else 0
+        window = self.pick(8, 1, 32, source.below(65536)) if not self.one_in(25) else 0
+        frame = self.pick(640, 1024, 16384, 640, source.below(65536)) if not self.one_in(25) else 0
         held = session.next_counter - 1
         mark = self.near(max(0, held - source.below(10)) if self.one_in(2) else self.pick(0, held, source.below(60)))
         if self.one_in(300):
@@ -345,7 +384,8 @@ class Director:
         if kind == TYPE_REFUSED:
             store = self.reference.session.store
             seq = self.pick(0, self.near(store.base + self.source.below(max(1, store.sent))), self.near(store.base - 1))
-            return struct.pack("<IBBHI", seq, 15, 0, 0, self.near(self.source.below(8)))
+            events = self.source.below(8) if not self.one_in(6) else self.source.below(LIMIT)
+            return struct.pack("<IBBHI", seq, 15, 0, 0, self.near(events))
         if kind == TYPE_DELIVER:
             device = self.source.octets(self.source.below(9))
             body = device + bytes(-len(device) & 3) + bytes(4 * self.source.below(6))
@@ -365,6 +405,8 @@ class Director:
         then = first + 1 + (self.one_in(8) and self.source.below(5))
         if self.one_in(20):
             then = self.source.below(30)
+        if self.one_in(15):
+            then += self.pick(1 << 32, 1 << 33, 1 << 63)
         return struct.pack("<QQ", first & (1 << 64) - 1, then & (1 << 64) - 1)
 
     def receive(self, kind: int, channel: int, seq: int, ack: int, payload: bytes, random: int) -> bytes:

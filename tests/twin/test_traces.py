@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from build_scripts import make_traces
+from build_scripts import ctools, make_traces
 from tests.session.test_micropython import interpreter
+from tests.tools import needs_clang
 from tests.twin import traces
 from tests.twin.library import Twin
 
@@ -50,6 +51,16 @@ def test_c_replays_them(twin: Twin, capsys: pytest.CaptureFixture[str]) -> None:
     assert replayed_in_c(twin, TEXT) == (SESSIONS, STEPS)
     with capsys.disabled():
         print(f"\ntraces: {SESSIONS} sessions, {STEPS} steps in C on the host", end="")
+
+
+@needs_clang
+@pytest.mark.timeout(300)
+def test_the_sessions_own_program_finds_nothing_under_sanitizers() -> None:
+    sources = [*ctools.core_sources(), *ctools.session_sources(), *ctools.twin_sources()]
+    program = ctools.program("twin", sources, ["-O1", *ctools.SANITIZERS])
+    done = ctools.run([program, *FILES])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f" {SESSIONS} sessions, {STEPS} steps" in done.stdout
 
 
 def test_micropython_replays_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

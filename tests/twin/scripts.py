@@ -1,0 +1,422 @@
+"""Sessions that are told, not made up: what chance seldom brings about. build_scripts/make_traces.py records them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from flight_client.session.device import codes
+from flight_client.session.spec import (
+    CODE_UNKNOWN_SESSION,
+    STATE_IDLE,
+    STATE_READY,
+    STATE_WAITING,
+    TRANSPORT_POLLING,
+    TRANSPORT_TCP,
+    TRANSPORT_WEBSOCKET,
+    TYPE_ACK,
+    TYPE_CLOSE,
+    TYPE_DELIVER,
+    TYPE_GAP,
+    TYPE_HEARTBEAT,
+    TYPE_OPENED,
+    TYPE_REFUSED,
+    TYPE_RESET,
+    TYPE_RESUMED,
+    TYPE_WELCOME,
+)
+from tests.twin import steps
+from tests.twin.director import LIMIT, RENEW_AT
+from tests.twin.director import step as bytes_of
+
+EPOCH = b"epoch--1"
+
+
+class Script:
+    """A session, a driver that obeys, and a gateway that says what it is told to say."""
+
+    def __init__(self, platform: str, *transports: int):
+        head = struct.pack("<BI8s", steps.PLATFORMS.index(platform), LIMIT - 3000, bytes(8))
+        self.setup = head + bytes((1, 8, len(transports), *transports))
+        self.reference = steps.Reference(self.setup)
+        self.steps: list[bytes] = []
+        self.works: bool | None = True  # what a probe finds; None: it is not answered
+
+    def do(self, kind: int, args: bytes = b"", after: int = 0) -> int:
+        """One step."""
+        made = bytes_of(kind, after, 40503 * len(self.steps) & 0xFFFF, args)
+        self.steps.append(made)
+        return self.reference.step(made)
+
+    def receive(self, kind: int, payload: bytes, channel: int = 0, seq: int = 0, ack: int = 0, after: int = 10) -> int:
+        """One frame from the gateway."""
+        return self.do(steps.RECEIVE, struct.pack("<BHII", kind, channel, seq, ack) + payload, after)
+
+    def run(self, after: int = 0) -> list[int]:
+        """Poll until there is nothing to do, and obey. Returns the commands."""
+        found: list[int] = []
+        while (command := self.do(steps.POLL, after=0 if found else after)) != codes.NOTHING:
+            while command in (codes.PACK_CRITICAL, codes.PACK_LOSSY):
+                found.append(command)
+                self.do(steps.WAITING, bytes(8))
+                command = self.packed()
+            found.append(command)
+            if command == codes.OPEN:
+                self.do(steps.OPENED, b"nonce--1", 20)
+            elif command == codes.TURN:
+                self.do(steps.TURN_DONE, after=20)
+            elif command == codes.PROBE and self.works is not None:
+                self.do(steps.PROBED, bytes((self.works,)), 30)
+        return found
+
+    def packed(self, record_bytes: int = 16) -> int:
+        """Two events."""
+        return self.do(steps.PACKED, struct.pack("<HHHB", record_bytes, 2, 1, 7))
+
+    def waiting(self, critical: int, lossy: int = 0) -> None:
+        """What the rings hold."""
+        self.do(steps.WAITING, struct.pack("<II", critical, lossy))
+
+    def welcome(self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = 1024) -> int:
+        """The gateway takes us."""
+        heads = b"session-id-of-16" + b"short-id" + b"incarnat" + EPOCH + b"server-n"
+        numbers = struct.pack("<IHHIIII", heartbeat_ms, window, frame_bytes, 250, 0, 0, 60000)
+        return self.receive(TYPE_WELCOME, heads + numbers)
+
+    def connect(self) -> None:
+        """From the start, or the next attempt, to ready."""
+        if self.reference.session.state == STATE_IDLE:
+            self.do(steps.START)
+        self.run(after=30000 if self.reference.session.state == STATE_WAITING else 0)
+        if self.reference.session.known:
+            session = self.reference.session
+            self.receive(TYPE_RESUMED, struct.pack("<4I", session.generation, session.store.base, 0, 250))
+        else:
+            self.welcome()
+        assert self.reference.session.state == STATE_READY
+        self.run()
+
+    def fail(self, after: int = 100) -> None:
+        """The transport dies."""
+        self.do(steps.FAILED, after=after)
+
+    def refuse_opening(self, times: int) -> None:
+        """The present transport cannot be opened."""
+        for _ in range(times):
+            while self.do(steps.POLL, after=12000) != codes.OPEN:
+                pass
+            self.fail()
+
+    def live(self, ms: int, every: int = 4000) -> list[int]:
+        """Time passes; the gateway says that it is there."""
+        found = []
+        for _ in range(ms // every):
+            self.receive(TYPE_HEARTBEAT, struct.pack("<II", 0, 0), after=every)
+            found += self.run()
+            if codes.OPEN in found:
+                break
+        return found
+
+
+def polling_closes() -> Script:
+    """On polling CLOSE goes with the last request, and the session ends when that is answered."""
+    script = Script("dreamcast")
+    script.connect()
+    script.waiting(2)
+    assert codes.PACK_CRITICAL in script.run(after=600)
+    script.receive(TYPE_ACK, struct.pack("<I", 0), ack=2)
+    script.do(steps.CLOSE)
+    assert codes.DROP in script.run(after=600)
+    script.do(steps.CLOSE)
+    return script
+
+
+def duplex_closes() -> Script:
+    """The same where frames flow freely; closing twice is closing once."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    script.do(steps.CLOSE)
+    script.do(steps.CLOSE, after=300)
+    assert script.run(after=10)[-1] == codes.DROP
+    script.do(steps.FAILED)
+    return script
+
+
+def closing_ends_in_time() -> Script:
+    """What nobody acknowledges is left behind after a second."""
+    for_all = Script("vita", TRANSPORT_TCP)
+    for_all.connect()
+    for_all.waiting(2)
+    for_all.run()
+    for_all.do(steps.CLOSE)
+    for_all.waiting(1)
+    for_all.do(steps.POLL, after=1001)
+    for_all.run()
+    for_all.run()
+    return for_all
+
+
+def transport_keeps_the_last_turn() -> Script:
+    """The transport does not say that it took the last turn: a second later it is over all the same."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    script.do(steps.CLOSE)
+    while script.do(steps.POLL) != codes.TURN:
+        pass
+    script.do(steps.POLL, after=1100)
+    return script
+
+
+def an_upgrade_lives() -> Script:
+    """Down to polling, a probe fails, one works, the upgrade proves itself over a minute."""
+    script = Script("host", TRANSPORT_WEBSOCKET, TRANSPORT_POLLING)
+    script.do(steps.START)
+    script.refuse_opening(3)
+    script.works = False
+    script.connect()
+    assert codes.PROBE in script.live(12000)
+    script.works = True
+    assert codes.OPEN in script.live(64000)
+    script.receive(TYPE_RESUMED, struct.pack("<4I", script.reference.session.generation, 1, 0, 0))
+    script.live(64000)
+    script.fail()
+    script.connect()
+    return script
+
+
+def an_upgrade_flaps() -> Script:
+    """An upgrade that dies young doubles the wait before the next probe."""
+    script = Script("host", TRANSPORT_WEBSOCKET, TRANSPORT_POLLING)
+    script.do(steps.START)
+    script.refuse_opening(3)
+    script.connect()
+    assert codes.OPEN in script.live(12000)
+    script.receive(TYPE_RESUMED, struct.pack("<4I", script.reference.session.generation, 1, 0, 0))
+    script.fail()
+    script.refuse_opening(2)
+    script.connect()
+    script.live(40000)
+    return script
+
+
+def a_probe_is_answered_late() -> Script:
+    """The transport died while the probe was under way."""
+    script = Script("vita", TRANSPORT_TCP, TRANSPORT_WEBSOCKET, TRANSPORT_POLLING)
+    script.do(steps.START)
+    script.refuse_opening(3)
+    script.connect()
+    script.works = None
+    assert codes.PROBE in script.live(12000)
+    script.fail()
+    script.do(steps.PROBED, b"\x01")
+    script.do(steps.PROBED, b"\x01")
+    script.connect()
+    return script
+
+
+def generations_run_out() -> Script:
+    """Near the limit of its number a session begins anew."""
+    script = Script("psp", TRANSPORT_TCP)
+    script.connect()
+    script.do(steps.POKE, struct.pack("<BI", 0, RENEW_AT - 1))
+    script.fail()
+    script.connect()
+    script.fail()
+    script.run(after=20000)
+    script.welcome()
+    return script
+
+
+def counters_run_out() -> Script:
+    """Near the limit of a counter a session begins anew, with another incarnation, once nothing waits."""
+    script = Script("psp", TRANSPORT_TCP)
+    script.connect()
+    script.waiting(2)
+    script.run()
+    script.do(steps.POKE, struct.pack("<BI", 1, RENEW_AT))
+    script.waiting(2, 2)
+    script.run()
+    script.receive(TYPE_ACK, bytes(4), ack=2)
+    script.run()
+    assert codes.DROP in script.run()
+    script.connect()
+    return script
+
+
+def counters_run_out_while_closing() -> Script:
+    """Then nothing more goes."""
+    script = Script("psp", TRANSPORT_TCP)
+    script.connect()
+    script.do(steps.POKE, struct.pack("<BI", 2, RENEW_AT))
+    script.waiting(2)
+    script.do(steps.CLOSE)
+    script.run()
+    script.run(after=1100)
+    return script
+
+
+def entries_come_again() -> Script:
+    """Old offsets are known by all their 64 bits."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.do(steps.CHANNEL, struct.pack("<BBHB", 3, 0, 0, 0))
+    script.connect()
+    script.receive(TYPE_OPENED, struct.pack("<BBH8sQ", 0, 3, 0, EPOCH, 4), channel=1, seq=1)
+    at = 4
+    for seq, offset in enumerate((5, 5, 4, (1 << 32) + 1, 6, 1 << 32, (1 << 32) + 2, (1 << 33)), 2):
+        news = script.receive(TYPE_DELIVER, struct.pack("<QQ", offset, at) + bytes(28), channel=1, seq=seq)
+        at = max(at, offset)
+        assert news in (codes.QUIET, codes.DELIVERED)
+    script.run()
+    return script
+
+
+def refusals() -> Script:
+    """Of a frame that waits, of one that was acknowledged, of lossy events, and of what was never sent."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    for _ in range(3):
+        script.waiting(2, 2)
+        script.run()
+    script.receive(TYPE_REFUSED, struct.pack("<IBBHI", 2, 15, 0, 0, 2))
+    script.receive(TYPE_ACK, bytes(4), ack=3)
+    for seq, events in ((1, 2), (1, 0), (1, 99), (0, 1), (0, 0), (0, 99)):
+        script.receive(TYPE_REFUSED, struct.pack("<IBBHI", seq, 15, 0, 0, events))
+    assert script.receive(TYPE_REFUSED, struct.pack("<IBBHI", LIMIT, 15, 0, 0, 1)) == codes.BROKEN
+    script.connect()
+    return script
+
+
+def impossible_numbers() -> Script:
+    """WELCOME and RESUMED with numbers that nobody can mean."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    for change in ((1, 0, 0, 0), (0, LIMIT, 0, 0), (0, 0, LIMIT, 0), (0, 5, 0, 0)):
+        script.fail()
+        script.run(after=20000)
+        session = script.reference.session
+        numbers = (session.generation, session.store.base, 0, 0)
+        changed = [a + b for a, b in zip(numbers, change, strict=True)]
+        assert script.receive(TYPE_RESUMED, struct.pack("<4I", *changed)) == codes.BROKEN
+        script.connect()
+    script.receive(TYPE_RESET, struct.pack("<BBHI", CODE_UNKNOWN_SESSION, 0, 0, 0))
+    script.run()
+    for heartbeat_ms, window, frame_bytes in ((0, 8, 640), (LIMIT, 8, 640), (5000, 0, 640), (5000, 8, 0)):
+        assert script.welcome(heartbeat_ms, window, frame_bytes) == codes.BROKEN
+        script.run(after=20000)
+    script.welcome(LIMIT - 1)
+    script.do(steps.POLL, after=100000)
+    script.receive(TYPE_RESUMED, bytes(16))
+    script.receive(TYPE_CLOSE, struct.pack("<BBHI", 11, 0, 0, 2000))
+    script.run(after=20000)
+    return script
+
+
+def news_come_late() -> Script:
+    """Failures and answers that nobody waits for any more."""
+    script = Script("dreamcast", TRANSPORT_TCP)
+    script.do(steps.FAILED)
+    script.receive(TYPE_HEARTBEAT, bytes(8))
+    script.connect()
+    assert script.welcome() == codes.QUIET
+    assert script.receive(TYPE_RESUMED, bytes(16)) == codes.QUIET
+    script.fail()
+    script.do(steps.FAILED)
+    script.do(steps.TURN_DONE)
+    script.run(after=20000)
+    assert script.welcome() == codes.QUIET
+    script.connect()
+    return script
+
+
+def payloads_are_cut() -> Script:
+    """Each payload one byte too short; a device id that does not end; a code that nobody knows."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.do(steps.CHANNEL, struct.pack("<BBHB", 2, 0, 0, 0))
+    script.connect()
+    lengths = (
+        (TYPE_DELIVER, 39), (TYPE_GAP, 27), (TYPE_OPENED, 19), (TYPE_REFUSED, 11), (TYPE_ACK, 3), (TYPE_HEARTBEAT, 7),
+        (TYPE_CLOSE, 7), (TYPE_RESET, 7),
+    )  # fmt: skip
+    for kind, count in lengths:
+        assert script.receive(kind, bytes(count), channel=1) == codes.BROKEN
+        script.connect()
+    assert script.receive(TYPE_DELIVER, bytes(39) + b"\x05" + bytes(7), channel=1) == codes.BROKEN
+    script.connect()
+    assert script.receive(TYPE_CLOSE, struct.pack("<BBHI", 5, 0, 1, 0)) == codes.BROKEN
+    script.connect()
+    assert script.receive(TYPE_CLOSE, struct.pack("<BBHI", 255, 0, 0, 0)) == codes.ENDED
+    script.run(after=20000)
+    script.receive(TYPE_RESUMED, bytes(15))
+    script.run(after=20000)
+    script.receive(TYPE_WELCOME, bytes(71))
+    script.connect()
+    return script
+
+
+def numbers_jump() -> Script:
+    """Frames from the gateway are missing: a resend is asked for once, and again on the next transport."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    for seq in (3, 4, 1, 1, 5, 6):
+        script.receive(TYPE_OPENED, bytes(20), seq=seq)
+        script.run()
+    script.fail()
+    script.connect()
+    script.receive(TYPE_ACK, bytes(4), seq=9)
+    script.receive(TYPE_ACK, bytes(4), seq=9)
+    script.run(after=60)
+    return script
+
+
+def turns_are_bounded() -> Script:
+    """What goes out together never exceeds a body of polling."""
+    script = Script("host", TRANSPORT_POLLING)
+    script.do(steps.START)
+    script.run()
+    script.welcome(frame_bytes=16384)
+    script.waiting(0, 500)
+    commands = []
+    while (command := script.do(steps.POLL)) != codes.TURN:
+        commands.append(command)
+        if command == codes.PACK_LOSSY:
+            script.packed(16000)
+    assert commands.count(codes.PACK_LOSSY) == 3
+    return script
+
+
+def lossy_events_die_with_links_and_logs() -> Script:
+    """What was handed over is stored, lost with the link, or, where the gateway forgot what it had said, unconfirmed."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    for stored, resumed_with in ((2, 2), (4, 4), (6, 1), (0, 0)):
+        script.waiting(0, 4)
+        script.run()
+        script.receive(TYPE_HEARTBEAT, struct.pack("<II", stored, 0))
+        script.fail()
+        script.run(after=20000)
+        session = script.reference.session
+        script.receive(TYPE_RESUMED, struct.pack("<4I", session.generation, session.store.base, resumed_with, 250))
+        script.run()
+    return script
+
+
+SCRIPTS: tuple[Callable[[], Script], ...] = (
+    polling_closes,
+    duplex_closes,
+    closing_ends_in_time,
+    transport_keeps_the_last_turn,
+    an_upgrade_lives,
+    an_upgrade_flaps,
+    a_probe_is_answered_late,
+    generations_run_out,
+    counters_run_out,
+    counters_run_out_while_closing,
+    entries_come_again,
+    refusals,
+    impossible_numbers,
+    news_come_late,
+    payloads_are_cut,
+    numbers_jump,
+    turns_are_bounded,
+    lossy_events_die_with_links_and_logs,
+)
