@@ -67,6 +67,13 @@ typedef struct flight_prover {
 
 /* When to try again, and over which transport. */
 typedef struct flight_session_policy {
+    uint8_t count;             /* of transports */
+    uint8_t index;             /* of the present transport */
+    uint8_t probing;           /* a probe is under way */
+    uint8_t was_ready;         /* the session is, or was until it failed, attached */
+    uint8_t upgraded;          /* the present connection is an upgrade on trial */
+    uint8_t flapped;           /* the last upgrade died on trial */
+    uint8_t stepped_down;      /* and not yet ready since */
     const flight_profile *profile; /* points to that of the set-up */
     const uint8_t *transports; /* best first */
     uint32_t probe_at_ms;      /* when the better transport is to be tried */
@@ -77,13 +84,6 @@ typedef struct flight_session_policy {
     int32_t hint_ms;           /* the gateway's wish for the next wait, or -1 */
     int32_t attempt;           /* failures since the last healthy connection */
     int32_t failures;          /* of this transport, without a frame back */
-    uint8_t count;             /* of transports */
-    uint8_t index;             /* of the present transport */
-    uint8_t probing;           /* a probe is under way */
-    uint8_t was_ready;         /* the session is, or was until it failed, attached */
-    uint8_t upgraded;          /* the present connection is an upgrade on trial */
-    uint8_t flapped;           /* the last upgrade died on trial */
-    uint8_t stepped_down;      /* and not yet ready since */
 } flight_session_policy;
 
 /* A packed critical frame that is not yet acknowledged. */
@@ -176,21 +176,21 @@ typedef struct flight_ending {
 
 /* What was received in sequence, and what is owed for it. */
 typedef struct flight_session_receipts {
+    uint8_t resend_wanted;  /* RESEND has yet to be sent */
     uint32_t ack_at_ms;     /* when an acknowledgement is due */
     int32_t next_in;        /* next number expected from the gateway */
     int32_t unacked;        /* frames taken since our last acknowledgement */
     int32_t asked;          /* the number for which a resend was asked on this transport */
     int32_t half_frames;    /* so many unacknowledged ones are half a window */
-    uint8_t resend_wanted;  /* RESEND has yet to be sent */
 } flight_session_receipts;
 
 /* The sending side. */
 typedef struct flight_session_sender {
+    uint8_t close_sent;   /* CLOSE went out: nothing more does */
+    uint8_t packing;      /* FLIGHT_DO_PACK_..., while the driver packs */
     uint32_t sent_at_ms;  /* when the last turn began */
     int32_t window_frames;
     int32_t heartbeat_ms;
-    uint8_t close_sent;   /* CLOSE went out: nothing more does */
-    uint8_t packing;      /* FLIGHT_DO_PACK_..., while the driver packs */
 } flight_session_sender;
 
 /* The frame that goes out next; valid until the next poll. While events are being packed, at and room_bytes say where their
@@ -218,8 +218,20 @@ typedef struct flight_session_in {
     uint8_t gap_to[8];      /* the last one missing */
 } flight_session_in;
 
-/* One client's session. Fields are for reading, but for those that say otherwise. */
+/* One client's session. Fields are for reading, but for those that say otherwise. Small ones stand first: some processors
+ * reach only the first bytes of a struct in one instruction. */
 typedef struct flight_session {
+    uint8_t state;             /* FLIGHT_STATE_... */
+    uint8_t reason;            /* the code that stopped us: FLIGHT_CODE_... */
+    uint8_t known;             /* we hold a session that ATTACH may go on with */
+    uint8_t resumed;           /* the present connection went on with it */
+    uint8_t open_asked;        /* OPEN of this attempt was answered */
+    uint8_t drop_first;        /* an upgrade: the old transport goes first */
+    uint8_t greeted;           /* HELLO or ATTACH of this attempt went out */
+    uint8_t in_turn;           /* frames of a turn went out, it is not ended */
+    uint8_t awaiting;          /* a turn is with the transport */
+    uint8_t poll_now;          /* the gateway has more for us */
+    uint8_t renew;             /* numbers ran out: a new session on a new transport */
     const flight_profile *profile; /* points to that of the set-up, like the next two */
     flight_identity *identity;     /* its incarnation is kept up to date */
     const flight_prover *prover;   /* the cryptography */
@@ -233,19 +245,6 @@ typedef struct flight_session {
     int32_t generation;        /* of the transport in this session, from 0 */
     int32_t next_counter;      /* of the next critical event */
     int32_t poll_number;       /* of the last POLL in this session */
-    uint8_t state;             /* FLIGHT_STATE_... */
-    uint8_t reason;            /* the code that stopped us: FLIGHT_CODE_... */
-    uint8_t known;             /* we hold a session that ATTACH may go on with */
-    uint8_t resumed;           /* the present connection went on with it */
-    uint8_t open_asked;        /* OPEN of this attempt was answered */
-    uint8_t drop_first;        /* an upgrade: the old transport goes first */
-    uint8_t greeted;           /* HELLO or ATTACH of this attempt went out */
-    uint8_t in_turn;           /* frames of a turn went out, it is not ended */
-    uint8_t awaiting;          /* a turn is with the transport */
-    uint8_t poll_now;          /* the gateway has more for us */
-    uint8_t renew;             /* numbers ran out: a new session on a new transport */
-    uint8_t nonce[8];          /* the driver fills it with random bytes before flight_session_opened */
-    uint8_t epoch[8];          /* of the log that has counted our events */
     flight_session_policy policy;     /* when and where to connect */
     flight_session_channels channels; /* what was opened */
     flight_session_receipts receipts; /* what is owed for what came in */
@@ -255,6 +254,8 @@ typedef struct flight_session {
     flight_session_in in;             /* what the last frame brought */
     flight_tally tally;               /* what was counted */
     flight_ending ending;             /* why the gateway ended it last */
+    uint8_t nonce[8];          /* the driver fills it with random bytes before flight_session_opened */
+    uint8_t epoch[8];          /* of the log that has counted our events */
     flight_welcome welcome;           /* what it granted */
 } flight_session;
 
