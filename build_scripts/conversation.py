@@ -56,9 +56,10 @@ SAYINGS = (
     ("open-forbidden", "A channel that this token does not allow. The device does not wait for the answer."),
     ("data-refused", "So this frame was on its way already; sequence number 2, counter 3."),
     ("opened-forbidden", "The answer to OPEN, with a text for people. Unsequenced, so it goes first."),
-    ("refused", "The frame was not stored. It is acknowledged (ack 3), and REFUSED itself has a sequence number."),
+    ("refused", "The frame was not stored, and is not acknowledged (ack 2). REFUSED itself has a sequence number."),
+    ("skip-refused", "The device gives the event up: SKIP takes the number 2, and its ack 2 shows that REFUSED was read."),
     ("gap", "The device read too slowly: entries 8 to 12 of channel 3 are gone."),
-    ("ack-device-2", "REFUSED and GAP have arrived."),
+    ("ack-device-2", "GAP has arrived."),
     ("attach-polling", "WebSocket failed as often as the profile allows: the same session over polling, in one request."),
     ("resumed-polling", "The reply to that request."),
     ("poll", "Every further request begins with POLL."),
@@ -172,9 +173,10 @@ class Conversation:
         self._device(now + 100)  # OPEN and DATA
         denied = messages.opened(spec.CODE_FORBIDDEN, 0, EPOCH, 0, "publish: 'secret'")
         self.gateway.control(spec.TYPE_OPENED, channel, denied)
-        self.gateway.send(spec.TYPE_REFUSED, 0, channel, messages.refused(2, spec.CODE_UNKNOWN_CHANNEL, 1))
-        self.gateway.done(2, now + 110)
+        self.gateway.refuse(2, channel, messages.refused(2, spec.CODE_UNKNOWN_CHANNEL, 1))
         self._gateway(now + 110)  # OPENED and REFUSED
+        self._device(now + 115)  # SKIP
+        self.gateway.done(2, now + 115)
         self.gateway.send(spec.TYPE_GAP, 0, 3, messages.gap(spec.GAP_SLOW, EPOCH, 7, 12))
         self._gateway(now + 120)
         self._device(now + 200)  # ACK

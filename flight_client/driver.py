@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
+from .lanes import Lane
+from .outbox import Outbox
 from .platforms import Platform
 from .session.device import codes
 from .session.device.inbox import Inbox
@@ -33,7 +35,6 @@ from .session.spec import (
 )
 from .transports import Address, Transport, TransportFactory
 from .wire.frames import FrameReader, encode_frame, seal_frame
-from .wire.ring import EventRing
 
 _log = logging.getLogger("flight.client")
 
@@ -56,6 +57,7 @@ class Driver:
     def __init__(
         self,
         session: DeviceSession,
+        outbox: Outbox,
         platform: Platform,
         address: Address,
         token: TokenSource,
@@ -64,11 +66,8 @@ class Driver:
     ):
         self.session = session
         self.inbox = Inbox(session)
-        self.critical = EventRing(platform.critical_slots, platform.slot_bytes)
-        self.lossy = EventRing(platform.lossy_slots, platform.slot_bytes)
+        self.outbox = outbox
         self.last_error: FlightError | None = None
-        self.too_large = 0
-        """Accepted events that did not fit the frames which the gateway takes."""
         self._batch_events = platform.batch_events
         self._address = address
         self._token = token
@@ -107,11 +106,11 @@ class Driver:
             )
 
     def clear(self) -> None:
-        """Forget what the rings and the store hold; the client has counted it."""
-        for ring in (self.critical, self.lossy):
-            while ring.count:
-                ring.drop_oldest()
-        self.session.store.clear()
+        """Nothing more can go: what is queued counts as closed."""
+        store = self.session.store
+        while store.abandon():
+            self.outbox.close_frame(store.letter_slot, store.letter_sent)
+        self.outbox.close()
 
     def wake(self) -> None:
         """Something changed: look at it in this turn of the loop, once."""
@@ -135,8 +134,7 @@ class Driver:
         session = self.session
         while self._loop is not None:
             now = monotonic_ms()
-            session.waiting_critical = self.critical.count
-            session.waiting_lossy = self.lossy.count
+            self._look_at_lanes(now)
             command = session.poll(now, secrets.randbits(16))
             if command == codes.NOTHING:
                 break
@@ -146,20 +144,33 @@ class Driver:
         if self._loop is not None:
             self._set_timer()
 
+    def _look_at_lanes(self, now: int) -> None:
+        session, outbox = self.session, self.outbox
+        outbox.expire(now)
+        session.waiting_critical = outbox.critical.count
+        session.waiting_lossy = outbox.lossy.count
+        if session.waiting_critical and session.waiting_lossy:
+            session.critical_priority = outbox.critical.priority(now)
+            session.lossy_priority = outbox.lossy.priority(now)
+
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         assert self._loop is not None
-        wait_ms = self.session.wake_in_ms(monotonic_ms())
+        now = monotonic_ms()
+        wait_ms = self.outbox.expires_in_ms(now, self.session.wake_in_ms(now))
         self._timer = self._loop.call_later(max(1, wait_ms) / 1000, self.wake)
 
     def _obey(self, command: int, now: int) -> None:
         if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
-            command = self._pack(self.critical if command == codes.PACK_CRITICAL else self.lossy, now)
+            command = self._pack(self.outbox.critical if command == codes.PACK_CRITICAL else self.outbox.lossy, now)
         if command == codes.SEND:
             s = self.session
             total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
             self._body += memoryview(s.out.buffer)[:total]
+        elif command == codes.LETTER:
+            store = self.session.store
+            self.outbox.give_up(store.letter_slot, "expired", store.letter_sent)
         elif command == codes.TURN:
             body, self._body = bytes(self._body), bytearray()
             if self._transport is not None:
@@ -172,13 +183,17 @@ class Driver:
         elif command == codes.PROBE:
             self._task(self._probe(self.session.policy.probe_target()))
 
-    def _pack(self, ring: EventRing, now: int) -> int:
+    def _pack(self, lane: Lane, now: int) -> int:
         session = self.session
-        record_bytes = ring.pack(session.out.buffer, session.out.at, session.out.room, now, self._batch_events)
-        if not ring.packed_events and ring.count:
-            # The gateway granted smaller frames than the profile has: this event can never go.
-            self.too_large += ring.drop_oldest()
-        return session.packed(record_bytes, ring.packed_events, ring.packed_channel, now)
+        out = session.out
+        record_bytes = lane.pack(out.buffer, out.at, out.room, now, self._batch_events)
+        if not lane.packed:
+            self.outbox.drop_too_large(lane, now)  # the gateway granted smaller frames than the profile has
+            return session.packed(0, 0, 0, now)
+        if lane is self.outbox.critical:
+            slot = session.store.free_slot()
+            out.expires_ms, out.retries, out.retry_ms = self.outbox.packed_critical(slot, now)
+        return session.packed(record_bytes, len(lane.packed), lane.packed[0].channel, now)
 
     # Transports
 
@@ -260,6 +275,9 @@ class Driver:
                     now,
                     secrets.randbits(16),
                 )
+                if result == codes.EVENTS_REFUSED and self.session.store.letter_slot >= 0:
+                    store = self.session.store
+                    self.outbox.give_up(store.letter_slot, "refused", store.letter_sent, self.inbox.refused_code)
                 if result:
                     self._listener.on_result(result, data)
                 self._drop_if_over()

@@ -187,7 +187,7 @@ class Peer:
         """
         if seq and kind not in (spec.TYPE_DATA, spec.TYPE_SKIP):
             raise Violation(spec.CODE_MALFORMED, f"frame type {kind} has no sequence number")
-        verdict = self.session.receive(seq, ack, now)
+        verdict = self.session.receive(seq, ack, now, end - start if seq else 0)
         if verdict == machine.VIOLATION:
             raise Violation(spec.CODE_SEQUENCE, f"sequence {seq}, acknowledgement {ack}")
         if verdict == machine.IGNORE:
@@ -227,41 +227,41 @@ class Peer:
         self.counters.received += events
         channel = self._channels.get(number)
         if channel is None or not channel.mode & spec.MODE_PUBLISH:
-            self._refuse(seq, number, events, spec.CODE_UNKNOWN_CHANNEL, now)
+            self._refuse(seq, number, events, spec.CODE_UNKNOWN_CHANNEL)
             return
         self._unsettled += 1
+        frame = self.session.taken() if seq else []
 
         def done(result: AppendResult) -> None:
-            self._stored(seq, number, events, result)
+            self._stored(frame, number, events, result)
 
         self.hub.publish(
             channel.name, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done
         )
 
-    def _refuse(self, seq: int, number: int, events: int, code: int, now: int) -> None:
+    def _refuse(self, seq: int, number: int, events: int, code: int) -> None:
         self.counters.refused += events
         payload = messages.refused(seq, code, events)
-        self.session.send(spec.TYPE_REFUSED, 0, number, payload)
         if seq:
-            self.session.done(seq, now)
+            self.session.refuse(seq, number, payload)
+        else:
+            self.session.send(spec.TYPE_REFUSED, 0, number, payload)
         self.wake()
 
-    def _stored(self, seq: int, number: int, events: int, result: AppendResult) -> None:
+    def _stored(self, frame: list[int], number: int, events: int, result: AppendResult) -> None:
+        """The store has answered. `frame`: what GatewaySession.taken() gave for a critical one, empty for a lossy one."""
         self._settled()
-        if self.gone:
+        if self.gone or (frame and frame[1] == machine.FORGOTTEN):
             return
         if result.status is AppendStatus.FAILED:
             self.counters.failed += events
             _log.error("%s: an append failed: %s", self.source.device_id, result.error)
-            if seq:  # nothing may be acknowledged out of order: the session begins anew and the device sends again
-                self.discard(spec.CODE_STORE, result.error)
-            else:
-                self._refuse(0, number, events, spec.CODE_STORE, monotonic_ms())
+            self._refuse(frame[0] if frame else 0, number, events, spec.CODE_STORE)
             return
         self.counters.stored += result.events
         self.session.lossy_stored = result.lossy_stored
-        if seq:
-            self.session.done(seq, monotonic_ms())
+        if frame:
+            self.session.done(frame[0], monotonic_ms())
             self.wake()
 
     # Channels
@@ -333,6 +333,7 @@ class Peer:
         channel = self._channels.pop(number, None)
         if channel is not None and channel.subscription is not None:
             channel.subscription.close()
+            self.session.forget(number)
 
     def _is_ready(self, number: int) -> None:
         if number not in self._ready_set:

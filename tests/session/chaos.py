@@ -16,6 +16,8 @@ FAULTS = (
     "unreachable",
     "refused",
     "trimmed-window",
+    "store-fails",
+    "expiry",
 )
 
 PLATFORMS = ("host", "vita", "micro", "psp", "dreamcast")
@@ -35,12 +37,11 @@ class Chaos:
         elif seed % 4 == 2:
             transports = (TRANSPORT_POLLING,)
         self.world = World(transports, platform, seed + 1)
-        # A refusal and the session that carried it are lost together: what then counts as acknowledged was refused.
-        self.refuses = seed % 3 == 0
         self.faults = {}
         self.critical = []
         self.lossy = []
         self.published = 0
+        self.both = 0  # events that were given up and are stored
         for name in FAULTS:
             self.faults[name] = 0
 
@@ -62,6 +63,8 @@ class Chaos:
     def step(self):
         world = self.world
         action = self.pick(16)
+        world.device.critical_priority = self.pick(4)
+        world.device.lossy_priority = self.pick(4)
         if action < 5:
             for _ in range(1 + self.pick(6)):
                 self.critical.append(world.accepted)
@@ -87,8 +90,6 @@ class Chaos:
     def fault(self):
         world = self.world
         name = FAULTS[self.pick(len(FAULTS))]
-        if name == ("restart" if self.refuses else "refused"):
-            name = "cut"
         if name == "cut":
             world.cut()
         elif name == "cut-in-turn":
@@ -110,12 +111,17 @@ class Chaos:
                 world.gateway.refuse = True
         elif name == "trimmed-window":
             world.gateway.window = 1 + self.pick(8)  # for the next session
+        elif name == "store-fails":
+            world.gateway.store_fails = True
+        elif name == "expiry":
+            world.expires_ms = (0, 300, 3000, 20000)[self.pick(4)]
         self.faults[name] += 1
 
     def heal(self):
         world = self.world
         world.gateway.hold = False
         world.gateway.refuse = False
+        world.gateway.store_fails = False
         if world.gateway.session is not None:
             world.gateway.flush(world.now)
         world.lose_replies = False
@@ -144,8 +150,21 @@ class Chaos:
         found = []
         if world.device.state != STATE_READY:
             found.append("the device did not come back")
-        if not self.refuses and store.critical_events != self.critical:
-            found.append("critical events were lost, doubled or reordered")
+        stored = {}
+        for event in store.critical_events:
+            stored[event] = 1
+        given_up = 0
+        both = 0
+        for why, sent, events in world.letters:
+            for event in events:
+                given_up += 1
+                if event in stored:
+                    both += 1
+                    if not sent:
+                        found.append("a letter of " + why + " says that an event was not stored, and it was")
+        self.both = both
+        if len(store.critical_events) + given_up - both != len(self.critical):
+            found.append("critical events were lost or doubled")
         for name, stored, emitted in (
             ("critical", store.critical_events, self.critical),
             ("lossy", store.lossy_events, self.lossy),
@@ -158,13 +177,14 @@ class Chaos:
                     found.append(name + " events were doubled or reordered")
                     break
                 at += 1
-        if tally.critical_acked != len(store.critical_events):
+        if tally.critical_acked + both != len(store.critical_events):
             found.append(f"{tally.critical_acked} critical acked, {len(store.critical_events)} stored")
         if tally.lossy_settled != len(store.lossy_events):
             found.append(f"{tally.lossy_settled} lossy settled, {len(store.lossy_events)} stored")
         lost = len(self.critical) + len(self.lossy) - len(store.critical_events) - len(store.lossy_events)
-        if tally.refused + tally.link_dropped + tally.unconfirmed != lost:
-            found.append(f"{tally.refused + tally.link_dropped + tally.unconfirmed} dropped, {lost} lost")
+        dropped = tally.refused + tally.expired + tally.link_dropped + tally.unconfirmed
+        if dropped - both != lost:
+            found.append(f"{dropped} dropped, {lost} lost")
         if world.delivered != store.log[-len(world.delivered) :] or world.gaps:
             found.append("entries of the stream were lost, doubled or reordered")
         if world.balance(world.accepted) != 0:

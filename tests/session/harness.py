@@ -14,12 +14,12 @@ from flight_client.session.device import codes
 from flight_client.session.device.identity import Identity
 from flight_client.session.device.inbox import Inbox
 from flight_client.session.device.machine import DeviceSession
-from flight_client.session.device.prover import Prover
 from flight_client.session.gateway import machine as gateway_machine
 from flight_client.session.gateway import messages
 from flight_client.session.spec import (
     CODE_OK,
     CODE_STALE_GENERATION,
+    CODE_STORE,
     CODE_UNKNOWN_CHANNEL,
     CODE_UNKNOWN_SESSION,
     FLAG_CRITICAL,
@@ -44,42 +44,12 @@ from flight_client.session.spec import (
     TYPE_RESEND,
     TYPE_RESET,
     TYPE_RESUMED,
+    TYPE_SKIP,
     TYPE_WELCOME,
 )
+from tests.session.parts import NoProof, Store
 
 EVENTS_PER_FRAME = 4
-
-
-class NoProof(Prover):
-    """The session's cryptography, left out; the calls are counted."""
-
-    def __init__(self):
-        self.keys = 0
-        self.attached = 0
-        self.polled = 0
-
-    def begin(self, token, client_nonce, server_nonce):
-        self.keys += 1
-
-    def attach(self, out, at, generation):
-        self.attached += 1
-
-    def poll(self, out, at, generation, number):
-        self.polled += 1
-
-
-class Store:
-    """What survives a gateway: events, the mark, the log and its epoch."""
-
-    def __init__(self, epoch):
-        self.epoch = epoch
-        self.mark = 0
-        self.lossy = 0
-        self.critical_events = []
-        self.lossy_events = []
-        self.incarnations = 0
-        self.log = []  # entry n of the channel stands at offset n + 1
-        self.first = 1  # the oldest offset that was not trimmed
 
 
 class Gateway:
@@ -96,7 +66,8 @@ class Gateway:
         self.sessions = 0
         self.hold = False  # keep frames unstored, as a slow engine would
         self.refuse = False  # refuse every batch: its channel is not open
-        self.waiting = []
+        self.store_fails = False  # refuse every batch: it cannot be stored now
+        self.waiting = []  # (seq, flags, payload, what the session has of it)
         self.opened = []
         self.channel = 0  # the channel that is subscribed
         self.position = 0  # what was sent to it last
@@ -181,7 +152,7 @@ class Gateway:
 
     def in_session(self, kind, flags, channel, seq, ack, payload, now):
         session = self.session
-        verdict = session.receive(seq, ack, now)
+        verdict = session.receive(seq, ack, now, len(payload) if seq else 0)
         if verdict == gateway_machine.VIOLATION:
             raise AssertionError("the device broke the numbers")
         self.most_held = max(self.most_held, session.next_in - session.ack())
@@ -193,21 +164,28 @@ class Gateway:
             session.rewind()
         elif kind == TYPE_CLOSE:
             self.closed = True
-        elif kind == TYPE_DATA and self.refuse:
+        elif kind == TYPE_SKIP:
+            session.done(seq, now)
+        elif kind == TYPE_DATA and (self.refuse or self.store_fails):
             events = (len(payload) - (8 if seq else 0)) // 4
             self.refused_events += events
-            session.send(TYPE_REFUSED, 0, channel, messages.refused(seq, CODE_UNKNOWN_CHANNEL, events))
+            said = messages.refused(seq, CODE_UNKNOWN_CHANNEL if self.refuse else CODE_STORE, events)
             if seq:
-                session.done(seq, now)
+                session.refuse(seq, channel, said)
+            else:
+                session.send(TYPE_REFUSED, 0, channel, said)
         elif kind == TYPE_DATA:
             if self.hold:
-                self.waiting.append((seq, flags, payload))
+                self.waiting.append((seq, flags, payload, session.taken() if seq else None))
             else:
                 self.keep(seq, flags, payload, now)
 
     def open(self, channel, asked):
         self.opened.append((asked.name, asked.mode, asked.start, asked.offset))
         position = 0
+        if asked.mode == 0 and self.channel == channel:
+            self.channel = 0
+            self.session.forget(channel)
         if asked.mode & MODE_SUBSCRIBE:
             if self.channel != channel:
                 self.starts_after = self.subscribe(channel, asked)
@@ -251,8 +229,9 @@ class Gateway:
         """The slow engine has stored what it was given."""
         waiting = self.waiting
         self.waiting = []
-        for seq, flags, payload in waiting:
-            self.keep(seq, flags, payload, now)
+        for seq, flags, payload, taken in waiting:
+            if taken is None or taken[1] == gateway_machine.WAITS:
+                self.keep(seq, flags, payload, now)
 
     def deliver(self, offset, previous, body, device=b"", channel=1):
         """One DELIVER, whatever the log says."""
@@ -308,6 +287,9 @@ class World:
         self.slow_turns = False  # the transport takes what it is given, and does not say when it is done
         self.cut_after = -1  # the pipe dies after this many more frames reached the gateway
         self.accepted = 0
+        self.expires_ms = 0  # of the critical events that are packed from now on
+        self.retries = -1  # the same; -1 = as the session says
+        self.letters = []  # (why, may have been stored, events) of each critical frame that was given up
         self.opens = []
         self.sent = []  # (now, type, seq, ack) of every frame
         self.log = []
@@ -360,8 +342,18 @@ class World:
             self.body.append(frame)
             self.sent.append((self.now, device.out.kind, device.out.seq, device.out.ack))
             self.sum_up(frame)
+        elif command == codes.LETTER:
+            self.letter("expired")
         elif command == codes.TURN:
             self.turn()
+
+    def letter(self, why):
+        """The events of a frame that was given up: they lie in its buffer still."""
+        store = self.device.store
+        buffer = store.buffer(store.letter_slot)
+        at = HEADER_BYTES + 8
+        events = [get_u32(buffer, at + 4 * i) for i in range(store.letter_events)]
+        self.letters.append((why, store.letter_sent, events))
 
     def sum_up(self, frame):
         total = self.checksum
@@ -387,6 +379,10 @@ class World:
         events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME)
         for i in range(events):
             put_u32(device.out.buffer, device.out.at + 4 * i, ring.pop(0))
+        if ring is self.critical:
+            device.out.expires_ms = self.expires_ms
+            if self.retries >= 0:
+                device.out.retries = self.retries
         return device.packed(4 * events, events, 1, self.now)
 
     def turn(self):
@@ -439,6 +435,8 @@ class World:
             self.delivered.append(bytes(payload[self.inbox.event_records : self.inbox.event_end]))
         if result == codes.MISSING or result == codes.DELIVERED_AFTER_HOLE:
             self.gaps.append((self.inbox.gap_reason, bytes(self.inbox.gap_after), bytes(self.inbox.gap_to)))
+        if result == codes.EVENTS_REFUSED and self.device.store.letter_slot >= 0:
+            self.letter("refused")
         if result:
             self.happened.append(result)
         self.law()
@@ -489,7 +487,7 @@ class World:
         tally = self.device.tally
         queued = len(self.critical) + len(self.lossy) + self.device.store.events_held
         settled = tally.critical_acked + tally.lossy_settled
-        return accepted - settled - queued - tally.refused - tally.link_dropped - tally.unconfirmed
+        return accepted - settled - queued - tally.refused - tally.expired - tally.link_dropped - tally.unconfirmed
 
     def law(self):
         if self.keep_law and self.balance(self.accepted) != 0:

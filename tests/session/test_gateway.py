@@ -26,8 +26,8 @@ from flight_client.session.spec import (
 T0 = MASK - 20  # the clock wraps in the midst of each test
 
 
-def session(window=8, window_bytes=4096):
-    gateway = GatewaySession(window, window_bytes, 5000, window)
+def session(window=8, window_bytes=4096, window_in_bytes=1 << 20):
+    gateway = GatewaySession(window, window_bytes, 5000, window, window_in_bytes)
     gateway.heard_at = gateway.sent_at = T0
     return gateway
 

@@ -20,7 +20,16 @@ class Held:
     channel: int
     record_bytes: int
     packed_at: int
-    refused: bool = False
+    expires_ms: int
+    retries: int
+    retry_ms: int
+    tag: int  # the first byte of its records
+    doubt: str = "no"  # "maybe", "for ever"
+    given_up: bool = False
+
+    @property
+    def payload_bytes(self) -> int:
+        return 0 if self.given_up else CRITICAL_PREFIX_BYTES + self.record_bytes
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -37,41 +46,83 @@ class StoreMachine(RuleBasedStateMachine):
         self.sent = 0
         self.sent_at: dict[int, int] = {}
         self.next_counter = 1
+        self.wait: tuple[int, int] | None = None  # number and time
+        self.accepted = 0
+        self.acked = 0
+        self.letters = 0
 
     def drop_first(self, count):
-        acked = sum(held.events for held in self.held[:count] if not held.refused)
-        refused = sum(held.events for held in self.held[:count] if held.refused)
+        acked = sum(held.events for held in self.held[:count] if not held.given_up)
         del self.held[:count]
         self.base += count
         self.cursor = max(0, self.cursor - count)
         self.sent = max(0, self.sent - count)
-        assert (self.store.acked_events, self.store.refused_events) == (acked, refused)
+        self.acked += acked
+        assert self.store.acked_events == acked
+
+    def give_up(self, held):
+        held.given_up = True
+        self.letters += held.events
+        assert self.store.letter_events == held.events
+        assert self.store.letter_sent == (held.doubt != "no")
 
     @rule(ms=st.integers(0, 50_000))
     def time_passes(self, ms):
         self.now = later(self.now, ms)
 
     @precondition(lambda self: self.store.room())
-    @rule(events=st.integers(1, 5), channel=st.integers(1, 9), record_bytes=st.integers(4, 40))
-    def commit(self, events, channel, record_bytes):
+    @rule(
+        events=st.integers(1, 5),
+        channel=st.integers(1, 9),
+        record_bytes=st.integers(4, 40),
+        expires_ms=st.sampled_from([0, 1, 20_000]),
+        retries=st.integers(0, 2),
+        retry_ms=st.sampled_from([0, 30_000]),
+    )
+    def commit(self, events, channel, record_bytes, expires_ms, retries, retry_ms):
+        slot = self.store.free_slot()
         self.store.free_buffer()[24] = self.next_counter & 255
-        self.store.commit(record_bytes, events, channel, self.next_counter, self.now)
-        self.held.append(Held(events, self.next_counter, channel, record_bytes, self.now))
+        self.store.commit(record_bytes, events, channel, self.next_counter, self.now, expires_ms, retries, retry_ms)
+        assert self.store.channel(slot) == channel
+        self.held.append(
+            Held(
+                events, self.next_counter, channel, record_bytes, self.now, expires_ms, retries, retry_ms,
+                self.next_counter & 255,
+            )
+        )  # fmt: skip
         self.next_counter += events
+        self.accepted += events
 
-    @rule(window=st.integers(1, 6))
-    def take(self, window):
-        due = self.cursor < min(len(self.held), window)
-        assert self.store.to_send(window) == due
+    def waits_ms(self):
+        if self.wait is None or self.wait[0] != self.base + self.cursor:
+            return 0
+        return max(0, (self.wait[1] - self.now + (1 << 29)) % (1 << 30) - (1 << 29))
+
+    @rule(window=st.integers(1, 6), window_bytes=st.sampled_from([1, 60, 100, 1000]))
+    def take(self, window, window_bytes):
+        out = sum(held.payload_bytes for held in self.held[: self.cursor])
+        due = self.cursor < min(len(self.held), window) and not self.waits_ms()
+        due = due and (not self.cursor or out + self.held[self.cursor].payload_bytes <= window_bytes)
+        assert self.store.hold_ms(self.now, 1000) == min(1000, self.waits_ms())
+        assert self.store.to_send(window, window_bytes, self.now) == due
         if not due:
             return
-        slot = self.store.take(self.now)
         held = self.held[self.cursor]
+        over = not held.given_up and held.expires_ms and (self.now - held.packed_at) % (1 << 30) >= held.expires_ms
+        assert self.store.expire(self.now) == bool(over)
+        if over:
+            self.give_up(held)
+        slot = self.store.take(self.now)
         buffer = self.store.buffer(slot)
         assert get_u32(buffer, HEADER_BYTES) == held.counter
-        assert get_u16(buffer, HEADER_BYTES + 4) == age_code((self.now - held.packed_at) & 0x3FFFFFFF)
-        assert self.store.payload_bytes(slot) == CRITICAL_PREFIX_BYTES + held.record_bytes
+        assert self.store.skipped(slot) == held.given_up
+        assert self.store.payload_bytes(slot) == held.payload_bytes
+        if not held.given_up:
+            assert get_u16(buffer, HEADER_BYTES + 4) == age_code((self.now - held.packed_at) & 0x3FFFFFFF)
+            held.doubt = "maybe" if held.doubt == "no" else held.doubt
         assert self.store.channel(slot) == held.channel
+        if self.wait is not None and self.wait[0] == self.base + self.cursor:
+            self.wait = None
         self.sent_at[self.base + self.cursor] = self.now
         self.cursor += 1
         self.sent = max(self.sent, self.cursor)
@@ -86,53 +137,77 @@ class StoreMachine(RuleBasedStateMachine):
             self.drop_first(max(0, ahead))
         else:
             assert (self.store.used, self.store.base) == before
-            assert (self.store.acked_events, self.store.refused_events) == (0, 0)
+            assert self.store.acked_events == 0
 
     @rule(back=st.integers(-2, 6))
     def acknowledge_counters(self, back):
         mark = self.next_counter - 1 - back
         self.store.acknowledge_counters(mark)
         count = 0
-        while count < len(self.held) and self.held[count].counter + self.held[count].events - 1 <= mark:
+        while count < len(self.held) and (
+            self.held[count].given_up or self.held[count].counter + self.held[count].events - 1 <= mark
+        ):
             count += 1
         self.drop_first(count)
 
-    @rule(at=st.integers(-2, 4))
-    def refuse(self, at):
-        seq = self.base + at
-        was_sent = 0 < seq < self.base + self.sent
-        assert self.store.was_sent(seq) == was_sent
-        if not was_sent:
-            return
-        assert self.store.refuse(seq) == (at >= 0)
-        if at >= 0:
-            self.held[at].refused = True
+    @rule(at=st.integers(-2, 4), again=st.booleans())
+    def refuse(self, at, again):
+        letter = self.store.letter_slot = -1
+        known = self.store.refuse(self.base + at, again, self.now)
+        assert known == (0 <= at < self.sent)
+        if known:
+            held = self.held[at]
+            self.cursor = min(self.cursor, at)
+            self.wait = None
+            held.doubt = "no" if held.doubt == "maybe" else held.doubt
+            if not held.given_up and again and held.retries:
+                held.retries -= 1
+                self.wait = (self.base + at, later(self.now, held.retry_ms))
+            elif not held.given_up:
+                self.give_up(held)
+                letter = self.store.letter_slot
+                assert self.store.buffer(letter)[24] == held.tag
+        assert self.store.letter_slot == letter
 
     @rule()
     def rewind(self):
         self.store.rewind()
         self.cursor = 0
 
+    @rule(same_log=st.booleans())
+    def settled(self, same_log):
+        self.store.settled(same_log)
+        self.wait = None
+        for held in self.held:
+            if held.doubt == "maybe":
+                held.doubt = "no" if same_log else "for ever"
+
     @rule()
     def renumber(self):
         self.store.renumber()
+        self.store.settled(True)
         self.base = 1
         self.cursor = self.sent = 0
+        self.wait = None
         for held in self.held:
-            held.refused = False
+            held.doubt = "no" if held.doubt == "maybe" else held.doubt
 
     @rule(counter=st.integers(1, 1 << 29))
     def recount(self, counter):
         end = self.store.recount(counter)
         for held in self.held:
             held.counter = counter
-            counter += held.events
+            counter += 0 if held.given_up else held.events
         assert end == counter
         self.next_counter = counter
 
     @rule()
-    def clear(self):
-        self.store.clear()
+    def abandon(self):
+        for held in self.held:
+            if not held.given_up:
+                assert self.store.abandon()
+                self.give_up(held)
+        assert not self.store.abandon()
         self.base += len(self.held)
         self.held = []
         self.cursor = self.sent = 0
@@ -141,10 +216,15 @@ class StoreMachine(RuleBasedStateMachine):
     def both_look_the_same(self):
         store = self.store
         assert (store.base, store.used, store.cursor, store.sent) == (self.base, len(self.held), self.cursor, self.sent)
-        assert store.events_held == sum(held.events for held in self.held)
+        assert store.events_held == sum(held.events for held in self.held if not held.given_up)
+        assert store.bytes_out == sum(held.payload_bytes for held in self.held[: self.cursor])
         assert store.room() == (len(self.held) < self.frames)
         waits = (self.now - self.sent_at[self.base]) & 0x3FFFFFFF if self.cursor else 0
         assert store.oldest_wait_ms(self.now) == waits
+
+    @invariant()
+    def every_event_has_one_fate(self):
+        assert self.accepted == self.acked + self.letters + self.store.events_held
 
 
 StoreMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)
@@ -180,23 +260,6 @@ def test_an_older_acknowledgement_changes_nothing():
     assert store.acknowledge(4)
     assert store.acknowledge(2)
     assert store.used == 1
-
-
-def test_a_refused_frame_is_counted_when_it_leaves():
-    store = filled(sent=3)
-    assert store.refuse(2)
-    assert store.acknowledge(4)
-    assert (store.acked_events, store.refused_events) == (4, 2)
-    assert not store.refuse(2)
-
-
-def test_a_new_session_decides_again_about_a_refused_frame():
-    store = filled(sent=1)
-    store.refuse(1)
-    store.renumber()
-    store.take(0)
-    assert store.acknowledge(2)
-    assert (store.acked_events, store.refused_events) == (2, 0)
 
 
 @pytest.mark.parametrize("mark", range(10))

@@ -8,6 +8,7 @@ SEND = 3  # a frame lies in `out`, its header in the out_ fields
 PACK_CRITICAL = 4  # pack critical events into `out` from out_at, at most out_room bytes; answer with packed()
 PACK_LOSSY = 5  # the same with lossy events
 TURN = 6  # what was sent since the last TURN goes out together; on polling it is one request
+LETTER = 8  # a critical frame's time was over: store.letter_slot, letter_events, letter_sent
 PROBE = 7  # try policy.probe_target() on a throw-away connection; answer with probed()
 
 # receive()
@@ -18,5 +19,5 @@ MISSING = 3  # the gateway says what is missing: gap_reason, gap_after, gap_to, 
 ANSWERED = 4  # the gateway answered OPEN of event_channel; its ChannelState has the code
 CONNECTED = 5  # the session is ready; `resumed` says whether it is the same one
 ENDED = 6  # the gateway ended or refused something: `ending` says why
-EVENTS_REFUSED = 7  # the gateway refused a frame: event_channel, refused_code
+EVENTS_REFUSED = 7  # the gateway refused a frame: event_channel, refused_code; a letter if store.letter_slot is not -1
 BROKEN = 8  # the peer broke the protocol; the session starts anew

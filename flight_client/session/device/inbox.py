@@ -4,6 +4,7 @@ from ..common.fields import Buffer, copy, get_u32
 from ..spec import (
     CODE_PROOF,
     CODE_STALE_GENERATION,
+    CODE_STORE,
     CODE_UNKNOWN_SESSION,
     FATAL_CODES,
     GAP_UNANNOUNCED,
@@ -97,7 +98,7 @@ class Inbox:
         elif kind == TYPE_OPENED:
             result = self._opened(channel, data, start, end)
         elif kind == TYPE_REFUSED:
-            result = self._refused(channel, data, start, end)
+            result = self._refused(channel, data, start, end, now)
         elif kind == TYPE_RESEND:
             session.store.rewind()
         elif kind == TYPE_RESET or kind == TYPE_CLOSE:
@@ -132,7 +133,7 @@ class Inbox:
         if records > end:
             return BROKEN
         state = self.session.channels.get(channel)
-        if state is None or not state.mode & MODE_SUBSCRIBE:
+        if state is None or state.leaving or not state.mode & MODE_SUBSCRIBE:
             return QUIET  # left in the meantime
         if self.session.channels.is_old(state, data, start):
             self.session.tally.duplicates += 1
@@ -159,7 +160,7 @@ class Inbox:
         if end - start < 28:
             return BROKEN
         state = self.session.channels.get(channel)
-        if state is None:
+        if state is None or state.leaving:
             return QUIET
         self.event_channel = channel
         self.gap_reason = data[start]
@@ -175,25 +176,29 @@ class Inbox:
             return BROKEN
         state.code = data[start]
         granted = data[start + 1]  # less than we want when it answers an OPEN from before the mode was widened
-        state.opened = state.code != 0 or granted & state.mode == state.mode
-        if state.code == 0 and granted & MODE_SUBSCRIBE and not state.positioned:
+        if state.leaving == 1 and state.code == 0 and granted == 0:
+            state.leaving = 0
+        state.opened = state.leaving == 0 and (state.code != 0 or granted & state.mode == state.mode)
+        if state.code == 0 and granted & MODE_SUBSCRIBE and not state.positioned and state.leaving == 0:
             self.session.channels.position(state, data, start + 4, start + 12)
         self.event_channel = channel
         return ANSWERED
 
-    def _refused(self, channel: int, data: Buffer, start: int, end: int) -> int:
+    def _refused(self, channel: int, data: Buffer, start: int, end: int, now: int) -> int:
         if end - start < 12:
             return BROKEN
+        store = self.session.store
+        store.letter_slot = -1
         seq = get_u32(data, start)
         events = get_u32(data, start + 8)
+        self.refused_code = data[start + 4]
         if seq == 0:
             self.session.tally.lossy_refused(events)
-        elif not self.session.store.was_sent(seq):
+        elif not store.refuse(seq, self.refused_code == CODE_STORE, now):
             return BROKEN
-        elif not self.session.store.refuse(seq):
-            self.session.tally.refused_late(events)
+        elif store.letter_slot >= 0:
+            self.session.tally.refused += store.letter_events
         self.event_channel = channel
-        self.refused_code = data[start + 4]
         return EVENTS_REFUSED
 
     def _counts(self, kind: int, data: Buffer, start: int, end: int) -> int:

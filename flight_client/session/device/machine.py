@@ -79,11 +79,14 @@ class DeviceSession:
         self.nonce = bytearray(8)  # the driver fills it with random bytes before opened()
         self.waiting_critical = 0  # events in the rings: the driver sets both before poll()
         self.waiting_lossy = 0
+        self.critical_priority = 0  # of what waits: the driver may set both too
+        self.lossy_priority = 0
         self.next_counter = 1  # counter of the next critical event
         self.out = Outgoing(profile.frame_bytes)
         self.receipts = Receipts(profile)
         self.sender = Sender(self)
         self._epoch = bytearray(8)  # of the log that has counted our events
+        self._log_kept = True  # WELCOME told of the same log and incarnation as before
         self._open_asked = False  # OPEN of this attempt was answered
         self._drop_first = False
         self._greeted = False  # HELLO or ATTACH of this attempt went out
@@ -178,6 +181,7 @@ class DeviceSession:
         wait = self.sender.heartbeat_ms
         if self.state != STATE_READY and self.state != STATE_CLOSING:
             return wait
+        wait = self.store.hold_ms(now, wait) or wait
         polling = self.polling()
         if self._awaiting or not polling:
             wait = min(wait, self._silent_ms() + 1 - elapsed(now, self._heard_at))
@@ -299,7 +303,7 @@ class DeviceSession:
         return self.profile.connect_timeout_ms if self.polling() else 2 * self.sender.heartbeat_ms
 
     def _urgent(self, now: int) -> bool:
-        return self._poll_now or self.sender.urgent()
+        return self._poll_now or self.sender.urgent(now)
 
     def _poll_due(self, now: int) -> bool:
         since = elapsed(now, self._turn_at)
@@ -333,6 +337,7 @@ class DeviceSession:
     def session_ready(self, now: int) -> None:
         """WELCOME or RESUMED was read: frames may flow."""
         self.store.rewind()
+        self.store.settled(self.resumed or self._log_kept)
         self.policy.ready(now)
         self.channels.ask_again(not self.resumed)
         self.tally.connections += 1
@@ -353,12 +358,15 @@ class DeviceSession:
         self._poll_number = 0
         self.sender.heartbeat_ms = min(welcome.heartbeat_ms, LONGEST_MS)
         self.sender.window = min(self.profile.window_frames, welcome.window_frames)
+        self.sender.window_bytes = welcome.window_bytes
         self.out.frame_room = min(self.profile.frame_bytes, welcome.frame_bytes)
         self.policy.announce(welcome.spread_ms)
         self.prover.begin(self.identity.token, self.nonce, welcome.server_nonce)
         incarnation = self.identity.incarnation
+        self._log_kept = same(self._epoch, 0, welcome.epoch, 0, 8)
         if is_zero(incarnation, 0, 8) or not same(incarnation, 0, welcome.incarnation, 0, 8):
             incarnation[:] = welcome.incarnation
+            self._log_kept = False
             self.next_counter = self.store.recount(welcome.mark + 1)
             self.tally.lossy_restart(0, log_replaced=True)
         self.store.acknowledge_counters(welcome.mark)

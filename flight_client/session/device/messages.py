@@ -6,7 +6,7 @@ return False when it is not what it says it is.
 
 from ..common.fields import Buffer, copy, fill, get_u16, get_u32, put_u16, put_u32
 from ..common.profile import Profile
-from ..spec import HEADER_BYTES, SESSION_ID_BYTES, START_AFTER, VERSION
+from ..spec import HEADER_BYTES, RECEIVE_BYTES, SESSION_ID_BYTES, START_AFTER, VERSION
 from .channels import ChannelState
 from .identity import Identity
 
@@ -55,8 +55,8 @@ def write_poll(out: bytearray, session_id: Buffer, generation: int, number: int)
 
 
 def write_open(out: bytearray, state: ChannelState) -> int:
-    """OPEN: a stream that was interrupted goes on behind what the application has had."""
-    out[_AT] = state.mode
+    """OPEN: a stream that was interrupted goes on behind what the application has had; mode 0 leaves the channel."""
+    out[_AT] = 0 if state.leaving == 2 else state.mode
     out[_AT + 1] = START_AFTER if state.positioned else state.start
     put_u16(out, _AT + 2, state.count)
     copy(out, _AT + 4, state.epoch, 0, 8)
@@ -82,6 +82,7 @@ class Welcome:
         self.server_nonce = bytearray(8)
         self.heartbeat_ms = 0
         self.window_frames = 0
+        self.window_bytes = RECEIVE_BYTES
         self.frame_bytes = 0
         self.spread_ms = 0
         self.mark = 0

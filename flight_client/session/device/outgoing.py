@@ -1,10 +1,11 @@
 """The frame that goes out next, and the buffers that frames are built in.
 
 `buffer` has the payload from offset 16 on, `count` bytes long; the driver seals the header in place. While events are
-being packed, `at` and `room` say where their records go and how many bytes they may take.
+being packed, `at` and `room` say where their records go and how many bytes they may take, and the driver may say with
+`expires_ms`, `retries` and `retry_ms` how critical ones are to be treated (store.py, commit).
 """
 
-from ..spec import HEADER_BYTES, HELLO_FRAME_BYTES, TRAILER_BYTES
+from ..spec import HEADER_BYTES, HELLO_FRAME_BYTES, RETRY_COUNT, RETRY_INTERVAL_MS, TRAILER_BYTES
 
 
 class Outgoing:
@@ -19,6 +20,9 @@ class Outgoing:
         self.count = 0
         self.at = 0
         self.room = 0
+        self.expires_ms = 0
+        self.retries = 0
+        self.retry_ms = 0
         self.control = bytearray(HELLO_FRAME_BYTES)  # of everything that is not events
         self.lossy = bytearray(frame_bytes)
         self.buffer = self.control
@@ -40,3 +44,6 @@ class Outgoing:
         self.buffer = buffer
         self.at = HEADER_BYTES + prefix_bytes
         self.room = self.frame_room - self.at - TRAILER_BYTES
+        self.expires_ms = 0
+        self.retries = RETRY_COUNT
+        self.retry_ms = RETRY_INTERVAL_MS

@@ -1,4 +1,8 @@
-"""Which frame a ready session sends next: control before critical, critical before lossy, receipts last."""
+"""Which frame a ready session sends next: control before events, critical before lossy, receipts last.
+
+Lossy events of a higher priority than the critical ones that wait may go first, but never two frames in a row; after
+LOSSY_AFTER critical frames one of waiting lossy events goes in any case. So neither lane starves the other.
+"""
 
 from ..common.clock import elapsed
 from ..common.fields import put_u32
@@ -8,6 +12,7 @@ from ..spec import (
     FLAG_BATCH,
     FLAG_CRITICAL,
     HEADER_BYTES,
+    NUMBER_LIMIT,
     POLL_BODY_BYTES,
     STATE_CLOSING,
     TYPE_ACK,
@@ -16,13 +21,17 @@ from ..spec import (
     TYPE_HEARTBEAT,
     TYPE_OPEN,
     TYPE_RESEND,
+    TYPE_SKIP,
 )
-from .codes import NOTHING, PACK_CRITICAL, PACK_LOSSY
+from .codes import LETTER, NOTHING, PACK_CRITICAL, PACK_LOSSY
 from .messages import write_close, write_open
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
 if TYPE_CHECKING:
     from .machine import DeviceSession
+
+
+LOSSY_AFTER = 8
 
 
 class Sender:
@@ -31,10 +40,12 @@ class Sender:
     def __init__(self, session: "DeviceSession"):
         self.session = session
         self.window = session.profile.window_frames
+        self.window_bytes = NUMBER_LIMIT  # the gateway's, once it has said so
         self.heartbeat_ms = session.profile.heartbeat_ms
         self.sent_at = 0  # when the last turn began
         self.close_sent = False
         self._packing = NOTHING
+        self._run = 0  # critical frames packed since lossy events went last
 
     def next_frame(self, now: int) -> int:
         """SEND or PACK_ for the next frame of this turn, or NOTHING."""
@@ -44,9 +55,9 @@ class Sender:
             return NOTHING
         number = session.channels.next_unopened()
         if number:
+            count = write_open(out.control, session.channels.items[number - 1])
             session.channels.sent_open(number)
-            state = session.channels.items[number - 1]
-            return session.emit(TYPE_OPEN, 0, number, 0, out.control, write_open(out.control, state))
+            return session.emit(TYPE_OPEN, 0, number, 0, out.control, count)
         if session.receipts.resend_wanted:
             session.receipts.resend_wanted = False
             return session.emit(TYPE_RESEND, 0, 0, 0, out.control, 0)
@@ -59,19 +70,26 @@ class Sender:
         if events == 0:
             return NOTHING
         if self._packing == PACK_CRITICAL:
-            session.store.commit(record_bytes, events, channel, session.next_counter, now)
+            out = session.out
+            counter = session.next_counter
+            session.store.commit(record_bytes, events, channel, counter, now, out.expires_ms, out.retries, out.retry_ms)
+            self._run += 1
             session.next_counter += events
             return self._send_stored(now)
+        self._run = 0
         session.tally.lossy_handed += events
         session.tally.lossy_settled += events
         return session.emit(TYPE_DATA, FLAG_BATCH, channel, 0, session.out.lossy, record_bytes)
 
-    def urgent(self) -> bool:
+    def urgent(self, now: int) -> bool:
         """Whether something should not wait for the profile's update interval."""
         session = self.session
-        if session.channels.unopened or session.store.to_send(self.window) or session.state == STATE_CLOSING:
+        store = session.store
+        if session.channels.unopened or store.to_send(self.window, self.window_bytes, now):
             return True
-        return (session.waiting_critical > 0 and session.store.room()) or session.receipts.half_a_window()
+        if session.state == STATE_CLOSING:
+            return True
+        return (session.waiting_critical > 0 and store.room()) or session.receipts.half_a_window()
 
     def wake_in_ms(self, now: int, longest_ms: int) -> int:
         """How long a duplex transport has nothing to send if nothing happens; at most `longest_ms`."""
@@ -82,25 +100,46 @@ class Sender:
     def _next_events(self, now: int) -> int:
         session = self.session
         store = session.store
-        if not store.to_send(self.window) and store.oldest_wait_ms(now) > ACK_TIMEOUT_MS:
+        ready = store.to_send(self.window, self.window_bytes, now)
+        if not ready and store.oldest_wait_ms(now) > ACK_TIMEOUT_MS:
             session.tally.resent_frames += store.cursor
             store.rewind()
-        if store.to_send(self.window):
+            ready = store.to_send(self.window, self.window_bytes, now)
+        if ready:
+            if store.expire(now):
+                session.tally.expired += store.letter_events
+                return LETTER
             return self._send_stored(now)
-        if session.waiting_critical and store.room() and store.used < self.window and session.may_number():
-            session.out.pack_into(store.free_buffer(), CRITICAL_PREFIX_BYTES)
-            self._packing = PACK_CRITICAL
-            return PACK_CRITICAL
-        if session.waiting_lossy and session.may_number():
+        if session.waiting_lossy and session.may_number() and (self._lossy_first() or not self._critical_room()):
             session.out.pack_into(session.out.lossy, 0)
             self._packing = PACK_LOSSY
             return PACK_LOSSY
+        if self._critical_room() and session.may_number():
+            session.out.pack_into(store.free_buffer(), CRITICAL_PREFIX_BYTES)
+            self._packing = PACK_CRITICAL
+            return PACK_CRITICAL
         return NOTHING
+
+    def _critical_room(self) -> bool:
+        """Whether critical events wait and may be packed: a whole frame must fit the windows."""
+        session = self.session
+        store = session.store
+        if not session.waiting_critical or not store.room() or store.used >= self.window or store.cursor < store.used:
+            return False
+        return store.used == 0 or store.bytes_out + session.out.frame_room <= self.window_bytes
+
+    def _lossy_first(self) -> bool:
+        session = self.session
+        if self._run >= LOSSY_AFTER:
+            return True
+        return session.lossy_priority > session.critical_priority and self._run > 0
 
     def _send_stored(self, now: int) -> int:
         store = self.session.store
         seq = store.base + store.cursor
         slot = store.take(now)
+        if store.skipped(slot):
+            return self.session.emit(TYPE_SKIP, 0, 0, seq, store.buffer(slot), 0)
         flags = FLAG_CRITICAL | FLAG_BATCH
         channel = store.channel(slot)
         return self.session.emit(TYPE_DATA, flags, channel, seq, store.buffer(slot), store.payload_bytes(slot))

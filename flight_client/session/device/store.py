@@ -3,11 +3,19 @@
 A ring of preallocated frame buffers; the events of one were packed straight into it. Slot i of the ring carries the
 sequence number `base + i`, so numbers need no field of their own and a new session renumbers everything by setting one.
 Go-back-N: the receiver accepts the next number only, so a resend starts at `cursor` and runs to the end.
+
+A frame leaves by its acknowledgement. If it is given up instead (its events expired, or the gateway refused it for good),
+its events go to the owner as a *letter* and the slot becomes a SKIP: it keeps its number, and has nothing to carry.
 """
 
-from ..common.clock import elapsed
+from ..common.clock import elapsed, later
 from ..common.fields import age_code, get_u32, put_u16, put_u32
 from ..spec import CRITICAL_PREFIX_BYTES, HEADER_BYTES
+
+# What the gateway may have of a frame.
+_NOTHING = 0  # it was never sent, or the gateway has said that it has not stored it
+_MAYBE = 1  # it was sent, and no answer settled it
+_FOR_EVER = 2  # it was sent to a log that is gone: no answer will settle it
 
 
 class SendStore:
@@ -19,17 +27,26 @@ class SendStore:
         self.used = 0
         self.cursor = 0  # slots [0, cursor) were sent on this transport
         self.sent = 0  # slots [0, sent) were sent in this session
+        self.bytes_out = 0  # payload of the slots [0, cursor)
         self.events_held = 0
         self.acked_events = 0  # freed by the last call of acknowledge()
-        self.refused_events = 0  # the same, of frames the gateway refused
+        self.letter_slot = -1  # the frame that was given up last: its events lie in its buffer until the next command
+        self.letter_events = 0
+        self.letter_sent = False  # the gateway may have stored it: nobody can say
+        self._hold_seq = 0  # a refused frame: it and what follows wait ...
+        self._hold_until = 0  # ... until then
         self._head = 0
         self._buffers = [bytearray(frame_bytes) for _ in range(frames)]
         self._bytes = [0] * frames
         self._events = [0] * frames
         self._channel = [0] * frames
         self._packed_at = [0] * frames
+        self._expires_ms = [0] * frames  # after packed_at; 0 = never
+        self._retries = [0] * frames  # answered refusals that may still be answered by sending again
+        self._retry_ms = [0] * frames
         self._sent_at = [0] * frames
-        self._refused = [0] * frames
+        self._doubt = [0] * frames  # _NOTHING, _MAYBE, _FOR_EVER
+        self._skip = [0] * frames  # given up: SKIP takes its number
 
     def room(self) -> bool:
         """Whether another frame can be packed."""
@@ -37,11 +54,22 @@ class SendStore:
 
     def free_buffer(self) -> bytearray:
         """The buffer of the next slot; only with room()."""
-        return self._buffers[(self._head + self.used) % self.frames]
+        return self._buffers[self.free_slot()]
 
-    def commit(self, record_bytes: int, events: int, channel: int, counter: int, now: int) -> None:
-        """Take the packed buffer as the newest frame; its records begin behind the critical prefix."""
-        slot = (self._head + self.used) % self.frames
+    def free_slot(self) -> int:
+        """The slot that commit() takes next; only with room()."""
+        return (self._head + self.used) % self.frames
+
+    def commit(
+        self, record_bytes: int, events: int, channel: int, counter: int, now: int, expires_ms: int = 0,
+        retries: int = 0, retry_ms: int = 0,
+    ) -> None:  # fmt: skip
+        """Take the packed buffer as the newest frame; its records begin behind the critical prefix.
+
+        expires_ms: when the last of its events expires, 0 = never. retries: how often it goes again after the gateway
+        refused it with a code that allows that, each time retry_ms later.
+        """
+        slot = self.free_slot()
         buffer = self._buffers[slot]
         put_u32(buffer, HEADER_BYTES, counter)
         put_u16(buffer, HEADER_BYTES + 4, 0)
@@ -50,19 +78,47 @@ class SendStore:
         self._events[slot] = events
         self._channel[slot] = channel
         self._packed_at[slot] = now
-        self._refused[slot] = 0
+        self._expires_ms[slot] = expires_ms
+        self._retries[slot] = retries
+        self._retry_ms[slot] = retry_ms
+        self._doubt[slot] = _NOTHING
+        self._skip[slot] = 0
         self.used += 1
         self.events_held += events
 
-    def to_send(self, window: int) -> bool:
+    def to_send(self, window: int, window_bytes: int, now: int) -> bool:
         """Whether a frame waits to be sent, or sent again, on this transport, and the window has room for it."""
-        return self.cursor < self.used and self.cursor < window
+        if self.cursor >= self.used or self.cursor >= window or self.hold_ms(now, 1):
+            return False
+        room = window_bytes - self.bytes_out
+        return self.cursor == 0 or self._bytes[(self._head + self.cursor) % self.frames] <= room
+
+    def hold_ms(self, now: int, longest_ms: int) -> int:
+        """How long the next frame waits because it was refused; 0 when it need not, at most `longest_ms`."""
+        if self._hold_seq == 0 or self.base + self.cursor != self._hold_seq:
+            return 0
+        return max(0, min(longest_ms, -elapsed(now, self._hold_until)))
+
+    def expire(self, now: int) -> bool:
+        """Give the frame at the cursor up if its time is over; only with to_send(). True: there is a letter."""
+        slot = (self._head + self.cursor) % self.frames
+        limit_ms = self._expires_ms[slot]
+        if self._skip[slot] or limit_ms == 0 or elapsed(now, self._packed_at[slot]) < limit_ms:
+            return False
+        self._give_up(slot)
+        return True
 
     def take(self, now: int) -> int:
         """The next slot to send: sets how long it was held and moves the cursor. Its number is base + cursor before."""
         slot = (self._head + self.cursor) % self.frames
-        put_u16(self._buffers[slot], HEADER_BYTES + 4, age_code(elapsed(now, self._packed_at[slot])))
+        if not self._skip[slot]:
+            put_u16(self._buffers[slot], HEADER_BYTES + 4, age_code(elapsed(now, self._packed_at[slot])))
+            if self._doubt[slot] == _NOTHING:
+                self._doubt[slot] = _MAYBE
         self._sent_at[slot] = now
+        if self._hold_seq == self.base + self.cursor:
+            self._hold_seq = 0
+        self.bytes_out += self._bytes[slot]
         self.cursor += 1
         if self.cursor > self.sent:
             self.sent = self.cursor
@@ -73,12 +129,16 @@ class SendStore:
         return self._buffers[slot]
 
     def payload_bytes(self, slot: int) -> int:
-        """Payload length of a slot's frame."""
+        """Payload length of a slot's frame; 0 for a SKIP."""
         return self._bytes[slot]
 
     def channel(self, slot: int) -> int:
         """Channel of a slot's frame."""
         return self._channel[slot]
+
+    def skipped(self, slot: int) -> bool:
+        """Whether the frame was given up, so that SKIP takes its number."""
+        return self._skip[slot] != 0
 
     def oldest_wait_ms(self, now: int) -> int:
         """How long the oldest frame that was sent waits for its acknowledgement; 0 when none does."""
@@ -87,11 +147,18 @@ class SendStore:
     def rewind(self) -> None:
         """Send everything again."""
         self.cursor = 0
+        self.bytes_out = 0
+
+    def settled(self, same_log: bool) -> None:
+        """A new transport: what the gateway has not acknowledged it has not stored, if its log is the one we sent to."""
+        self._hold_seq = 0
+        for i in range(self.frames):
+            if self._doubt[i] == _MAYBE:
+                self._doubt[i] = _NOTHING if same_log else _FOR_EVER
 
     def acknowledge(self, ack: int) -> bool:
         """Free all frames below `ack`. False: the number acknowledges what was never sent."""
         self.acked_events = 0
-        self.refused_events = 0
         if ack > self.base + self.sent:
             return False
         while self.base < ack:
@@ -101,33 +168,52 @@ class SendStore:
     def acknowledge_counters(self, mark: int) -> None:
         """Free all frames whose critical counters are at or below `mark`: they were stored before."""
         self.acked_events = 0
-        self.refused_events = 0
-        while self.used and self._last_counter(self._head) <= mark:
+        while self.used and (self._skip[self._head] or self._last_counter(self._head) <= mark):
             self._free_oldest()
 
-    def refuse(self, seq: int) -> bool:
-        """The gateway refused this frame: its events count as refused when it is acknowledged. False: it was already."""
-        if seq < self.base:
+    def refuse(self, seq: int, again: bool, now: int) -> bool:
+        """The gateway did not store this frame, and takes nothing behind it before it got an answer for this number.
+
+        `again`: the code allows another try. The frame waits for it if it has one left; else it is given up, and there
+        is a letter. False: no such frame is under way.
+        """
+        if seq < self.base or seq >= self.base + self.sent:
             return False
-        self._refused[(self._head + seq - self.base) % self.frames] = 1
+        while self.cursor > seq - self.base:
+            self.cursor -= 1
+            self.bytes_out -= self._bytes[(self._head + self.cursor) % self.frames]
+        slot = (self._head + seq - self.base) % self.frames
+        if self._doubt[slot] == _MAYBE:
+            self._doubt[slot] = _NOTHING
+        self._hold_seq = 0
+        if self._skip[slot]:
+            return True
+        if again and self._retries[slot]:
+            self._retries[slot] -= 1
+            self._hold_seq = seq
+            self._hold_until = later(now, self._retry_ms[slot])
+        else:
+            self._give_up(slot)
         return True
 
-    def was_sent(self, seq: int) -> bool:
-        """Whether this number was sent in this session."""
-        return 0 < seq < self.base + self.sent
-
-    def clear(self) -> None:
-        """Forget everything; the owner has counted events_held."""
+    def abandon(self) -> bool:
+        """The owner closes: the oldest frame that has events leaves with a letter. False when there is none."""
         while self.used:
+            if self.cursor:
+                self.bytes_out -= self._bytes[self._head]
+            skipped = self._skip[self._head]
+            self._give_up(self._head)
             self._free_oldest()
+            if not skipped:
+                return True
+        return False
 
     def renumber(self) -> None:
         """A new session: number from 1, nothing sent yet."""
         self.base = 1
         self.cursor = 0
+        self.bytes_out = 0
         self.sent = 0
-        for i in range(self.frames):
-            self._refused[i] = 0  # the new session decides again
 
     def recount(self, counter: int) -> int:
         """A new incarnation: give the events new counters from `counter`; returns the next free one."""
@@ -140,17 +226,25 @@ class SendStore:
     def _last_counter(self, slot: int) -> int:
         return get_u32(self._buffers[slot], HEADER_BYTES) + self._events[slot] - 1
 
+    def _give_up(self, slot: int) -> None:
+        """The events leave; the number stays. The frame must not be among those that are under way."""
+        self.letter_slot = slot
+        self.letter_events = self._events[slot]
+        self.letter_sent = self._doubt[slot] != _NOTHING
+        self.events_held -= self._events[slot]
+        self._events[slot] = 0
+        self._bytes[slot] = 0
+        self._skip[slot] = 1
+
     def _free_oldest(self) -> None:
         events = self._events[self._head]
         self.events_held -= events
-        if self._refused[self._head]:
-            self.refused_events += events
-        else:
-            self.acked_events += events
+        self.acked_events += events
+        if self.cursor:
+            self.cursor -= 1
+            self.bytes_out -= self._bytes[self._head]
+        if self.sent:
+            self.sent -= 1
         self._head = (self._head + 1) % self.frames
         self.base += 1
         self.used -= 1
-        if self.cursor:
-            self.cursor -= 1
-        if self.sent:
-            self.sent -= 1

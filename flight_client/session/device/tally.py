@@ -1,7 +1,7 @@
 """The counters of a client. They make the law of conservation checkable:
 
 accepted = settled + queued + dropped, where settled = critical events acknowledged + lossy events handed to a transport,
-less those that a dead link swallowed. The client adds what it accepted and what its rings hold.
+less those that a dead link swallowed. The client adds what it accepted, what its queues hold, and what it dropped there.
 """
 
 from .store import SendStore
@@ -12,7 +12,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.critical_acked = 0  # events the gateway stored
-        self.refused = 0  # events the gateway refused
+        self.refused = 0  # events the gateway refused for good
+        self.expired = 0  # critical events whose time was over after they were packed
         self.lossy_settled = 0  # events handed to a transport and not known to be lost
         self.link_dropped = 0  # lossy events that a transport took with it when it died
         self.unconfirmed = 0  # lossy events whose fate went with the gateway's log
@@ -26,13 +27,6 @@ class Tally:
     def acknowledged(self, store: SendStore) -> None:
         """Take what the store freed last."""
         self.critical_acked += store.acked_events
-        self.refused += store.refused_events
-
-    def refused_late(self, events: int) -> None:
-        """The gateway refused a frame whose acknowledgement overtook the refusal."""
-        if 0 < events <= self.critical_acked:
-            self.critical_acked -= events
-            self.refused += events
 
     def lossy_stored(self, count: int) -> None:
         """The gateway has stored this many lossy events so far; more may be on their way."""

@@ -4,18 +4,35 @@ It outlives transports like the device's half. The gateway's connection feeds it
 channel hub tells it what was stored. `now` is wrapping milliseconds. Not thread-safe.
 
 A critical frame is acknowledged only after the hub reported it stored, and frames are reported in any order:
-`_pending` keeps them in order of arrival and the acknowledgement moves past what is done at its head.
+`_pending` keeps them in order of arrival and the acknowledgement moves past what is done at its head. A frame that cannot
+be stored is refused: nothing from its number on is taken until the device has read that and answers with the same number,
+DATA again or SKIP. So what is acknowledged is stored, and what is refused is not.
 """
 
 from ..common.clock import elapsed, later
-from ..common.fields import get_u32
-from ..spec import ACK_DELAY_MS, NUMBER_LIMIT, TYPE_ACK, TYPE_HEARTBEAT, TYPE_REFUSED, TYPE_RESEND, TYPE_SKIP
+from ..spec import (
+    ACK_DELAY_MS,
+    NUMBER_LIMIT,
+    RECEIVE_BYTES,
+    TYPE_ACK,
+    TYPE_DELIVER,
+    TYPE_GAP,
+    TYPE_HEARTBEAT,
+    TYPE_REFUSED,
+    TYPE_RESEND,
+    TYPE_SKIP,
+)
 from . import messages
 
 # receive()
 TAKE = 0  # a new frame: process it
 IGNORE = 1  # a duplicate, or a jump over missing frames: acknowledged again, otherwise nothing
 VIOLATION = 2  # a number that the session does not allow: RESET
+
+# What became of a frame that was taken.
+WAITS = 0
+DONE = 1
+FORGOTTEN = 2  # a frame before it, or it, was refused: it comes again
 
 # Answers that may wait for a device: one for each channel that a tool may open, and some.
 _CONTROL_FRAMES = 320
@@ -31,8 +48,11 @@ else:
 class GatewaySession:
     """The state of one session; identity and keys are the registry's business."""
 
-    def __init__(self, window_frames: int, window_bytes: int, heartbeat_ms: int, window_in: int = 64):
-        """The device's receive window in frames and bytes, the heartbeat, and the window in frames that we granted."""
+    def __init__(
+        self, window_frames: int, window_bytes: int, heartbeat_ms: int, window_in: int = 64,
+        window_in_bytes: int = RECEIVE_BYTES,
+    ):  # fmt: skip
+        """The device's receive window in frames and bytes, the heartbeat, and the window that we granted."""
         self.generation = 0
         self.next_in = 1  # next number to accept
         self.next_out = 1  # next number to give
@@ -46,8 +66,11 @@ class GatewaySession:
         self._window_frames = window_frames
         self._window_bytes = window_bytes
         self._window_in = window_in
+        self._window_in_bytes = window_in_bytes
         self._acked_next = 1  # all below it are stored
-        self._pending: list[list[int]] = []  # [seq, done]; at most a window, so that pop(0) is cheap
+        self._pending: list[list[int]] = []  # [seq, state, bytes]; at most a window, so that pop(0) is cheap
+        self._pending_bytes = 0
+        self._refused_out = 0  # our number of the last refusal: the device must have it before it goes on
         self._held: list[Frame] = []  # sent, not yet acknowledged
         self._held_bytes = 0
         self._base_out = 1
@@ -60,18 +83,22 @@ class GatewaySession:
 
     # What comes in
 
-    def receive(self, seq: int, ack: int, now: int) -> int:
-        """Check the numbers of one frame."""
+    def receive(self, seq: int, ack: int, now: int, payload_bytes: int = 0) -> int:
+        """Check the numbers of one frame, and its size against the window."""
         self.heard_at = now
         if ack and not self.acknowledge(ack):
             return VIOLATION
         if seq == 0:
             return TAKE
         if seq == self.next_in:
-            if len(self._pending) >= self._window_in:
+            if self._base_out <= self._refused_out:
+                return IGNORE  # sent before the device knew of the refusal
+            over = self._pending_bytes + payload_bytes > self._window_in_bytes
+            if len(self._pending) >= self._window_in or (over and self._pending):
                 return VIOLATION
             self.next_in = seq + 1
-            self._pending.append([seq, 0])
+            self._pending.append([seq, WAITS, payload_bytes])
+            self._pending_bytes += payload_bytes
             self._resend_asked = 0
             return TAKE
         if seq < self.next_in:
@@ -86,18 +113,31 @@ class GatewaySession:
         return IGNORE
 
     def done(self, seq: int, now: int) -> None:
-        """This frame is stored, or refused with a REFUSED before it: it may be acknowledged."""
+        """This frame is stored, or has nothing to store: it may be acknowledged."""
         pending = self._pending
-        if pending and pending[0][0] == seq:
-            pending.pop(0)
-            self._acked_next = seq + 1
-            while pending and pending[0][1]:
-                self._acked_next = pending.pop(0)[0] + 1
-        else:
-            for entry in pending:
-                if entry[0] == seq:
-                    entry[1] = 1
+        for entry in pending:
+            if entry[0] == seq:
+                entry[1] = DONE
+        while pending and pending[0][1] == DONE:
+            self._acked_next = pending[0][0] + 1
+            self._pending_bytes -= pending.pop(0)[2]
         self.want_ack(now)
+
+    def taken(self) -> list[int]:
+        """The frame that was taken last: its second field is WAITS, DONE or FORGOTTEN."""
+        return self._pending[-1]
+
+    def refuse(self, seq: int, channel: int, payload: bytes) -> None:
+        """This frame is not stored: it and all behind it are forgotten, and come again or as SKIP."""
+        pending = self._pending
+        while pending and pending[-1][0] >= seq:
+            entry = pending.pop()
+            entry[1] = FORGOTTEN
+            self._pending_bytes -= entry[2]
+        self.next_in = seq
+        self._resend_asked = seq  # the refusal says what to send
+        self._refused_out = self.next_out
+        self.send(TYPE_REFUSED, 0, channel, payload)
 
     def settled(self) -> bool:
         """Whether nothing waits for the store."""
@@ -126,13 +166,14 @@ class GatewaySession:
         self._cursor = 0
         for i in range(
             len(self._held)
-        ):  # RESUMED says what was stored: a refusal of lossy events would count them twice
-            if self._held[i][0] == TYPE_REFUSED and get_u32(self._held[i][4], 0) == 0:
+        ):  # RESUMED says what was stored, and the device sends the rest: a refusal is old
+            if self._held[i][0] == TYPE_REFUSED:
                 self._held_bytes -= len(self._held[i][4])
                 self._held[i] = (TYPE_SKIP, 0, 0, self._held[i][3], b"")
         self._control.clear()
         self._unacked_in = 0
         self._resend_asked = 0
+        self._refused_out = 0
         self._poll_number = 0
         self.heard_at = now
         self.sent_at = now
@@ -164,6 +205,14 @@ class GatewaySession:
         self._held.append((kind, flags, channel, self.next_out, payload))
         self._held_bytes += len(payload)
         self.next_out += 1
+
+    def forget(self, channel: int) -> None:
+        """The device left this channel: entries on their way to it would be taken for those of what it opens next."""
+        for i in range(len(self._held)):
+            kind, _, number, seq, payload = self._held[i]
+            if number == channel and (kind == TYPE_DELIVER or kind == TYPE_GAP):
+                self._held_bytes -= len(payload)
+                self._held[i] = (TYPE_SKIP, 0, 0, seq, b"")
 
     def held(self) -> int:
         """Frames that were not yet acknowledged."""
