@@ -23,7 +23,8 @@ typedef enum flight_command {
     FLIGHT_DO_PACK_CRITICAL = 4, /* pack critical events into out.buffer from out.at, at most out.room_bytes; answer with _packed */
     FLIGHT_DO_PACK_LOSSY = 5,    /* the same with lossy events */
     FLIGHT_DO_TURN = 6,          /* what was sent since the last one goes out together; on polling it is one request */
-    FLIGHT_DO_PROBE = 7          /* try flight_session_probe_target() on a throw-away connection; answer with _probed */
+    FLIGHT_DO_PROBE = 7,         /* try flight_session_probe_target() on a throw-away connection; answer with _probed */
+    FLIGHT_DO_LETTER = 8         /* a critical frame's time was over: store.letter_slot, letter_events, letter_sent */
 } flight_command;
 
 /* What flight_session_receive tells the application. */
@@ -35,7 +36,8 @@ typedef enum flight_news {
     FLIGHT_NEWS_ANSWERED = 4,             /* the gateway answered OPEN of in.channel; its flight_channel has the code */
     FLIGHT_NEWS_CONNECTED = 5,            /* the session is ready; `resumed` says whether it is the same one */
     FLIGHT_NEWS_ENDED = 6,                /* the gateway ended or refused something: `ending` says why */
-    FLIGHT_NEWS_EVENTS_REFUSED = 7,       /* the gateway refused a frame: in.channel, in.refused_code */
+    FLIGHT_NEWS_EVENTS_REFUSED = 7,       /* the gateway refused a frame: in.channel, in.refused_code; a letter if
+                                             store.letter_slot is not -1 */
     FLIGHT_NEWS_BROKEN = 8                /* the peer broke the protocol; the session starts anew */
 } flight_news;
 
@@ -90,13 +92,18 @@ typedef struct flight_session_policy {
 typedef struct flight_session_slot {
     uint32_t packed_at_ms;
     uint32_t sent_at_ms;
+    int32_t expires_ms;  /* after packed_at_ms; 0 = never */
+    int32_t retry_ms;    /* between a refusal and the next try */
     uint16_t payload_bytes;
     uint16_t events;
     uint16_t channel;
-    uint16_t refused; /* 1: the gateway refused it */
+    uint8_t retries;     /* refusals that may still be answered by sending again */
+    uint8_t doubt;       /* what the gateway may have of it: 0 nothing, 1 perhaps the frame, 2 nobody will ever say */
+    uint8_t skip;        /* 1: it was given up, SKIP takes its number */
 } flight_session_slot;
 
-/* The packed critical frames: a ring of slots, of which slot i from the oldest has the number base + i. */
+/* The packed critical frames: a ring of slots, of which slot i from the oldest has the number base + i. A frame that is given
+ * up, expired or refused for good, becomes a letter to the owner, and SKIP takes its number. */
 typedef struct flight_session_store {
     flight_session_slot *slots;
     uint8_t *buffers;        /* one frame a slot */
@@ -108,8 +115,13 @@ typedef struct flight_session_store {
     int32_t sent;            /* slots below it were sent in this session */
     int32_t head;            /* index of the oldest slot */
     uint32_t events_held;    /* in all used slots */
+    int32_t bytes_out;       /* payload of the slots below the cursor */
     uint32_t acked_events;   /* freed by the last acknowledgement */
-    uint32_t refused_events; /* the same, of frames the gateway refused */
+    uint32_t hold_until_ms;  /* how long the next one waits */
+    int32_t hold_seq;        /* number of a refused frame: it and what follows wait; 0 = none */
+    int32_t letter_slot;     /* the frame that was given up last, or -1: its events lie in its buffer until the next command */
+    uint32_t letter_events;  /* in it */
+    uint8_t letter_sent;     /* the gateway may have stored it: nobody can say */
 } flight_session_store;
 
 /* A channel of the client. Its number on the wire is its place in the table plus 1. */
@@ -120,6 +132,8 @@ typedef struct flight_channel {
     uint8_t start;      /* FLIGHT_START_... */
     uint8_t asked;      /* OPEN was sent on this transport */
     uint8_t opened;     /* OPENED came back in this session */
+    uint8_t leaving;    /* 2: OPEN with mode 0 has to be sent, 1: its answer is awaited */
+    uint8_t own;        /* nobody else shares it: another place may have the same name */
     uint8_t code;       /* the gateway's answer: FLIGHT_CODE_... */
     uint8_t positioned; /* epoch and offset are known */
     uint8_t epoch[8];   /* of the channel's log */
@@ -135,10 +149,11 @@ typedef struct flight_session_channels {
 } flight_session_channels;
 
 /* Counters since the session was made, all wrapping. At any time accepted = critical_acked + lossy_settled + what the store
- * and the rings hold + refused + link_dropped + unconfirmed. */
+ * and the rings hold + refused + expired + link_dropped + unconfirmed. */
 typedef struct flight_tally {
     uint32_t critical_acked;    /* events the gateway stored */
-    uint32_t refused;           /* events the gateway refused */
+    uint32_t refused;           /* events the gateway refused for good */
+    uint32_t expired;           /* critical events whose time was over after they were packed */
     uint32_t lossy_settled;     /* events handed to a transport and not known to be lost */
     uint32_t link_dropped;      /* lossy events that a transport took with it when it died */
     uint32_t unconfirmed;       /* lossy events whose fate went with the gateway's log */
@@ -159,6 +174,7 @@ typedef struct flight_welcome {
     uint8_t server_nonce[8];                     /* for the session key */
     int32_t heartbeat_ms;
     int32_t window_frames;
+    int32_t window_bytes;                        /* of payload that may be under way */
     int32_t frame_bytes;
     int32_t spread_ms;
     int32_t mark;                                /* highest critical counter stored */
@@ -190,11 +206,13 @@ typedef struct flight_session_sender {
     uint8_t packing;      /* FLIGHT_DO_PACK_..., while the driver packs */
     uint32_t sent_at_ms;  /* when the last turn began */
     int32_t window_frames;
+    int32_t window_bytes; /* the gateway's, once it has said so */
     int32_t heartbeat_ms;
+    int32_t run_frames;   /* critical ones packed since lossy events went last */
 } flight_session_sender;
 
 /* The frame that goes out next; valid until the next poll. While events are being packed, at and room_bytes say where their
- * records go. */
+ * records go, and the driver may say with the last three how critical ones are to be treated. */
 typedef struct flight_session_out {
     flight_frame frame;     /* header; its payload stands in buffer behind the header's place */
     uint8_t *buffer;        /* where the frame is made */
@@ -203,6 +221,9 @@ typedef struct flight_session_out {
     int32_t room_bytes;
     int32_t frame_room_bytes; /* the largest frame that the peer and we can take */
     int32_t turn_bytes;       /* of this turn so far */
+    int32_t expires_ms;       /* when the last of the packed events expires, from now; 0 = never */
+    int32_t retry_ms;         /* between a refusal and the next try */
+    uint8_t retries;          /* how often the frame goes again after refusals that allow it */
 } flight_session_out;
 
 /* What the last received frame brought. */
@@ -231,6 +252,7 @@ typedef struct flight_session {
     uint8_t in_turn;           /* frames of a turn went out, it is not ended */
     uint8_t awaiting;          /* a turn is with the transport */
     uint8_t poll_now;          /* the gateway has more for us */
+    uint8_t log_kept;          /* WELCOME told of the same log and incarnation as before */
     uint8_t renew;             /* numbers ran out: a new session on a new transport */
     const flight_profile *profile; /* points to that of the set-up, like the next two */
     flight_identity *identity;     /* its incarnation is kept up to date */
@@ -245,6 +267,8 @@ typedef struct flight_session {
     int32_t generation;        /* of the transport in this session, from 0 */
     int32_t next_counter;      /* of the next critical event */
     int32_t poll_number;       /* of the last POLL in this session */
+    int32_t critical_priority; /* of what waits in the rings: the driver may set both */
+    int32_t lossy_priority;    /* the higher one goes first, but for a critical frame between two lossy ones */
     flight_session_policy policy;     /* when and where to connect */
     flight_session_channels channels; /* what was opened */
     flight_session_receipts receipts; /* what is owed for what came in */
@@ -301,11 +325,18 @@ int flight_session_need(const flight_session_setup *setup);
 int flight_session_init(flight_session *session, void *memory, size_t memory_bytes, const flight_session_setup *setup);
 
 /* Add a channel, or widen the mode of a known one. name: up to FLIGHT_CHANNEL_NAME_BYTES, ended by a zero, kept. start and
- * count: where a subscription begins (FLIGHT_START_..., entries). Returns its number from 1. Errors: ARGUMENT, FULL.
+ * count: where a subscription begins (FLIGHT_START_..., entries). own: 1 = never a known one. The place of a channel that was
+ * left is used again. Returns its number from 1. Errors: ARGUMENT, FULL.
  *
- *     int number = flight_session_channel(&session, "memory-updates", FLIGHT_MODE_PUBLISH, FLIGHT_START_LIVE, 0);
+ *     int number = flight_session_channel(&session, "memory-updates", FLIGHT_MODE_PUBLISH, FLIGHT_START_LIVE, 0, 0);
  */
-int flight_session_channel(flight_session *session, const char *name, uint8_t mode, uint8_t start, uint16_t count);
+int flight_session_channel(flight_session *session, const char *name, uint8_t mode, uint8_t start, uint16_t count, int own);
+
+/* Nobody listens to this channel any more. Errors: ARGUMENT (there is no channel with this number).
+ *
+ *     flight_session_leave(&session, 1);
+ */
+int flight_session_leave(flight_session *session, uint16_t channel);
 
 /* The application wants to be connected. Changes nothing in any state but idle.
  *
@@ -343,6 +374,13 @@ void flight_session_probed(flight_session *session, int works, uint32_t now_ms);
  *     flight_session_close(&session, now_ms);
  */
 void flight_session_close(flight_session *session, uint32_t now_ms);
+
+/* The client is over: the oldest critical frame that has events leaves as a letter, session->store.letter_slot. Returns 0 when
+ * there is none; there are no errors.
+ *
+ *     while (flight_session_abandon(&session)) { lost_events += session.store.letter_events; }
+ */
+int flight_session_abandon(flight_session *session);
 
 /* The gateway has more for us than one reply held: the next poll need not wait for the update interval.
  *

@@ -109,9 +109,9 @@ static int32_t silent_ms(const flight_session *session)
     return flight_session_polling(session) ? session->profile->connect_timeout_ms : 2 * session->sender.heartbeat_ms;
 }
 
-static int urgent(const flight_session *session)
+static int urgent(const flight_session *session, uint32_t now_ms)
 {
-    return session->poll_now || flight_sender_urgent(session);
+    return session->poll_now || flight_sender_urgent(session, now_ms);
 }
 
 static int poll_is_due(const flight_session *session, uint32_t now_ms)
@@ -119,7 +119,7 @@ static int poll_is_due(const flight_session *session, uint32_t now_ms)
     const int32_t since_ms = flight_elapsed(now_ms, session->turn_at_ms);
 
     return since_ms >= session->profile->update_interval_ms ||
-           (since_ms >= session->profile->poll_floor_ms && urgent(session));
+           (since_ms >= session->profile->poll_floor_ms && urgent(session, now_ms));
 }
 
 /* Whether numbers are left; when they run out and nothing is held, the session starts anew. */
@@ -344,7 +344,8 @@ int flight_session_poll(flight_session *session, uint32_t now_ms, uint32_t rando
 static int32_t wake_ready_ms(const flight_session *session, uint32_t now_ms)
 {
     const int polling = flight_session_polling(session);
-    int32_t wait_ms = session->sender.heartbeat_ms;
+    const int32_t hold_ms = flight_frames_hold_ms(&session->store, now_ms, session->sender.heartbeat_ms);
+    int32_t wait_ms = hold_ms != 0 ? hold_ms : session->sender.heartbeat_ms;
 
     if (session->awaiting || !polling) {
         wait_ms = flight_min(wait_ms, silent_ms(session) + 1 - flight_elapsed(now_ms, session->heard_at_ms));
@@ -353,7 +354,7 @@ static int32_t wake_ready_ms(const flight_session *session, uint32_t now_ms)
         wait_ms = flight_min(wait_ms, -flight_elapsed(now_ms, session->close_at_ms));
     }
     if (!session->awaiting && polling) {
-        const int32_t due_ms = urgent(session) ? session->profile->poll_floor_ms : session->profile->update_interval_ms;
+        const int32_t due_ms = urgent(session, now_ms) ? session->profile->poll_floor_ms : session->profile->update_interval_ms;
 
         wait_ms = flight_min(wait_ms, due_ms - flight_elapsed(now_ms, session->turn_at_ms));
     } else if (!session->awaiting) {
@@ -401,7 +402,8 @@ void flight_session_lost(flight_session *session)
 /* WELCOME or RESUMED was read: frames may flow. */
 void flight_session_ready(flight_session *session, uint32_t now_ms)
 {
-    session->store.cursor = 0;
+    flight_frames_rewind(&session->store);
+    flight_frames_settled(&session->store, session->resumed || session->log_kept);
     flight_policy_ready(&session->policy, now_ms);
     flight_channels_ask_again(&session->channels, !session->resumed);
     session->tally.connections++;
@@ -421,8 +423,10 @@ static void settle(flight_session *session)
     flight_session_store *store = &session->store;
     uint8_t *incarnation = session->identity->incarnation;
 
+    session->log_kept = memcmp(session->epoch, welcome->epoch, 8) == 0;
     if (memcmp(incarnation, none, 8) == 0 || memcmp(incarnation, welcome->incarnation, 8) != 0) {
         memcpy(incarnation, welcome->incarnation, 8);
+        session->log_kept = 0;
         session->next_counter = flight_frames_recount(store, welcome->mark + 1);
         flight_tally_lossy_restart(&session->tally, 0, 1);
     }
@@ -446,6 +450,7 @@ void flight_session_begin(flight_session *session)
     session->poll_number = 0;
     session->sender.heartbeat_ms = flight_min(welcome->heartbeat_ms, FLIGHT_LONGEST_MS);
     session->sender.window_frames = flight_min(session->profile->window_frames, welcome->window_frames);
+    session->sender.window_bytes = welcome->window_bytes;
     session->out.frame_room_bytes = flight_min(session->profile->frame_bytes, welcome->frame_bytes);
     flight_policy_announce(&session->policy, welcome->spread_ms);
     session->prover->begin(session->prover->context, session->identity->token, session->nonce, welcome->server_nonce);

@@ -35,6 +35,13 @@ static void widen(flight_session_channels *table, flight_channel *channel, const
     }
 }
 
+static int is_called(const flight_channel *channel, const char *name, uint32_t name_bytes)
+{
+    return flight_text_bytes(channel->name, FLIGHT_CHANNEL_NAME_BYTES) == name_bytes &&
+           memcmp(channel->name, name, name_bytes) == 0;
+}
+
+/* The channel of this name that others share, or null. */
 static flight_channel *find(const flight_session_channels *table, const char *name, uint32_t name_bytes)
 {
     uint32_t i;
@@ -42,19 +49,31 @@ static flight_channel *find(const flight_session_channels *table, const char *na
     for (i = 0; i < table->used; i++) {
         flight_channel *channel = &table->items[i];
 
-        if (flight_text_bytes(channel->name, FLIGHT_CHANNEL_NAME_BYTES) == name_bytes &&
-            memcmp(channel->name, name, name_bytes) == 0) {
+        if (channel->mode != 0 && !channel->own && is_called(channel, name, name_bytes)) {
             return channel;
         }
     }
     return NULL;
 }
 
-int flight_session_channel(flight_session *session, const char *name, uint8_t mode, uint8_t start, uint16_t count)
+/* A place for another channel, if need be that of one that was left; null when there is none. */
+static flight_channel *find_place(flight_session_channels *table)
+{
+    uint32_t i;
+
+    for (i = 0; i < table->used; i++) {
+        if (table->items[i].mode == 0 && table->items[i].opened) {
+            return &table->items[i];
+        }
+    }
+    return table->used < table->limit ? &table->items[table->used++] : NULL;
+}
+
+int flight_session_channel(flight_session *session, const char *name, uint8_t mode, uint8_t start, uint16_t count, int own)
 {
     flight_channel wanted;
     flight_session_channels *table;
-    flight_channel *known;
+    flight_channel *place;
     uint32_t name_bytes;
 
     if (session == NULL || name == NULL) {
@@ -69,19 +88,38 @@ int flight_session_channel(flight_session *session, const char *name, uint8_t mo
     wanted.mode = mode;
     wanted.start = start;
     wanted.count = count;
+    wanted.own = own != 0;
     table = &session->channels;
-    known = find(table, name, name_bytes);
-    if (known != NULL) {
-        widen(table, known, &wanted);
-        return (int)(known - table->items) + 1;
+    place = own ? NULL : find(table, name, name_bytes);
+    if (place != NULL) {
+        widen(table, place, &wanted);
+        return (int)(place - table->items) + 1;
     }
-    if (table->used == table->limit) {
+    place = find_place(table);
+    if (place == NULL) {
         return FLIGHT_ERROR_FULL;
     }
-    table->items[table->used] = wanted;
-    table->used++;
+    *place = wanted;
     table->unopened++;
-    return table->used;
+    return (int)(place - table->items) + 1;
+}
+
+int flight_session_leave(flight_session *session, uint16_t channel)
+{
+    flight_channel *left = session != NULL ? flight_channels_get(&session->channels, channel) : NULL;
+
+    if (left == NULL) {
+        return FLIGHT_ERROR_ARGUMENT;
+    }
+    left->mode &= (uint8_t)~FLIGHT_MODE_SUBSCRIBE;
+    left->positioned = 0;
+    left->opened = 0;
+    left->leaving = 2;
+    if (left->asked) {
+        left->asked = 0;
+        session->channels.unopened++;
+    }
+    return 0;
 }
 
 /* The channel with this number, or null. */
@@ -106,8 +144,16 @@ uint16_t flight_channels_next_unopened(const flight_session_channels *table)
 
 void flight_channels_sent_open(flight_session_channels *table, uint16_t number)
 {
-    table->items[number - 1].asked = 1;
-    table->unopened--;
+    flight_channel *channel = &table->items[number - 1];
+    const int again = channel->leaving == 2 && channel->mode != 0; /* left, and now opened for publishing alone */
+
+    if (channel->leaving) {
+        channel->leaving = 1;
+    }
+    if (!again) {
+        channel->asked = 1;
+        table->unopened--;
+    }
 }
 
 /* A new transport: ask for what was not answered; with a new session ask for everything. */
@@ -120,7 +166,10 @@ void flight_channels_ask_again(flight_session_channels *table, int all_channels)
         flight_channel *channel = &table->items[i];
 
         if (all_channels) {
-            channel->opened = 0;
+            channel->opened = channel->mode == 0;
+            channel->leaving = 0;
+        } else if (channel->leaving) {
+            channel->leaving = 2;
         }
         channel->asked = channel->opened;
         table->unopened = (uint16_t)(table->unopened + !channel->asked);

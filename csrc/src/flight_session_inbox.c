@@ -98,7 +98,7 @@ static int take_deliver(flight_session *session, const flight_frame *frame)
         return FLIGHT_NEWS_BROKEN;
     }
     channel = flight_channels_get(&session->channels, frame->channel);
-    if (channel == NULL || (channel->mode & FLIGHT_MODE_SUBSCRIBE) == 0) {
+    if (channel == NULL || channel->leaving || (channel->mode & FLIGHT_MODE_SUBSCRIBE) == 0) {
         return FLIGHT_NEWS_QUIET; /* left in the meantime */
     }
     if (flight_channel_is_old(channel, payload)) {
@@ -131,7 +131,7 @@ static int take_gap(flight_session *session, const flight_frame *frame)
         return FLIGHT_NEWS_BROKEN;
     }
     channel = flight_channels_get(&session->channels, frame->channel);
-    if (channel == NULL) {
+    if (channel == NULL || channel->leaving) {
         return FLIGHT_NEWS_QUIET;
     }
     in->channel = frame->channel;
@@ -154,34 +154,39 @@ static int take_opened(flight_session *session, const flight_frame *frame)
     }
     channel->code = payload[0];
     granted = payload[1]; /* less than we want when it answers an OPEN from before the mode was widened */
-    channel->opened = channel->code != FLIGHT_CODE_OK || (granted & channel->mode) == channel->mode;
-    if (channel->code == FLIGHT_CODE_OK && (granted & FLIGHT_MODE_SUBSCRIBE) && !channel->positioned) {
+    if (channel->leaving == 1 && channel->code == FLIGHT_CODE_OK && granted == 0) {
+        channel->leaving = 0;
+    }
+    channel->opened =
+        channel->leaving == 0 && (channel->code != FLIGHT_CODE_OK || (granted & channel->mode) == channel->mode);
+    if (channel->code == FLIGHT_CODE_OK && (granted & FLIGHT_MODE_SUBSCRIBE) && !channel->positioned &&
+        channel->leaving == 0) {
         flight_channel_position(channel, payload + 4, payload + 12);
     }
     session->in.channel = frame->channel;
     return FLIGHT_NEWS_ANSWERED;
 }
 
-static int take_refused(flight_session *session, const flight_frame *frame)
+static int take_refused(flight_session *session, const flight_frame *frame, uint32_t now_ms)
 {
     const uint8_t *payload = frame->payload;
+    flight_session_store *store = &session->store;
     int32_t seq;
-    int32_t events;
 
     if (frame->payload_bytes < 12u) {
         return FLIGHT_NEWS_BROKEN;
     }
+    store->letter_slot = -1;
     seq = flight_session_get30(payload);
-    events = flight_session_get30(payload + 8);
+    session->in.refused_code = payload[4];
     if (seq == 0) {
-        flight_tally_lossy_refused(&session->tally, events);
-    } else if (!flight_frames_was_sent(&session->store, seq)) {
+        flight_tally_lossy_refused(&session->tally, flight_session_get30(payload + 8));
+    } else if (!flight_frames_refuse(store, seq, payload[4] == FLIGHT_CODE_STORE, now_ms)) {
         return FLIGHT_NEWS_BROKEN;
-    } else if (!flight_frames_refuse(&session->store, seq)) {
-        flight_tally_refused_late(&session->tally, events);
+    } else if (store->letter_slot >= 0) {
+        session->tally.refused += store->letter_events;
     }
     session->in.channel = frame->channel;
-    session->in.refused_code = payload[4];
     return FLIGHT_NEWS_EVENTS_REFUSED;
 }
 
@@ -199,7 +204,7 @@ static int take_counts(flight_session *session, const flight_frame *frame)
     return FLIGHT_NEWS_QUIET;
 }
 
-static int take_by_type(flight_session *session, const flight_frame *frame)
+static int take_by_type(flight_session *session, const flight_frame *frame, uint32_t now_ms)
 {
     switch (frame->type) {
     case FLIGHT_TYPE_DELIVER:
@@ -212,9 +217,9 @@ static int take_by_type(flight_session *session, const flight_frame *frame)
     case FLIGHT_TYPE_OPENED:
         return take_opened(session, frame);
     case FLIGHT_TYPE_REFUSED:
-        return take_refused(session, frame);
+        return take_refused(session, frame, now_ms);
     case FLIGHT_TYPE_RESEND:
-        session->store.cursor = 0;
+        flight_frames_rewind(&session->store);
         return FLIGHT_NEWS_QUIET;
     default:
         return FLIGHT_NEWS_QUIET;
@@ -235,7 +240,7 @@ static int in_session(flight_session *session, const flight_frame *frame, uint32
     } else if (is_ending(frame)) {
         return take_ending(session, frame, now_ms, random);
     } else {
-        news = take_by_type(session, frame);
+        news = take_by_type(session, frame, now_ms);
     }
     if (frame->ack != 0) {
         if (!flight_frames_acknowledge(&session->store, (int32_t)frame->ack)) {

@@ -60,7 +60,7 @@ uint32_t flight_write_attach(uint8_t *payload, const uint8_t *session_id, int32_
 /* A stream that was interrupted goes on behind what the application has had. */
 uint32_t flight_write_open(uint8_t *payload, const flight_channel *channel)
 {
-    payload[0] = channel->mode;
+    payload[0] = channel->leaving == 2 ? 0 : channel->mode; /* mode 0 leaves the channel */
     payload[1] = channel->positioned ? (uint8_t)FLIGHT_START_AFTER : channel->start;
     flight_store16(payload + 2, channel->count);
     memcpy(payload + 4, channel->epoch, 8);

@@ -74,16 +74,26 @@ void flight_policy_upgrade(flight_session_policy *policy);
 
 int flight_frames_room(const flight_session_store *store);
 uint8_t *flight_frames_free_buffer(const flight_session_store *store);
-void flight_frames_commit(flight_session_store *store, uint32_t record_bytes, uint32_t events, uint16_t channel,
-                          int32_t counter, uint32_t now_ms);
-int flight_frames_to_send(const flight_session_store *store, int32_t window_frames);
+/* What is to be kept of a packed frame. */
+typedef struct flight_packed {
+    uint32_t record_bytes;
+    uint32_t events;
+    uint32_t now_ms;
+    int32_t counter;
+    uint16_t channel;
+} flight_packed;
+void flight_frames_commit(flight_session_store *store, const flight_packed *packed, const flight_session_out *out);
+int flight_frames_to_send(const flight_session *session, uint32_t now_ms);
+int32_t flight_frames_hold_ms(const flight_session_store *store, uint32_t now_ms, int32_t longest_ms);
+int flight_frames_expire(flight_session_store *store, uint32_t now_ms);
+void flight_frames_rewind(flight_session_store *store);
+void flight_frames_settled(flight_session_store *store, int same_log);
 int32_t flight_frames_take(flight_session_store *store, uint32_t now_ms);
 uint8_t *flight_frames_buffer(const flight_session_store *store, int32_t slot);
 int32_t flight_frames_oldest_wait_ms(const flight_session_store *store, uint32_t now_ms);
 int flight_frames_acknowledge(flight_session_store *store, int32_t ack);
 void flight_frames_acknowledge_counters(flight_session_store *store, int32_t mark);
-int flight_frames_refuse(flight_session_store *store, int32_t seq);
-int flight_frames_was_sent(const flight_session_store *store, int32_t seq);
+int flight_frames_refuse(flight_session_store *store, int32_t seq, int again, uint32_t now_ms);
 void flight_frames_renumber(flight_session_store *store);
 int32_t flight_frames_recount(flight_session_store *store, int32_t counter);
 
@@ -97,7 +107,6 @@ int flight_channel_follows(const flight_channel *channel, const uint8_t *previou
 uint32_t flight_text_bytes(const char *text, uint32_t limit_bytes);
 
 void flight_tally_acknowledged(flight_tally *tally, const flight_session_store *store);
-void flight_tally_refused_late(flight_tally *tally, int32_t events);
 void flight_tally_lossy_stored(flight_tally *tally, int32_t count);
 void flight_tally_lossy_refused(flight_tally *tally, int32_t events);
 void flight_tally_lossy_restart(flight_tally *tally, int32_t count, int log_replaced);
@@ -119,7 +128,7 @@ int32_t flight_receipts_ack_in_ms(const flight_session_receipts *receipts, uint3
 void flight_out_pack_into(flight_session_out *out, uint8_t *buffer, uint32_t prefix_bytes);
 
 int flight_sender_next_frame(flight_session *session, uint32_t now_ms);
-int flight_sender_urgent(const flight_session *session);
+int flight_sender_urgent(const flight_session *session, uint32_t now_ms);
 int32_t flight_sender_wake_in_ms(const flight_session *session, uint32_t now_ms, int32_t longest_ms);
 
 /* Of the machine, for sender and inbox. */

@@ -4,12 +4,17 @@
 
 #if FLIGHT_SESSION
 
+#define LOSSY_AFTER 8 /* critical frames in a row, then lossy events may go */
+
 /* Events are to be packed into this buffer, behind a prefix. */
 void flight_out_pack_into(flight_session_out *out, uint8_t *buffer, uint32_t prefix_bytes)
 {
     out->buffer = buffer;
     out->at = FLIGHT_HEADER_BYTES + prefix_bytes;
     out->room_bytes = out->frame_room_bytes - (int32_t)(out->at + FLIGHT_TRAILER_BYTES);
+    out->expires_ms = 0;
+    out->retries = (uint8_t)FLIGHT_RETRY_COUNT;
+    out->retry_ms = (int32_t)FLIGHT_RETRY_INTERVAL_MS;
 }
 
 static int send_stored(flight_session *session, uint32_t now_ms)
@@ -19,8 +24,12 @@ static int send_stored(flight_session *session, uint32_t now_ms)
     const int32_t at = flight_frames_take(store, now_ms);
     const flight_session_slot *slot = &store->slots[at];
 
-    flight_session_emit(session, FLIGHT_TYPE_DATA, FLIGHT_FLAG_CRITICAL | FLIGHT_FLAG_BATCH, slot->channel,
-                        flight_frames_buffer(store, at), slot->payload_bytes);
+    if (slot->skip) {
+        flight_session_emit(session, FLIGHT_TYPE_SKIP, 0, 0, flight_frames_buffer(store, at), 0);
+    } else {
+        flight_session_emit(session, FLIGHT_TYPE_DATA, FLIGHT_FLAG_CRITICAL | FLIGHT_FLAG_BATCH, slot->channel,
+                            flight_frames_buffer(store, at), slot->payload_bytes);
+    }
     session->out.frame.seq = (uint32_t)seq;
     return FLIGHT_DO_SEND;
 }
@@ -36,25 +45,54 @@ static int pack(flight_session *session, uint8_t command)
     return command;
 }
 
+/* Whether critical events wait and may be packed: a whole frame must fit the windows. */
+static int critical_room(const flight_session *session)
+{
+    const flight_session_store *store = &session->store;
+
+    if (session->waiting_critical == 0 || !flight_frames_room(store) || store->used >= session->sender.window_frames ||
+        store->cursor < store->used) {
+        return 0;
+    }
+    return store->used == 0 || store->bytes_out + session->out.frame_room_bytes <= session->sender.window_bytes;
+}
+
+/* Whether lossy events go before critical ones: their turn has come, or they matter more. */
+static int lossy_first(const flight_session *session)
+{
+    const int32_t run_frames = session->sender.run_frames;
+
+    return run_frames >= LOSSY_AFTER || (session->lossy_priority > session->critical_priority && run_frames > 0);
+}
+
+/* The next stored frame, or what became of it. */
+static int send_or_expire(flight_session *session, uint32_t now_ms)
+{
+    if (flight_frames_expire(&session->store, now_ms)) {
+        session->tally.expired += session->store.letter_events;
+        return FLIGHT_DO_LETTER;
+    }
+    return send_stored(session, now_ms);
+}
+
 static int next_events(flight_session *session, uint32_t now_ms)
 {
     flight_session_store *store = &session->store;
-    const int32_t window_frames = session->sender.window_frames;
+    int ready = flight_frames_to_send(session, now_ms);
 
-    if (!flight_frames_to_send(store, window_frames) &&
-        flight_frames_oldest_wait_ms(store, now_ms) > (int32_t)FLIGHT_ACK_TIMEOUT_MS) {
+    if (!ready && flight_frames_oldest_wait_ms(store, now_ms) > (int32_t)FLIGHT_ACK_TIMEOUT_MS) {
         session->tally.resent_frames += (uint32_t)store->cursor;
-        store->cursor = 0;
+        flight_frames_rewind(store);
+        ready = flight_frames_to_send(session, now_ms);
     }
-    if (flight_frames_to_send(store, window_frames)) {
-        return send_stored(session, now_ms);
+    if (ready) {
+        return send_or_expire(session, now_ms);
     }
-    if (session->waiting_critical && flight_frames_room(store) && store->used < window_frames &&
-        flight_session_may_number(session)) {
-        return pack(session, FLIGHT_DO_PACK_CRITICAL);
-    }
-    if (session->waiting_lossy && flight_session_may_number(session)) {
+    if (session->waiting_lossy && flight_session_may_number(session) && (lossy_first(session) || !critical_room(session))) {
         return pack(session, FLIGHT_DO_PACK_LOSSY);
+    }
+    if (critical_room(session) && flight_session_may_number(session)) {
+        return pack(session, FLIGHT_DO_PACK_CRITICAL);
     }
     return FLIGHT_DO_NOTHING;
 }
@@ -112,10 +150,10 @@ int flight_sender_next_frame(flight_session *session, uint32_t now_ms)
     number = flight_channels_next_unopened(&session->channels);
     if (number != 0) {
         uint8_t *payload = out->scratch + FLIGHT_HEADER_BYTES;
+        const uint32_t bytes = flight_write_open(payload, &session->channels.items[number - 1]);
 
         flight_channels_sent_open(&session->channels, number);
-        return flight_session_emit(session, FLIGHT_TYPE_OPEN, 0, number, out->scratch,
-                                   flight_write_open(payload, &session->channels.items[number - 1]));
+        return flight_session_emit(session, FLIGHT_TYPE_OPEN, 0, number, out->scratch, bytes);
     }
     if (session->receipts.resend_wanted) {
         session->receipts.resend_wanted = 0;
@@ -139,19 +177,23 @@ int flight_session_packed(flight_session *session, uint32_t record_bytes, uint32
     }
     session->sender.packing = FLIGHT_DO_NOTHING;
     if (packing == FLIGHT_DO_PACK_CRITICAL) {
-        flight_frames_commit(&session->store, record_bytes, events, channel, session->next_counter, now_ms);
+        const flight_packed packed = {record_bytes, events, now_ms, session->next_counter, channel};
+
+        flight_frames_commit(&session->store, &packed, &session->out);
+        session->sender.run_frames++;
         session->next_counter += (int32_t)events;
         return send_stored(session, now_ms);
     }
+    session->sender.run_frames = 0;
     session->tally.lossy_handed += (int32_t)events;
     session->tally.lossy_settled += events;
     return flight_session_emit(session, FLIGHT_TYPE_DATA, FLIGHT_FLAG_BATCH, channel, session->out.scratch, record_bytes);
 }
 
 /* Whether something should not wait for the profile's update interval. */
-int flight_sender_urgent(const flight_session *session)
+int flight_sender_urgent(const flight_session *session, uint32_t now_ms)
 {
-    if (session->channels.unopened != 0 || flight_frames_to_send(&session->store, session->sender.window_frames) ||
+    if (session->channels.unopened != 0 || flight_frames_to_send(session, now_ms) ||
         session->state == FLIGHT_STATE_CLOSING) {
         return 1;
     }

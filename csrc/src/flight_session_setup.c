@@ -91,6 +91,10 @@ int flight_session_init(flight_session *session, void *memory, size_t memory_byt
     session->prover = setup->prover;
     session->next_counter = 1;
     session->store.base = 1;
+    session->store.letter_slot = -1;
+    session->log_kept = 1;
+    session->welcome.window_bytes = (int32_t)FLIGHT_RECEIVE_BYTES;
+    session->sender.window_bytes = (int32_t)FLIGHT_NUMBER_LIMIT;
     session->receipts.next_in = 1;
     session->receipts.half_frames = (profile->window_frames + 1) >> 1;
     session->sender.window_frames = profile->window_frames;

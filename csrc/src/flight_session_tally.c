@@ -8,16 +8,6 @@
 void flight_tally_acknowledged(flight_tally *tally, const flight_session_store *store)
 {
     tally->critical_acked += store->acked_events;
-    tally->refused += store->refused_events;
-}
-
-/* The gateway refused a frame whose acknowledgement overtook the refusal. */
-void flight_tally_refused_late(flight_tally *tally, int32_t events)
-{
-    if (events > 0 && (uint32_t)events <= tally->critical_acked) {
-        tally->critical_acked -= (uint32_t)events;
-        tally->refused += (uint32_t)events;
-    }
 }
 
 /* The gateway has stored this many lossy events so far; more may be on their way. */

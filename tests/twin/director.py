@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from flight_client.session.device import codes
 from flight_client.session.spec import (
+    CODE_STORE,
     PROFILES,
     STATE_ATTACHING,
     STATE_CLOSED,
@@ -236,7 +237,7 @@ class Director:
         if kind == 4:
             return self.poke(random)
         if kind < 7:
-            counts = struct.pack("<II", self.pick(0, 0, 0, 2), 0)
+            counts = struct.pack("<IIBB", self.pick(0, 0, 0, 2), 0, 0, 0)
             return step(steps.WAITING, 0, random, counts)
         if kind < 12:
             store = self.reference.session.store
@@ -251,6 +252,8 @@ class Director:
         """News for a session that is over."""
         if self.one_in(3):
             return self.frame(random)
+        if self.one_in(3):
+            return step(steps.ABANDON, 0, random)
         return step(self.pick(steps.FAILED, steps.POLL, steps.CLOSE, steps.START, steps.TURN_DONE), self.dt(), random)
 
     def odd(self, random: int) -> bytes:
@@ -274,12 +277,15 @@ class Director:
 
     def rings(self, random: int) -> bytes:
         counts = self.pick(0, 1, 3, self.source.below(200)), self.pick(0, 0, 1, self.source.below(200))
-        return step(steps.WAITING, self.dt(), random, struct.pack("<II", *counts))
+        priorities = self.source.below(4), self.source.below(4)
+        return step(steps.WAITING, self.dt(), random, struct.pack("<IIBB", *counts, *priorities))
 
     def channel(self, random: int) -> bytes:
+        if self.one_in(4):
+            return step(steps.LEAVE, self.dt(), random, bytes((1 + self.source.below(CHANNELS),)))
         name = self.source.below(len(steps.NAMES))
         mode = self.pick(1, 2, 3, 3, 3)
-        args = struct.pack("<BBHB", mode, self.source.below(3), self.source.below(1000), name)
+        args = struct.pack("<BBHBB", mode, self.source.below(3), self.source.below(1000), name, self.one_in(6))
         return step(steps.CHANNEL, 0, random, args)
 
     def poke(self, random: int) -> bytes:
@@ -290,11 +296,13 @@ class Director:
     def packing(self) -> bytes:
         out = self.reference.session.out
         if self.one_in(10) or out.room < 8:
-            return struct.pack("<HHHB", 0, 0, 0, 0)
+            return bytes(16)
         most = out.room // 4
         words = 1 + self.source.below(most if self.one_in(20) else min(most, 12))
         events = 1 + self.source.below(min(words, 8))
-        return struct.pack("<HHHB", 4 * words, events, 1 + self.source.below(3), self.source.below(256))
+        expires = self.pick(0, 0, 1 + self.source.below(500), 1 + self.source.below(20000))
+        head = struct.pack("<HHHB", 4 * words, events, 1 + self.source.below(3), self.source.below(256))
+        return head + struct.pack("<IBI", expires, self.source.below(4), self.pick(2000, self.source.below(5000)))
 
     def near(self, number: int) -> int:
         """A number, or at times one beside it, or one that the wire does not allow."""
@@ -380,12 +388,12 @@ class Director:
             )
         if kind == TYPE_OPENED:
             code = self.pick(0, 0, 0, 0, 3, 15)
-            return struct.pack("<BBH8s8s", code, self.pick(3, 3, 1, 2), 0, self.eight(self.epoch), self.offset())
+            return struct.pack("<BBH8s8s", code, self.pick(3, 3, 1, 2, 0), 0, self.eight(self.epoch), self.offset())
         if kind == TYPE_REFUSED:
             store = self.reference.session.store
             seq = self.pick(0, self.near(store.base + self.source.below(max(1, store.sent))), self.near(store.base - 1))
             events = self.source.below(8) if not self.one_in(6) else self.source.below(LIMIT)
-            return struct.pack("<IBBHI", seq, 15, 0, 0, self.near(events))
+            return struct.pack("<IBBHI", seq, self.pick(15, CODE_STORE, CODE_STORE), 0, 0, self.near(events))
         if kind == TYPE_DELIVER:
             device = self.source.octets(self.source.below(9))
             body = device + bytes(-len(device) & 3) + bytes(4 * self.source.below(6))

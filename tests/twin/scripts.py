@@ -40,6 +40,8 @@ class Script:
         self.setup = head + bytes((1, 8, len(transports), *transports))
         self.reference = steps.Reference(self.setup)
         self.steps: list[bytes] = []
+        self.expires_ms = 0  # of what is packed
+        self.retries = 3
         self.works: bool | None = True  # what a probe finds; None: it is not answered
 
     def do(self, kind: int, args: bytes = b"", after: int = 0) -> int:
@@ -58,7 +60,7 @@ class Script:
         while (command := self.do(steps.POLL, after=0 if found else after)) != codes.NOTHING:
             while command in (codes.PACK_CRITICAL, codes.PACK_LOSSY):
                 found.append(command)
-                self.do(steps.WAITING, bytes(8))
+                self.do(steps.WAITING, bytes(10))
                 command = self.packed()
             found.append(command)
             if command == codes.OPEN:
@@ -71,11 +73,11 @@ class Script:
 
     def packed(self, record_bytes: int = 16) -> int:
         """Two events."""
-        return self.do(steps.PACKED, struct.pack("<HHHB", record_bytes, 2, 1, 7))
+        return self.do(steps.PACKED, struct.pack("<HHHBIBI", record_bytes, 2, 1, 7, self.expires_ms, self.retries, 2000))
 
-    def waiting(self, critical: int, lossy: int = 0) -> None:
+    def waiting(self, critical: int, lossy: int = 0, *priorities: int) -> None:
         """What the rings hold."""
-        self.do(steps.WAITING, struct.pack("<II", critical, lossy))
+        self.do(steps.WAITING, struct.pack("<IIBB", critical, lossy, *(priorities or (0, 0))))
 
     def welcome(self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = 1024) -> int:
         """The gateway takes us."""
@@ -258,7 +260,7 @@ def counters_run_out_while_closing() -> Script:
 def entries_come_again() -> Script:
     """Old offsets are known by all their 64 bits."""
     script = Script("vita", TRANSPORT_TCP)
-    script.do(steps.CHANNEL, struct.pack("<BBHB", 3, 0, 0, 0))
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 3, 0, 0, 0, 0))
     script.connect()
     script.receive(TYPE_OPENED, struct.pack("<BBH8sQ", 0, 3, 0, EPOCH, 4), channel=1, seq=1)
     at = 4
@@ -331,7 +333,7 @@ def news_come_late() -> Script:
 def payloads_are_cut() -> Script:
     """Each payload one byte too short; a device id that does not end; a code that nobody knows."""
     script = Script("vita", TRANSPORT_TCP)
-    script.do(steps.CHANNEL, struct.pack("<BBHB", 2, 0, 0, 0))
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 2, 0, 0, 0, 0))
     script.connect()
     lengths = (
         (TYPE_DELIVER, 39), (TYPE_GAP, 27), (TYPE_OPENED, 19), (TYPE_REFUSED, 11), (TYPE_ACK, 3), (TYPE_HEARTBEAT, 7),

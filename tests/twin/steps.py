@@ -24,12 +24,14 @@ TURN_DONE = 3
 PROBED = 4  # u8 works
 CLOSE = 5
 POLL = 6
-PACKED = 7  # u16 bytes, u16 events, u16 channel, u8 first byte of the records, which count upwards
+PACKED = 7  # u16 bytes, u16 events, u16 channel, u8 first byte of the records, u32 expires_ms, u8 retries, u32 retry_ms
 RECEIVE = 8  # u8 type, u16 channel, u32 seq, u32 ack, payload
-WAITING = 9  # u32 critical, u32 lossy
-CHANNEL = 10  # u8 mode, u8 start, u16 count, u8 number of its name
+WAITING = 9  # u32 critical, u32 lossy, u8 priority of each
+CHANNEL = 10  # u8 mode, u8 start, u16 count, u8 number of its name, u8 own
 SOON = 11
 POKE = 12  # u8 what, u32 value: a counter near its limit
+LEAVE = 13  # u8 number of a channel
+ABANDON = 14
 
 PLATFORMS = ("dreamcast", "psp", "vita", "v6r-cloud", "web", "host", "micro")
 NAMES = (b"events", b"log", b"a", b"b", b"memory-updates", b"x/y", b"events2", b"0", b"one-too-many")
@@ -104,23 +106,31 @@ class Reference:
                 step[7], get_u16(step, 8), u32(step, 10), u32(step, 14), step, 18, len(step), self.now, random
             )
         elif kind == PACKED:
-            answer = self.packed(get_u16(step, 7), get_u16(step, 9), get_u16(step, 11), step[13])
+            answer = self.packed(step)
         elif kind == WAITING:
             session.waiting_critical = u32(step, 7)
             session.waiting_lossy = u32(step, 11)
+            session.critical_priority = step[15]
+            session.lossy_priority = step[16]
         elif kind == CHANNEL:
-            answer = session.channels.add(NAMES[step[11]], step[7], step[8], get_u16(step, 9))
+            answer = session.channels.add(NAMES[step[11]], step[7], step[8], get_u16(step, 9), step[12] != 0)
+        elif kind == ABANDON:
+            answer = int(session.store.abandon())
         else:
             self.happens(kind, step, random)
         self.answer = answer
         self.sends = answer == SEND and (kind == POLL or kind == PACKED)
         return answer
 
-    def packed(self, record_bytes, events, channel, first):
+    def packed(self, step):
         out = self.session.out
+        record_bytes = get_u16(step, 7)
         for i in range(record_bytes):
-            out.buffer[out.at + i] = (first + i) & 255
-        return self.session.packed(record_bytes, events, channel, self.now)
+            out.buffer[out.at + i] = (step[13] + i) & 255
+        out.expires_ms = u32(step, 14)
+        out.retries = step[18]
+        out.retry_ms = u32(step, 19)
+        return self.session.packed(record_bytes, get_u16(step, 9), get_u16(step, 11), self.now)
 
     def happens(self, kind, step, random):
         session = self.session
@@ -139,6 +149,9 @@ class Reference:
             session.close(self.now)
         elif kind == SOON:
             session.poll_soon()
+        elif kind == LEAVE:
+            if session.channels.get(step[7]) is not None:
+                session.channels.leave(step[7])
         else:
             self.poke(step[7], u32(step, 8))
 
@@ -173,6 +186,7 @@ class Reference:
             session.state, session.reason, session.known, session.resumed, session.generation,
             session.next_counter, session._poll_number, session._open_asked, session._drop_first,
             session._greeted, session._in_turn, session._awaiting, session._poll_now, session._renew,
+            session._log_kept, session.critical_priority, session.lossy_priority,
             session._deadline, session._retry_at, session._close_at, session._heard_at,
             session._turn_at, session.wake_in_ms(self.now), session.policy.transport(),
         ]  # fmt: skip
@@ -194,6 +208,7 @@ class Reference:
         return [
             receipts.next_in, receipts.unacked, receipts._asked, receipts.resend_wanted, receipts._ack_at,
             sender.window, sender.heartbeat_ms, sender.sent_at, sender.close_sent,
+            sender.window_bytes, sender._run, out.expires_ms, out.retries, out.retry_ms,
             out.kind, out.flags, out.channel, out.seq, out.ack,
             out.count, out.at, out.room, out.frame_room, out.turn_bytes,
         ]  # fmt: skip
@@ -213,13 +228,13 @@ class Reference:
         words += pair(welcome.incarnation) + pair(welcome.epoch) + pair(welcome.server_nonce)
         return words + [
             welcome.heartbeat_ms, welcome.window_frames, welcome.frame_bytes, welcome.spread_ms,
-            welcome.mark, welcome.lossy_stored, welcome.session_ttl_ms,
+            welcome.window_bytes, welcome.mark, welcome.lossy_stored, welcome.session_ttl_ms,
         ]  # fmt: skip
 
     def tally(self):
         tally = self.session.tally
         return [
-            tally.critical_acked, tally.refused, tally.lossy_settled, tally.link_dropped,
+            tally.critical_acked, tally.refused, tally.expired, tally.lossy_settled, tally.link_dropped,
             tally.unconfirmed, tally.lossy_handed, tally.lossy_confirmed, tally.delivered_entries,
             tally.duplicates, tally.resent_frames, tally.connections,
         ]  # fmt: skip
@@ -228,11 +243,13 @@ class Reference:
         store = self.session.store
         words = [
             store.base, store.used, store.cursor, store.sent, store.events_held,
-            store.acked_events, store.refused_events, store._head,
+            store.acked_events, store._head, store.bytes_out, store._hold_seq, store._hold_until,
+            store.letter_slot, store.letter_events, store.letter_sent,
         ]  # fmt: skip
         for i in range(store.frames):
             words += [
-                store._bytes[i], store._events[i], store._channel[i], store._refused[i], store._packed_at[i],
+                store._bytes[i], store._events[i], store._channel[i], store._skip[i], store._packed_at[i],
+                store._expires_ms[i], store._retries[i], store._retry_ms[i], store._doubt[i],
                 store._sent_at[i],
             ]  # fmt: skip
         return words
@@ -241,7 +258,8 @@ class Reference:
         table = self.session.channels
         words = [table.unopened, len(table.items)]
         for state in table.items:
-            words += [state.mode, state.start, state.count, state.asked, state.opened, state.code, state.positioned]
+            words += [state.mode, state.start, state.count, state.asked, state.opened, state.leaving, state.own,
+                      state.code, state.positioned]
             words += pair(state.epoch) + pair(state.offset)
         return words
 

@@ -23,7 +23,7 @@ STEPS = int(os.environ.get("FLIGHT_TWIN_STEPS", "100000"))
 SESSION_STEPS = 400
 NAMES = (
     "START", "OPENED", "FAILED", "TURN_DONE", "PROBED", "CLOSE", "POLL", "PACKED", "RECEIVE", "WAITING", "CHANNEL", "SOON",
-    "POKE",
+    "POKE", "LEAVE", "ABANDON",
 )  # fmt: skip
 
 
@@ -146,4 +146,4 @@ def test_the_steps_would_show_a_difference(twin: Twin) -> None:
 
 def steps_of_another_time() -> bytes:
     """The gateway says that rings hold events, and time passes."""
-    return struct.pack("<BIH", steps.CHANNEL, 77, 0) + struct.pack("<BBHB", 3, 0, 0, 0)
+    return struct.pack("<BIH", steps.CHANNEL, 77, 0) + struct.pack("<BBHBB", 3, 0, 0, 0, 0)

@@ -9,7 +9,7 @@
 #define WINDOW 32u
 #define CHANNELS 8u
 
-enum { START, OPENED, FAILED, TURN_DONE, PROBED, CLOSE, POLL, PACKED, RECEIVE, WAITING, CHANNEL, SOON, POKE };
+enum { START, OPENED, FAILED, TURN_DONE, PROBED, CLOSE, POLL, PACKED, RECEIVE, WAITING, CHANNEL, SOON, POKE, LEAVE, ABANDON };
 
 static const flight_profile profiles[] = {
     FLIGHT_DREAMCAST_PROFILE, FLIGHT_PSP_PROFILE,  FLIGHT_VITA_PROFILE,  FLIGHT_V6R_CLOUD_PROFILE,
@@ -96,6 +96,9 @@ static int step_packed(const uint8_t *args)
     for (uint32_t i = 0; i < bytes; i++) {
         session.out.buffer[session.out.at + i] = (uint8_t)(args[6] + i);
     }
+    session.out.expires_ms = (int32_t)flight_load32(args + 7);
+    session.out.retries = args[11];
+    session.out.retry_ms = (int32_t)flight_load32(args + 12);
     return flight_session_packed(&session, bytes, flight_load16(args + 2), flight_load16(args + 4), now_ms);
 }
 
@@ -172,13 +175,21 @@ int twin_step(const uint8_t *step, uint32_t bytes)
     case WAITING:
         session.waiting_critical = flight_load32(args);
         session.waiting_lossy = flight_load32(args + 4);
+        session.critical_priority = args[8];
+        session.lossy_priority = args[9];
         break;
     case CHANNEL:
-        answer = flight_session_channel(&session, names[args[4]], args[0], args[1], flight_load16(args + 2));
+        answer = flight_session_channel(&session, names[args[4]], args[0], args[1], flight_load16(args + 2), args[5]);
         answer = answer < 0 ? 0 : answer;
         break;
     case SOON:
         flight_session_poll_soon(&session);
+        break;
+    case LEAVE:
+        flight_session_leave(&session, args[0]);
+        break;
+    case ABANDON:
+        answer = flight_session_abandon(&session);
         break;
     default:
         answer = step_poke(args[0], (int32_t)flight_load32(args + 1));
@@ -209,6 +220,7 @@ static uint32_t *put_machine(uint32_t *to)
     PUT(session.state), PUT(session.reason), PUT(session.known), PUT(session.resumed), PUT(session.generation);
     PUT(session.next_counter), PUT(session.poll_number), PUT(session.open_asked), PUT(session.drop_first);
     PUT(session.greeted), PUT(session.in_turn), PUT(session.awaiting), PUT(session.poll_now), PUT(session.renew);
+    PUT(session.log_kept), PUT(session.critical_priority), PUT(session.lossy_priority);
     PUT(session.deadline_ms), PUT(session.retry_at_ms), PUT(session.close_at_ms), PUT(session.heard_at_ms);
     PUT(session.turn_at_ms), PUT(flight_session_wake_in_ms(&session, now_ms)), PUT(flight_session_transport(&session));
     return put(put(to, session.epoch, 8), identity.incarnation, 8);
@@ -232,7 +244,8 @@ static uint32_t *put_sides(uint32_t *to)
     PUT(session.receipts.next_in), PUT(session.receipts.unacked), PUT(session.receipts.asked);
     PUT(session.receipts.resend_wanted), PUT(session.receipts.ack_at_ms);
     PUT(session.sender.window_frames), PUT(session.sender.heartbeat_ms), PUT(session.sender.sent_at_ms);
-    PUT(session.sender.close_sent);
+    PUT(session.sender.close_sent), PUT(session.sender.window_bytes), PUT(session.sender.run_frames);
+    PUT(out->expires_ms), PUT(out->retries), PUT(out->retry_ms);
     PUT(out->frame.type), PUT(out->frame.flags), PUT(out->frame.channel), PUT(out->frame.seq), PUT(out->frame.ack);
     PUT(out->frame.payload_bytes), PUT(out->at), PUT(out->room_bytes), PUT(out->frame_room_bytes), PUT(out->turn_bytes);
     return to;
@@ -254,7 +267,7 @@ static uint32_t *put_welcome(uint32_t *to)
     to = put(put(to, welcome->session_id, 16), welcome->short_id, 8);
     to = put(put(put(to, welcome->incarnation, 8), welcome->epoch, 8), welcome->server_nonce, 8);
     PUT(welcome->heartbeat_ms), PUT(welcome->window_frames), PUT(welcome->frame_bytes), PUT(welcome->spread_ms);
-    PUT(welcome->mark), PUT(welcome->lossy_stored), PUT(welcome->session_ttl_ms);
+    PUT(welcome->window_bytes), PUT(welcome->mark), PUT(welcome->lossy_stored), PUT(welcome->session_ttl_ms);
     return to;
 }
 
@@ -262,7 +275,7 @@ static uint32_t *put_tally(uint32_t *to)
 {
     const flight_tally *tally = &session.tally;
 
-    PUT(tally->critical_acked), PUT(tally->refused), PUT(tally->lossy_settled), PUT(tally->link_dropped);
+    PUT(tally->critical_acked), PUT(tally->refused), PUT(tally->expired), PUT(tally->lossy_settled), PUT(tally->link_dropped);
     PUT(tally->unconfirmed), PUT(tally->lossy_handed), PUT(tally->lossy_confirmed), PUT(tally->delivered_entries);
     PUT(tally->duplicates), PUT(tally->resent_frames), PUT(tally->connections);
     return to;
@@ -273,11 +286,13 @@ static uint32_t *put_store(uint32_t *to)
     const flight_session_store *store = &session.store;
 
     PUT(store->base), PUT(store->used), PUT(store->cursor), PUT(store->sent), PUT(store->events_held);
-    PUT(store->acked_events), PUT(store->refused_events), PUT(store->head);
+    PUT(store->acked_events), PUT(store->head), PUT(store->bytes_out), PUT(store->hold_seq), PUT(store->hold_until_ms);
+    PUT(store->letter_slot), PUT(store->letter_events), PUT(store->letter_sent);
     for (int32_t i = 0; i < store->frames; i++) {
         const flight_session_slot *slot = &store->slots[i];
 
-        PUT(slot->payload_bytes), PUT(slot->events), PUT(slot->channel), PUT(slot->refused), PUT(slot->packed_at_ms);
+        PUT(slot->payload_bytes), PUT(slot->events), PUT(slot->channel), PUT(slot->skip), PUT(slot->packed_at_ms);
+        PUT(slot->expires_ms), PUT(slot->retries), PUT(slot->retry_ms), PUT(slot->doubt);
         PUT(slot->sent_at_ms);
     }
     return to;
@@ -292,6 +307,7 @@ static uint32_t *put_channels(uint32_t *to)
         const flight_channel *channel = &channels->items[i];
 
         PUT(channel->mode), PUT(channel->start), PUT(channel->count), PUT(channel->asked), PUT(channel->opened);
+        PUT(channel->leaving), PUT(channel->own);
         PUT(channel->code), PUT(channel->positioned);
         to = put(put(to, channel->epoch, 8), channel->offset, 8);
     }

@@ -114,15 +114,15 @@ void test_channels(void)
     good();
     setup.channels = 2;
     CHECK(flight_session_init(&session, lent, sizeof lent, &setup) == 0);
-    CHECK(flight_session_channel(NULL, "a", 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_session_channel(&session, NULL, 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_session_channel(&session, "", 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_session_channel(&session, long_text, 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_session_channel(&session, long_text + sizeof long_text - 65u, 1, 0, 0) == 1);
-    CHECK(flight_session_channel(&session, "ab", 1, 0, 0) == 2);
-    CHECK(flight_session_channel(&session, "ab", 2, 2, 9) == 2);
+    CHECK(flight_session_channel(NULL, "a", 1, 0, 0, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_channel(&session, NULL, 1, 0, 0, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_channel(&session, "", 1, 0, 0, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_channel(&session, long_text, 1, 0, 0, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_channel(&session, long_text + sizeof long_text - 65u, 1, 0, 0, 0) == 1);
+    CHECK(flight_session_channel(&session, "ab", 1, 0, 0, 0) == 2);
+    CHECK(flight_session_channel(&session, "ab", 2, 2, 9, 0) == 2);
     CHECK(session.channels.items[1].mode == 3 && session.channels.items[1].count == 9);
-    CHECK(flight_session_channel(&session, "ac", 1, 0, 0) == FLIGHT_ERROR_FULL);
+    CHECK(flight_session_channel(&session, "ac", 1, 0, 0, 0) == FLIGHT_ERROR_FULL);
     CHECK(session.channels.used == 2 && session.channels.unopened == 2);
 }
 
