@@ -223,7 +223,7 @@ class Director:
             return step(steps.CLOSE, self.dt(), random) if close else step(steps.SOON, 0, random)
         if kind < 84:
             return step(steps.SOON, self.dt(), random)
-        if kind == 84 and self.one_in(6):
+        if kind == 84 and self.one_in(4):
             return self.poke(random)
         if kind < 92:
             return step(steps.TURN_DONE, self.dt(), random)
@@ -289,8 +289,8 @@ class Director:
         return step(steps.CHANNEL, 0, random, args)
 
     def poke(self, random: int) -> bytes:
-        what = self.source.below(4)
-        value = RENEW_AT - 2 + self.source.below(4)
+        what = self.source.below(5)
+        value = RENEW_AT - 2 + self.source.below(4) if what < 4 else 500 + self.source.below(4000)
         return step(steps.POKE, 0, random, struct.pack("<BI", what, value))
 
     def packing(self) -> bytes:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from flight_client.session.device import codes
 from flight_client.session.spec import (
+    CODE_STORE,
+    CODE_UNKNOWN_CHANNEL,
     CODE_UNKNOWN_SESSION,
     STATE_IDLE,
     STATE_READY,
@@ -79,9 +81,11 @@ class Script:
         """What the rings hold."""
         self.do(steps.WAITING, struct.pack("<IIBB", critical, lossy, *(priorities or (0, 0))))
 
-    def welcome(self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = 1024) -> int:
+    def welcome(
+        self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = 1024, epoch: bytes = EPOCH
+    ) -> int:
         """The gateway takes us."""
-        heads = b"session-id-of-16" + b"short-id" + b"incarnat" + EPOCH + b"server-n"
+        heads = b"session-id-of-16" + b"short-id" + b"incarnat" + epoch + b"server-n"
         numbers = struct.pack("<IHHIIII", heartbeat_ms, window, frame_bytes, 250, 0, 0, 60000)
         return self.receive(TYPE_WELCOME, heads + numbers)
 
@@ -272,19 +276,150 @@ def entries_come_again() -> Script:
     return script
 
 
+def refused(script: Script, seq: int, code: int = CODE_UNKNOWN_CHANNEL, events: int = 2, after: int = 10) -> int:
+    """The gateway refuses a frame, or lossy events (seq 0)."""
+    return script.receive(TYPE_REFUSED, struct.pack("<IBBHI", seq, code, 0, 0, events), after=after)
+
+
 def refusals() -> Script:
-    """Of a frame that waits, of one that was acknowledged, of lossy events, and of what was never sent."""
+    """A frame is refused for good and becomes a SKIP, one goes again until its retries are used up, lossy ones are counted."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    script.retries = 1
+    for _ in range(4):
+        script.waiting(2, 2)
+        script.run()
+    refused(script, 2)
+    assert codes.SEND in script.run()
+    refused(script, 2)  # SKIP is on its way
+    refused(script, 1, CODE_STORE)
+    assert codes.SEND not in script.run()
+    script.run(after=2000)
+    refused(script, 3, CODE_STORE)
+    refused(script, 3, CODE_STORE, after=2100)
+    script.run()
+    refused(script, 1, CODE_STORE)
+    script.run()
+    for events in (1, 0, 99):
+        refused(script, 0, events=events)
+    script.receive(TYPE_ACK, bytes(4), ack=4)
+    assert refused(script, 1) == codes.BROKEN
+    script.connect()
+    assert refused(script, 99) == codes.BROKEN
+    script.connect()
+    assert refused(script, LIMIT) == codes.BROKEN
+    return script
+
+
+def refused_frames_outlive_their_transport() -> Script:
+    """A new transport, or another log, answers for what was under way."""
     script = Script("vita", TRANSPORT_TCP)
     script.connect()
     for _ in range(3):
-        script.waiting(2, 2)
+        script.waiting(2)
         script.run()
-    script.receive(TYPE_REFUSED, struct.pack("<IBBHI", 2, 15, 0, 0, 2))
-    script.receive(TYPE_ACK, bytes(4), ack=3)
-    for seq, events in ((1, 2), (1, 0), (1, 99), (0, 1), (0, 0), (0, 99)):
-        script.receive(TYPE_REFUSED, struct.pack("<IBBHI", seq, 15, 0, 0, events))
-    assert script.receive(TYPE_REFUSED, struct.pack("<IBBHI", LIMIT, 15, 0, 0, 1)) == codes.BROKEN
+    refused(script, 2, CODE_STORE)
+    script.fail()
     script.connect()
+    script.receive(TYPE_RESET, struct.pack("<BBHI", CODE_UNKNOWN_SESSION, 0, 0, 0))
+    script.run()
+    script.welcome()
+    script.run()
+    script.receive(TYPE_RESET, struct.pack("<BBHI", CODE_UNKNOWN_SESSION, 0, 0, 0))
+    script.run()
+    script.welcome(epoch=b"epoch--2")
+    script.run()
+    refused(script, 1)
+    script.fail()
+    while script.do(steps.ABANDON):
+        pass
+    return script
+
+
+def events_expire() -> Script:
+    """A frame that waits too long becomes a letter and a SKIP; one that was sent is asked for again first."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.expires_ms = 3000
+    script.connect()
+    script.waiting(2)
+    script.run()
+    script.waiting(2)
+    script.run()
+    script.fail()
+    script.run(after=20000)
+    script.receive(TYPE_RESUMED, struct.pack("<4I", script.reference.session.generation, 1, 0, 250))
+    assert codes.LETTER in script.run()
+    script.receive(TYPE_ACK, bytes(4), ack=3)
+    script.expires_ms = 60000
+    script.waiting(2)
+    script.run()
+    script.receive(TYPE_HEARTBEAT, bytes(8), after=4100)
+    script.run()
+    return script
+
+
+def lanes_take_turns() -> Script:
+    """Lossy events go first when they matter more, or after eight critical frames; windows hold critical ones back."""
+    script = Script("host", TRANSPORT_TCP)
+    script.connect()
+    for round_ in range(3):
+        for _ in range(11):
+            script.waiting(2, 2, round_, 1)
+            while (command := script.do(steps.POLL)) in (codes.PACK_CRITICAL, codes.PACK_LOSSY):
+                script.packed()
+        assert command != codes.NOTHING or script.reference.session.waiting_critical
+        script.run()
+        store = script.reference.session.store
+        script.receive(TYPE_ACK, bytes(4), ack=store.base + store.sent)
+    return script
+
+
+def the_window_has_bytes() -> Script:
+    """More than the gateway takes at once is not sent at once."""
+    script = Script("host", TRANSPORT_TCP)
+    script.connect()
+    script.do(steps.POKE, struct.pack("<BI", 4, 2000))
+    for _ in range(6):
+        script.waiting(2)
+        while (command := script.do(steps.POLL)) != codes.NOTHING:
+            if command == codes.PACK_CRITICAL:
+                script.packed(800)
+            elif command == codes.TURN:
+                script.do(steps.TURN_DONE)
+                script.waiting(0)
+    script.receive(TYPE_ACK, bytes(4), ack=2)
+    script.run()
+    script.fail()
+    script.connect()
+    return script
+
+
+def channels_are_left() -> Script:
+    """Left altogether, left but published to, left twice, and the place is used again."""
+    script = Script("vita", TRANSPORT_TCP)
+    for name, mode, own in ((0, 3, 0), (1, 2, 0), (0, 2, 1)):
+        script.do(steps.CHANNEL, struct.pack("<BBHBB", mode, 0, 0, name, own))
+    script.connect()
+    for number, granted in ((1, 3), (2, 2), (3, 2)):
+        script.receive(TYPE_OPENED, struct.pack("<BBH8sQ", 0, granted, 0, EPOCH, 4), channel=number)
+    for number in (1, 2, 2):
+        script.do(steps.LEAVE, bytes((number,)))
+    script.do(steps.LEAVE, b"\x09")
+    for kind, count in ((TYPE_DELIVER, 40), (TYPE_GAP, 28)):
+        assert script.receive(kind, bytes(count), channel=1) == codes.QUIET
+    script.run()
+    for number, granted in ((1, 2), (1, 0), (1, 1), (2, 0), (2, 0)):
+        script.receive(TYPE_OPENED, struct.pack("<BBH8sQ", 0, granted, 0, EPOCH, 4), channel=number)
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 1, 0, 0, 3, 0))
+    script.do(steps.LEAVE, b"\x01")
+    script.fail()
+    script.connect()
+    script.receive(TYPE_OPENED, struct.pack("<BBH8sQ", 3, 0, 0, EPOCH, 4), channel=1)
+    script.do(steps.LEAVE, b"\x02")
+    script.receive(TYPE_RESET, struct.pack("<BBHI", CODE_UNKNOWN_SESSION, 0, 0, 0))
+    script.run()
+    script.welcome()
+    script.run()
     return script
 
 
@@ -415,6 +550,11 @@ SCRIPTS: tuple[Callable[[], Script], ...] = (
     counters_run_out_while_closing,
     entries_come_again,
     refusals,
+    refused_frames_outlive_their_transport,
+    events_expire,
+    lanes_take_turns,
+    the_window_has_bytes,
+    channels_are_left,
     impossible_numbers,
     news_come_late,
     payloads_are_cut,

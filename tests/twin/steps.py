@@ -29,7 +29,7 @@ RECEIVE = 8  # u8 type, u16 channel, u32 seq, u32 ack, payload
 WAITING = 9  # u32 critical, u32 lossy, u8 priority of each
 CHANNEL = 10  # u8 mode, u8 start, u16 count, u8 number of its name, u8 own
 SOON = 11
-POKE = 12  # u8 what, u32 value: a counter near its limit
+POKE = 12  # u8 what, u32 value: a counter near its limit, or a small window
 LEAVE = 13  # u8 number of a channel
 ABANDON = 14
 
@@ -162,8 +162,10 @@ class Reference:
             self.session.next_counter = value
         elif what == 2:
             self.session.tally.lossy_handed = value
-        else:
+        elif what == 3:
             self.session.store.base = value
+        else:
+            self.session.sender.window_bytes = value
 
     def payload(self):
         """The payload of the frame that goes out."""

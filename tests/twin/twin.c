@@ -129,8 +129,11 @@ static int step_poke(uint8_t what, int32_t value)
     case 2:
         session.tally.lossy_handed = value;
         break;
-    default:
+    case 3:
         session.store.base = value;
+        break;
+    default:
+        session.sender.window_bytes = value;
         break;
     }
     return 0;
