@@ -23,6 +23,7 @@ from flight_client.session.spec import (
     TYPE_HEARTBEAT,
     TYPE_OPENED,
     TYPE_REFUSED,
+    TYPE_RESEND,
     TYPE_RESET,
     TYPE_RESUMED,
     TYPE_WELCOME,
@@ -75,15 +76,26 @@ class Script:
 
     def packed(self, record_bytes: int = 16) -> int:
         """Two events."""
-        return self.do(steps.PACKED, struct.pack("<HHHBIBI", record_bytes, 2, 1, 7, self.expires_ms, self.retries, 2000))
+        return self.do(
+            steps.PACKED, struct.pack("<HHHBIBI", record_bytes, 2, 1, 7, self.expires_ms, self.retries, 2000)
+        )
+
+    def pack_frames(self, count: int) -> None:
+        """So many critical frames of 800 bytes, as far as they may go."""
+        for _ in range(count):
+            self.waiting(2)
+            while (command := self.do(steps.POLL)) != codes.NOTHING:
+                if command == codes.PACK_CRITICAL:
+                    self.packed(800)
+                elif command == codes.TURN:
+                    self.do(steps.TURN_DONE)
+                    self.waiting(0)
 
     def waiting(self, critical: int, lossy: int = 0, *priorities: int) -> None:
         """What the rings hold."""
         self.do(steps.WAITING, struct.pack("<IIBB", critical, lossy, *(priorities or (0, 0))))
 
-    def welcome(
-        self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = 1024, epoch: bytes = EPOCH
-    ) -> int:
+    def welcome(self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = 1024, epoch: bytes = EPOCH) -> int:
         """The gateway takes us."""
         heads = b"session-id-of-16" + b"short-id" + b"incarnat" + epoch + b"server-n"
         numbers = struct.pack("<IHHIIII", heartbeat_ms, window, frame_bytes, 250, 0, 0, 60000)
@@ -375,22 +387,42 @@ def lanes_take_turns() -> Script:
 
 
 def the_window_has_bytes() -> Script:
-    """More than the gateway takes at once is not sent at once."""
+    """More than the gateway takes at once is not sent at once, nor again, and nothing more is packed."""
     script = Script("host", TRANSPORT_TCP)
     script.connect()
+    script.pack_frames(6)
     script.do(steps.POKE, struct.pack("<BI", 4, 2000))
-    for _ in range(6):
-        script.waiting(2)
-        while (command := script.do(steps.POLL)) != codes.NOTHING:
-            if command == codes.PACK_CRITICAL:
-                script.packed(800)
-            elif command == codes.TURN:
-                script.do(steps.TURN_DONE)
-                script.waiting(0)
-    script.receive(TYPE_ACK, bytes(4), ack=2)
+    script.receive(TYPE_RESEND, b"")
+    script.waiting(2)
     script.run()
-    script.fail()
+    script.waiting(2)
+    script.run()
+    script.receive(TYPE_ACK, bytes(4), ack=7)
+    script.pack_frames(3)
+    return script
+
+
+def a_stopped_session_stays() -> Script:
+    """A refusal that no retry can heal: nothing that comes later changes anything."""
+    script = Script("psp", TRANSPORT_TCP)
     script.connect()
+    script.receive(TYPE_CLOSE, struct.pack("<BBHI", 2, 0, 0, 0))
+    script.do(steps.FAILED)
+    script.do(steps.START)
+    script.do(steps.CLOSE)
+    script.run(after=20000)
+    return script
+
+
+def polling_ends_in_time() -> Script:
+    """Closing on polling while something waits for its acknowledgement: a second later it is over."""
+    script = Script("dreamcast")
+    script.connect()
+    script.waiting(2)
+    script.run(after=600)
+    script.do(steps.CLOSE)
+    script.do(steps.POLL, after=100)
+    assert script.run(after=1001) == [codes.DROP]
     return script
 
 
@@ -411,7 +443,15 @@ def channels_are_left() -> Script:
     for number, granted in ((1, 2), (1, 0), (1, 1), (2, 0), (2, 0)):
         script.receive(TYPE_OPENED, struct.pack("<BBH8sQ", 0, granted, 0, EPOCH, 4), channel=number)
     script.do(steps.CHANNEL, struct.pack("<BBHBB", 1, 0, 0, 3, 0))
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 3, 1, 9, 3, 0))
+    script.run()
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 3, 1, 9, 3, 0))
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 3, 0, 0, 1, 0))
     script.do(steps.LEAVE, b"\x01")
+    script.do(steps.LEAVE, b"\x03")
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 1, 0, 0, 4, 0))
+    script.run()
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 2, 0, 0, 4, 0))
     script.fail()
     script.connect()
     script.receive(TYPE_OPENED, struct.pack("<BBH8sQ", 3, 0, 0, EPOCH, 4), channel=1)
@@ -554,6 +594,8 @@ SCRIPTS: tuple[Callable[[], Script], ...] = (
     events_expire,
     lanes_take_turns,
     the_window_has_bytes,
+    a_stopped_session_stays,
+    polling_ends_in_time,
     channels_are_left,
     impossible_numbers,
     news_come_late,

@@ -260,8 +260,17 @@ class Reference:
         table = self.session.channels
         words = [table.unopened, len(table.items)]
         for state in table.items:
-            words += [state.mode, state.start, state.count, state.asked, state.opened, state.leaving, state.own,
-                      state.code, state.positioned]
+            words += [
+                state.mode,
+                state.start,
+                state.count,
+                state.asked,
+                state.opened,
+                state.leaving,
+                state.own,
+                state.code,
+                state.positioned,
+            ]
             words += pair(state.epoch) + pair(state.offset)
         return words
 

@@ -124,6 +124,10 @@ void test_channels(void)
     CHECK(session.channels.items[1].mode == 3 && session.channels.items[1].count == 9);
     CHECK(flight_session_channel(&session, "ac", 1, 0, 0, 0) == FLIGHT_ERROR_FULL);
     CHECK(session.channels.used == 2 && session.channels.unopened == 2);
+    CHECK(flight_session_leave(NULL, 1) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_leave(&session, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_leave(&session, 3) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_leave(&session, 2) == 0 && session.channels.items[1].mode == FLIGHT_MODE_PUBLISH);
 }
 
 /* The frame that was asked for is whole. */
