@@ -56,10 +56,11 @@ async def make_peer() -> tuple[Hub, Peer]:
     hub = Hub(open_engine("memory:", skip_records), permit=lambda *_: True)
     await hub.start()
     hello = messages.Hello()
+    hello.lanes = spec.LANE_CRITICAL | spec.LANE_LOSSY
     hello.window_frames, hello.window_bytes, hello.frame_bytes = 32, 1 << 20, 16384
     hello.platform = b"host"
     source = Source("bench", 6, b"abcdefgh")
-    peer = Peer(hub, None, hello, source, bytes(16), SessionKey(), bytes(8), 5000, 32, 32)
+    peer = Peer(hub, None, hello, source, bytes(16), SessionKey(), bytes(8), 5000, (32, 1 << 20), 32)
     asked = messages.Open()
     asked.mode, asked.name = spec.MODE_PUBLISH, b"memory-updates"
     peer.session.heard_at = peer.session.sent_at = monotonic_ms()

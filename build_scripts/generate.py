@@ -28,6 +28,8 @@ TABLES = {
     "gap_reasons": "GAP",
     "channel_modes": "MODE",
     "start_modes": "START",
+    "lanes": "LANE",
+    "auth_modes": "AUTH",
     "session_states": "STATE",
     "client_types": "CLIENT",
     "capabilities": "CAPABILITY",
@@ -37,6 +39,7 @@ TABLES = {
     "log_levels": "LOG",
 }
 PLAIN = {"timing": "", "limits": ""}
+FLAG_MASKS = {"SUPPORTED": "mask", "PLAIN": "plain", "BY_AGREEMENT": "by_agreement"}
 
 # What of a profile the session needs, in the order of the generated tuples.
 SESSION_PROFILE = (
@@ -48,6 +51,7 @@ SESSION_PROFILE = (
     "connect_retry_interval_ms",
     "frame_bytes",
     "payload_bytes",
+    "message_bytes",
     "window_frames",
     "heartbeat_ms",
     "backoff_floor_ms",
@@ -69,7 +73,8 @@ C_PROFILE = (
     ("poll_floor_ms", "int32_t", "between two polls when something is urgent"),
     ("batch_delay_ms", "int32_t", "how long the driver may let events gather"),
     ("frame_bytes", "int32_t", "the largest frame taken or sent"),
-    ("payload_bytes", "int32_t", "the largest event"),
+    ("payload_bytes", "int32_t", "the largest event in one frame"),
+    ("message_bytes", "int32_t", "the largest event at all, in pieces where it is above payload_bytes"),
     ("window_frames", "int32_t", "frames kept until they are acknowledged"),
     ("max_retries", "int32_t", "failures of a transport before the next one is tried"),
     ("id", "uint8_t", "FLIGHT_PLATFORM_..."),
@@ -92,8 +97,13 @@ def check_spec(spec: dict[str, Any]) -> None:
         room -= spec["frame"]["critical_prefix_bytes"] + spec["frame"]["record_head_bytes"] + 4
         if profile["payload_bytes"] > room:
             raise SystemExit(f"spec: {profile['name']}: payload_bytes is over the {room} bytes that a frame holds")
+        pieces = -(-(profile["message_bytes"] + 16) // (room - spec["frame"]["fragment_head_bytes"]))
+        if profile["message_bytes"] < profile["payload_bytes"] or pieces > profile["window_frames"]:
+            raise SystemExit(f"spec: {profile['name']}: message_bytes is below payload_bytes or takes over a window")
         slots = min(profile["critical_slots"], profile["lossy_slots"])
-        if profile["payload_bytes"] + 16 > slots * profile["slot_bytes"]:
+        if profile["memory_bytes"]:
+            slots = min(slots // 2, 255)  # what one event may take of the core's ring
+        if profile["message_bytes"] + 16 > slots * profile["slot_bytes"]:
             raise SystemExit(f"spec: {profile['name']}: the largest event does not fit the ring")
     for layout in spec["layouts"]:
         for wide in (False, True):
@@ -132,7 +142,8 @@ def constants(spec: dict[str, Any]) -> list[tuple[str, list[tuple[str, int]]]]:
     for table, prefix in TABLES.items():
         groups.append((table, [(constant(prefix, k), v) for k, v in spec[table].items()]))
     masks = spec["flags_supported"]
-    groups.append(("flags_supported", [("FLAGS_SUPPORTED", masks["mask"]), ("FLAGS_PLAIN", masks["plain"])]))
+    flags = [(f"FLAGS_{name}", masks[key]) for name, key in FLAG_MASKS.items()]
+    groups.append(("flags_supported", flags))
     groups.append(("codes", [(constant("CODE", c["name"]), c["value"]) for c in spec["codes"]]))
     groups.extend((table, [(constant(k), v) for k, v in spec[table].items()]) for table in PLAIN)
     layouts = [(constant("LAYOUT", la["name"]), la["id"]) for la in spec["layouts"]]
@@ -162,6 +173,7 @@ def write_c(spec: dict[str, Any]) -> str:
     numbers = (
         "frame_bytes",
         "payload_bytes",
+        "message_bytes",
         "slot_bytes",
         "critical_slots",
         "lossy_slots",
@@ -238,6 +250,8 @@ def write_session(spec: dict[str, Any]) -> str:
         "gap_reasons",
         "channel_modes",
         "start_modes",
+        "lanes",
+        "auth_modes",
     )
     wanted += ("session_states", "transports", "flags_supported", "codes", "timing", "limits")
     for group, entries in constants(spec):
@@ -310,15 +324,27 @@ def write_docs(spec: dict[str, Any]) -> str:
         "max_retries",
         "frame_bytes",
     )
-    keys += ("payload_bytes", "window_frames", "heartbeat_ms", "backoff_floor_ms", "backoff_cap_ms", "poll_floor_ms")
+    keys += (
+        "payload_bytes",
+        "message_bytes",
+        "window_frames",
+        "heartbeat_ms",
+        "backoff_floor_ms",
+        "backoff_cap_ms",
+        "poll_floor_ms",
+    )
     rows = [[cell(profile[key]) for key in keys] for profile in spec["profiles"]]
     out += markdown(list(keys), rows)
     out += ["", "## Frame types and flags", ""]
     out += markdown(["type", "value"], [[k, str(v)] for k, v in spec["types"].items()])
     out += [""]
     mask = spec["flags_supported"]["mask"]
-    flags = [[k, f"{v:#04x}", "yes" if v & mask else "refused in this version"] for k, v in spec["flags"].items()]
-    out += markdown(["flag", "bit", "understood"], flags)
+    agreed = spec["flags_supported"]["by_agreement"]
+    flags = [
+        [k, f"{v:#04x}", "yes" if v & mask else "refused in this version", "yes" if v & agreed else "no"]
+        for k, v in spec["flags"].items()
+    ]
+    out += markdown(["flag", "bit", "understood", "only where agreed"], flags)
     out += ["", "## Codes", ""]
     rows = [
         [c["name"], str(c["value"]), "yes" if c["fatal"] else "no", c["fault"], c["text"], c["next"]]
@@ -331,6 +357,8 @@ def write_docs(spec: dict[str, Any]) -> str:
         "gap_reasons",
         "start_modes",
         "channel_modes",
+        "lanes",
+        "auth_modes",
         "client_types",
         "capabilities",
     ):

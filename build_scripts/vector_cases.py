@@ -23,7 +23,8 @@ from flight_client.events import (
     encode_event,
 )
 from flight_client.session import spec
-from flight_client.session.common.profile import profile_of
+from flight_client.session.common.profile import Profile, profile_of
+from flight_client.session.device.agreement import Agreement
 from flight_client.session.device.identity import Identity
 from flight_client.session.device.messages import write_hello
 from flight_client.session.gateway import messages
@@ -152,8 +153,17 @@ def _largest_hello() -> bytes:
     identity.incarnation[:] = INCARNATION
     assert identity.fits()
     buffer = bytearray(spec.HELLO_FRAME_BYTES)
-    size = write_hello(buffer, identity, profile, CLIENT_NONCE)
+    size = write_hello(buffer, identity, profile, _wishes(profile), CLIENT_NONCE)
     return encode_frame(spec.TYPE_HELLO, spec.FLAG_CHECKED, 0, 0, 0, buffer[16 : 16 + size])
+
+
+def _wishes(profile: Profile) -> Agreement:
+    """Everything that may be agreed on, asked for."""
+    wishes = Agreement(profile)
+    wishes.reads = wishes.sends = spec.FLAGS_BY_AGREEMENT
+    wishes.auth = spec.AUTH_HMAC
+    wishes.unpacked_bytes = spec.UNPACKED_BYTES
+    return wishes
 
 
 # ---- what is invalid -------------------------------------------------------------------------------------------------
@@ -308,12 +318,13 @@ def _bad_payloads() -> list[tuple[str, bytes]]:
     over = spec.NUMBER_LIMIT.to_bytes(4, "little")
     data = spec.TYPE_DATA
     return [
-        ("hello-cut", encode_frame(1, checked, 0, 0, 0, said[:39])),
+        ("hello-cut", encode_frame(1, checked, 0, 0, 0, said[:51])),
         ("hello-with-more", encode_frame(1, checked, 0, 0, 0, said + b"\x00")),
         ("hello-token-cut", encode_frame(1, checked, 0, 0, 0, said[:-1])),
-        ("hello-device-id-too-long", encode_frame(1, checked, 0, 0, 0, said[:40] + b"\x21" + b"d" * 33 + said[73:])),
+        ("hello-device-id-too-long", encode_frame(1, checked, 0, 0, 0, said[:52] + b"\x21" + b"d" * 33 + said[85:])),
         ("hello-window-0", encode_frame(1, checked, 0, 0, 0, said[:10] + bytes(2) + said[12:])),
         ("hello-capabilities-over-the-limit", encode_frame(1, checked, 0, 0, 0, said[:4] + over + said[8:])),
+        ("hello-unpacked-limit-over-the-limit", encode_frame(1, checked, 0, 0, 0, said[:44] + over + said[48:])),
         ("hello-not-checked", encode_frame(1, 0, 0, 0, 0, said)),
         ("attach-cut", encode_frame(3, checked, 0, 0, 0, attach[:-1])),
         ("attach-with-more", encode_frame(3, checked, 0, 0, 0, attach + b"\x00")),

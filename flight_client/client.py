@@ -18,6 +18,7 @@ from .lanes import QueuedEvent
 from .letters import DeadLetter
 from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state
 from .outbox import Outbox
+from .packing import offer_flags
 from .platforms import get_platform
 from .proof import SessionKey
 from .rules import ChannelRules
@@ -28,6 +29,7 @@ from .session.spec import (
     CHANNEL_NAME_BYTES,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
+    FLAG_MORE,
     MODE_PUBLISH,
     STATE_CLOSED,
     STATE_READY,
@@ -84,6 +86,7 @@ class Client:
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
         self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
+        offer_flags(self._session.agreement, self.platform)
         factories = {NAMES["transports"][name]: own.get(name) or factory(name) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
@@ -263,9 +266,16 @@ class Client:
             return Outcome.REFUSED_CLOSED
         if state.code:
             return Outcome.REFUSED_CHANNEL
+        if len(event.body) > self.platform.payload_bytes and not self._takes_pieces():
+            return Outcome.REFUSED_TOO_LARGE
         outcome = self._outbox.put(event, critical, monotonic_ms())
         self._driver.wake()
         return outcome
+
+    def _takes_pieces(self) -> bool:
+        """Whether an event larger than a frame can go, as far as anybody knows before the first connection."""
+        session = self._session
+        return bool((session.agreement.up if session.known else session.agreement.sends) & FLAG_MORE)
 
     def _refused(self, outcome: Outcome) -> Outcome:
         return outcome if outcome.accepted else self._outbox.refuse(outcome)
@@ -367,6 +377,7 @@ class Client:
         dropped = {**outbox.dropped, "link": tally.link_dropped, "unconfirmed": tally.unconfirmed}
         dropped["refused"] = tally.refused
         dropped["expired"] += tally.expired
+        dropped["too-large"] += tally.too_large
         return Counters(
             accepted=outbox.accepted,
             acked=tally.critical_acked,
@@ -397,7 +408,7 @@ class Client:
             for hook in self._gap_hooks:
                 self._call(hook, gap)
         if result in (codes.DELIVERED, codes.DELIVERED_AFTER_HOLE):
-            self._subscriptions.deliver(data)
+            self._subscriptions.deliver()
         elif result == codes.ENDED:
             ending = self._session.ending
             text = data[ending.text_start : ending.text_end].decode("utf-8", "replace")

@@ -16,14 +16,17 @@ from typing import Any, Protocol
 
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
-from .lanes import Lane
 from .outbox import Outbox
+from .packing import Packing
 from .platforms import Platform
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
 from .session.spec import (
     CODE_CREDENTIAL,
+    DROP_EXPIRED,
+    DROP_TOO_LARGE,
+    FLAGS_PLAIN,
     MAX_FRAME_BYTES,
     POLL_BODY_BYTES,
     STATE_CLOSED,
@@ -35,6 +38,8 @@ from .session.spec import (
 )
 from .transports import Address, Transport, TransportFactory
 from .wire.frames import FrameReader, encode_frame, seal_frame
+
+_CAUSES = {DROP_EXPIRED: "expired", DROP_TOO_LARGE: "too-large"}
 
 _log = logging.getLogger("flight.client")
 
@@ -68,7 +73,7 @@ class Driver:
         self.inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
-        self._batch_events = platform.batch_events
+        self._packing = Packing(session, outbox, platform.batch_events)
         self._address = address
         self._token = token
         self._factories = factories
@@ -163,14 +168,16 @@ class Driver:
 
     def _obey(self, command: int, now: int) -> None:
         if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
-            command = self._pack(self.outbox.critical if command == codes.PACK_CRITICAL else self.outbox.lossy, now)
+            command = self._packing.pack(command, now)
+        if command == codes.RECODE:
+            command = self._packing.recode()
         if command == codes.SEND:
             s = self.session
             total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
             self._body += memoryview(s.out.buffer)[:total]
         elif command == codes.LETTER:
             store = self.session.store
-            self.outbox.give_up(store.letter_slot, "expired", store.letter_sent)
+            self.outbox.give_up(store.letter_slot, _CAUSES[store.letter_cause], store.letter_sent)
         elif command == codes.TURN:
             body, self._body = bytes(self._body), bytearray()
             if self._transport is not None:
@@ -182,18 +189,6 @@ class Driver:
             self._drop()
         elif command == codes.PROBE:
             self._task(self._probe(self.session.policy.probe_target()))
-
-    def _pack(self, lane: Lane, now: int) -> int:
-        session = self.session
-        out = session.out
-        record_bytes = lane.pack(out.buffer, out.at, out.room, now, self._batch_events)
-        if not lane.packed:
-            self.outbox.drop_too_large(lane, now)  # the gateway granted smaller frames than the profile has
-            return session.packed(0, 0, 0, now)
-        if lane is self.outbox.critical:
-            slot = session.store.free_slot()
-            out.expires_ms, out.retries, out.retry_ms = self.outbox.packed_critical(slot, now)
-        return session.packed(record_bytes, len(lane.packed), lane.packed[0].channel, now)
 
     # Transports
 
@@ -262,10 +257,12 @@ class Driver:
         reader = self._reader
         try:
             reader.feed(data, MAX_FRAME_BYTES)
+            reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
             while transport is self._transport and reader.next():
                 now = monotonic_ms()
                 result = self.inbox.receive(
                     reader.type,
+                    reader.flags,
                     reader.channel,
                     reader.seq,
                     reader.ack,
@@ -275,6 +272,8 @@ class Driver:
                     now,
                     secrets.randbits(16),
                 )
+                if result == codes.CONNECTED:
+                    reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
                 if result == codes.EVENTS_REFUSED and self.session.store.letter_slot >= 0:
                     store = self.session.store
                     self.outbox.give_up(store.letter_slot, "refused", store.letter_sent, self.inbox.refused_code)

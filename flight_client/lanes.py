@@ -187,6 +187,7 @@ class Lane:
         size = 0
         for event in self._queues[first.channel]:
             over = not delta and size + event.size > limit + _HEAD_BYTES
+            over = over or len(event.body) > packer.body_limit
             if len(chosen) == max_events or over or not event.travels_with(first):
                 break
             if not packer.put(event.channel, event.layout, event.stamp_ms, event.body):
@@ -200,6 +201,11 @@ class Lane:
         for event in self.packed:
             self.remove(event)
         return written
+
+    def take(self, event: QueuedEvent) -> None:
+        """This event is packed by the caller: `packed` has it."""
+        self.packed = [event]
+        self.remove(event)
 
     def _expires(self, event: QueuedEvent) -> None:
         if event.expires_ms:

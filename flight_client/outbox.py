@@ -31,7 +31,7 @@ class Outbox:
         self.dropped = dict.fromkeys(("oldest", "replaced", "expired", "closed", "too-large"), 0)
         self.refused_emits: dict[Outcome, int] = {}
         self.on_letter: Callable[[DeadLetter], None] = _nobody
-        self._limit_bytes = platform.payload_bytes
+        self._limit_bytes = platform.message_bytes
         self._frames: list[Frame] = [()] * window_frames  # by the slot of the session's store
         self._name_of = name_of
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from .errors import EventError, FlightError
 from .events import Event, decode_event
 from .platforms import platform_name
+from .wire.coding import plain_records
 from .wire.records import decode_age, records
 
 _log = logging.getLogger("flight.client")
@@ -51,10 +52,12 @@ class RealtimeEvent:
         return None if self.age_ms is None else self.received_ms - self.age_ms
 
 
-def read_delivery(data: bytes, start: int, records_start: int, end: int, channel: str) -> list[RealtimeEvent]:
+def read_delivery(
+    data: bytes, start: int, records_start: int, end: int, channel: str, flags: int = 0
+) -> list[RealtimeEvent]:
     """The events of one DELIVER payload; one that its sender wrote against the rules is left out, and logged.
 
-    Raises FrameError when the batch as a whole cannot be read.
+    flags: how the records are written. Raises FrameError when the batch as a whole cannot be read.
     """
     offset = int.from_bytes(data[start : start + 8], "little")
     received_ms = int.from_bytes(data[start + 16 : start + 24], "little")
@@ -63,6 +66,9 @@ def read_delivery(data: bytes, start: int, records_start: int, end: int, channel
     held_ms = decode_age(int.from_bytes(data[start + 36 : start + 38], "little"))
     device_id = data[start + 40 : start + 40 + data[start + 39]].decode("utf-8", "replace")
     source = Source(device_id, platform_name(data[start + 38]), short_id)
+    if flags:
+        data = plain_records(data, records_start, end, flags)
+        records_start, end = 0, len(data)
     found = []
     for layout, age_ms, body_start, body_end in records(data, records_start, end):
         number = counter

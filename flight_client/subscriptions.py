@@ -81,7 +81,7 @@ class Subscriptions:
         for stream in self._streams.get(number, ()):
             stream.finish(refusal)
 
-    def deliver(self, data: bytes) -> None:
+    def deliver(self) -> None:
         """The frame that the inbox read is an entry: to all who listen."""
         inbox = self._inbox
         streams = self._streams.get(inbox.event_channel)
@@ -89,7 +89,11 @@ class Subscriptions:
             return
         name = self._names[inbox.event_channel]
         try:
-            events = read_delivery(data, inbox.event_start, inbox.event_records, inbox.event_end, name)
+            whole = inbox.event_data  # the frame itself, but for an entry that came in pieces
+            entry = whole if isinstance(whole, bytes) else bytes(whole)
+            events = read_delivery(
+                entry, inbox.event_start, inbox.event_records, inbox.event_end, name, inbox.event_flags
+            )
         except FrameError as error:
             _log.warning("an entry of %s could not be read: %s", name, error)
             return

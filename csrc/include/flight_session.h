@@ -24,7 +24,10 @@ typedef enum flight_command {
     FLIGHT_DO_PACK_LOSSY = 5,    /* the same with lossy events */
     FLIGHT_DO_TURN = 6,          /* what was sent since the last one goes out together; on polling it is one request */
     FLIGHT_DO_PROBE = 7,         /* try flight_session_probe_target() on a throw-away connection; answer with _probed */
-    FLIGHT_DO_LETTER = 8         /* a critical frame's time was over: store.letter_slot, letter_events, letter_sent */
+    FLIGHT_DO_LETTER = 8,        /* a critical frame was given up: store.letter_slot, letter_events, letter_cause, letter_sent */
+    FLIGHT_DO_RECODE = 9,        /* write the records in out.buffer, from out.at, out.frame.payload_bytes bytes, without the
+                                    coding of out.frame.flags; answer with _recoded */
+    FLIGHT_DO_TOO_LARGE = 10     /* answer of flight_session_pack_large only: this event can never go */
 } flight_command;
 
 /* What flight_session_receive tells the application. */
@@ -97,6 +100,11 @@ typedef struct flight_session_slot {
     uint16_t payload_bytes;
     uint16_t events;
     uint16_t channel;
+    uint16_t span;       /* events of the whole batch; `events` has them at its last piece only */
+    uint16_t piece;      /* 0 for a whole frame and for the first piece */
+    uint16_t behind;     /* pieces that follow */
+    int32_t counter;     /* of the first event of its batch */
+    uint8_t flags;       /* how its records are written, and FLIGHT_FLAG_MORE for a piece */
     uint8_t retries;     /* refusals that may still be answered by sending again */
     uint8_t doubt;       /* what the gateway may have of it: 0 nothing, 1 perhaps the frame, 2 nobody will ever say */
     uint8_t skip;        /* 1: it was given up, SKIP takes its number */
@@ -121,6 +129,7 @@ typedef struct flight_session_store {
     int32_t hold_seq;        /* number of a refused frame: it and what follows wait; 0 = none */
     int32_t letter_slot;     /* the frame that was given up last, or -1: its events lie in its buffer until the next command */
     uint32_t letter_events;  /* in it */
+    uint8_t letter_cause;    /* FLIGHT_DROP_... */
     uint8_t letter_sent;     /* the gateway may have stored it: nobody can say */
 } flight_session_store;
 
@@ -149,10 +158,11 @@ typedef struct flight_session_channels {
 } flight_session_channels;
 
 /* Counters since the session was made, all wrapping. At any time accepted = critical_acked + lossy_settled + what the store
- * and the rings hold + refused + expired + link_dropped + unconfirmed. */
+ * and the rings hold + refused + expired + too_large + link_dropped + unconfirmed. */
 typedef struct flight_tally {
     uint32_t critical_acked;    /* events the gateway stored */
     uint32_t refused;           /* events the gateway refused for good */
+    uint32_t too_large;         /* critical events that the gateway cannot take any more as they were packed */
     uint32_t expired;           /* critical events whose time was over after they were packed */
     uint32_t lossy_settled;     /* events handed to a transport and not known to be lost */
     uint32_t link_dropped;      /* lossy events that a transport took with it when it died */
@@ -180,7 +190,38 @@ typedef struct flight_welcome {
     int32_t mark;                                /* highest critical counter stored */
     int32_t lossy_stored;                        /* lossy events stored */
     int32_t session_ttl_ms;
+    int32_t token_expires_in_ms;                 /* 0 = never */
+    int32_t unpacked_bytes;                      /* the largest payload that the gateway puts together or decompresses */
+    uint8_t flags_up;                            /* that our frames may carry */
+    uint8_t flags_down;                          /* that frames to us may carry */
+    uint8_t auth;                                /* FLIGHT_AUTH_... */
 } flight_welcome;
+
+/* What both sides agree on for one session. reads to unpacked_bytes are wishes, the driver's to set before the start. */
+typedef struct flight_agreement {
+    uint8_t reads;              /* flags by agreement that we read */
+    uint8_t sends;              /* and that we would like to send */
+    uint8_t lanes;              /* FLIGHT_LANE_... that we may send on */
+    uint8_t auth;               /* FLIGHT_AUTH_... */
+    int32_t unpacked_bytes;     /* the largest payload that we put together or decompress */
+    int32_t window_bytes;       /* what we take unacknowledged */
+    int32_t unpacked_out_bytes; /* the largest payload that the gateway does */
+    uint8_t up;                 /* granted: flags that our frames may carry */
+    uint8_t down;               /* flags that frames to us may carry */
+} flight_agreement;
+
+/* Pieces of one payload from the gateway, put together. */
+typedef struct flight_pieces {
+    uint8_t *buffer;        /* the caller's memory */
+    uint32_t limit_bytes;   /* of it */
+    uint32_t total_bytes;   /* of the payload that is under way, 0 = none is */
+    uint32_t used_bytes;    /* of it, there so far */
+    uint32_t abandoned;     /* payloads that were begun and not finished, in this session */
+    uint16_t message;       /* its number */
+    uint16_t next;          /* number of the piece that must come next */
+    uint16_t channel;
+    uint8_t flags;          /* of its pieces */
+} flight_pieces;
 
 /* What CLOSE or RESET said. */
 typedef struct flight_ending {
@@ -209,6 +250,13 @@ typedef struct flight_session_sender {
     int32_t window_bytes; /* the gateway's, once it has said so */
     int32_t heartbeat_ms;
     int32_t run_frames;   /* critical ones packed since lossy events went last */
+    int32_t needs_frames; /* of the store, that a large critical event waits for */
+    uint32_t piece_at;    /* where the next piece of the lossy payload in out.large begins */
+    uint32_t piece_end;   /* where that payload ends; equal to piece_at when none is under way */
+    uint16_t messages;    /* payloads cut so far; wraps */
+    uint16_t piece;       /* number of the next piece */
+    uint16_t piece_channel; /* its channel */
+    uint8_t piece_flags;  /* its flags */
 } flight_session_sender;
 
 /* The frame that goes out next; valid until the next poll. While events are being packed, at and room_bytes say where their
@@ -216,6 +264,8 @@ typedef struct flight_session_sender {
 typedef struct flight_session_out {
     flight_frame frame;     /* header; its payload stands in buffer behind the header's place */
     uint8_t *buffer;        /* where the frame is made */
+    uint8_t *large;         /* for one event that is larger than a frame; the caller's memory */
+    uint32_t large_bytes;   /* of it */
     uint8_t *scratch;       /* the buffer of everything but critical events */
     uint32_t at;            /* offset in buffer */
     int32_t room_bytes;
@@ -228,12 +278,13 @@ typedef struct flight_session_out {
 
 /* What the last received frame brought. */
 typedef struct flight_session_in {
-    const uint8_t *payload; /* of the whole DELIVER; points into the received frame */
+    const uint8_t *payload; /* of the whole DELIVER; points into the received frame, or to what pieces were put together to */
     const uint8_t *records; /* the records in it, the same */
     uint32_t records_bytes;
     uint16_t channel;
     uint8_t gap_reason;     /* FLIGHT_GAP_... */
     uint8_t refused_code;   /* FLIGHT_CODE_... */
+    uint8_t flags;          /* how the records are written: of those that were agreed on */
     uint8_t gap_epoch[8];   /* of the log with the hole */
     uint8_t gap_after[8];   /* offset in front of the hole */
     uint8_t gap_to[8];      /* the last one missing */
@@ -275,6 +326,8 @@ typedef struct flight_session {
     flight_session_sender sender;     /* what goes next */
     flight_session_store store;       /* what may have to go again */
     flight_session_out out;           /* the frame that goes out */
+    flight_agreement agreement;       /* what both sides may do */
+    flight_pieces pieces;             /* what comes in pieces */
     flight_session_in in;             /* what the last frame brought */
     flight_tally tally;               /* what was counted */
     flight_ending ending;             /* why the gateway ended it last */
@@ -291,9 +344,11 @@ typedef struct flight_session_setup {
     const uint8_t *transports; /* other ones than the profile's, best first, or null */
     uint8_t transport_count;   /* of them */
     uint16_t channels;         /* places for channels; 0 = FLIGHT_DEVICE_CHANNELS */
+    uint32_t large_bytes;      /* room for an event that is sent in pieces, with 24 more than its records; 0 = none is */
+    uint32_t unpacked_bytes;   /* room for what the gateway sends in pieces; 0 = none is taken */
 } flight_session_setup;
 
-/* Bytes of memory for a session, as a constant: for static arrays. */
+/* Bytes of memory for a session, as a constant: for static arrays; large_bytes and unpacked_bytes of the set-up come on top. */
 #define FLIGHT_SESSION_BYTES(frame_bytes, window_frames, channels) \
     ((channels) * sizeof(flight_channel) + (window_frames) * sizeof(flight_session_slot) + \
      (size_t)(window_frames) * (((frame_bytes) + 3u) & ~3u) + \
@@ -395,7 +450,8 @@ void flight_session_poll_soon(flight_session *session);
  *         if (todo == FLIGHT_DO_PACK_CRITICAL) {
  *             uint8_t *to = session.out.buffer + session.out.at;
  *             int packed = flight_batch_pack(&ring, to, (size_t)session.out.room_bytes, now_ms, 16, &batch);
- *             todo = flight_session_packed(&session, packed > 0 ? (uint32_t)packed : 0, batch.events, batch.channel, now_ms);
+ *             todo = flight_session_packed(&session, packed > 0 ? (uint32_t)packed : 0, batch.events, batch.channel, now_ms,
+ *                                          0);
  *         }
  *         if (todo == FLIGHT_DO_SEND) {
  *             int sealed = flight_session_seal(&session);
@@ -406,12 +462,27 @@ void flight_session_poll_soon(flight_session *session);
  */
 int flight_session_poll(flight_session *session, uint32_t now_ms, uint32_t random);
 
-/* The driver packed events as FLIGHT_DO_PACK_ asked: events of one channel, record_bytes of records. Returns FLIGHT_DO_SEND,
- * or FLIGHT_DO_NOTHING when there were none. Errors: ARGUMENT (nothing was asked for, or more than there is room for). The
+/* The driver packed events as FLIGHT_DO_PACK_ asked: events of one channel, record_bytes of records. flags: how they are
+ * written, of those that were agreed on. Returns FLIGHT_DO_SEND, or FLIGHT_DO_NOTHING when there were none. Errors: ARGUMENT (nothing was asked for, or more than there is room for). The
  * example stands at flight_session_poll.
  */
 int flight_session_packed(flight_session *session, uint32_t record_bytes, uint32_t events, uint16_t channel,
-                          uint32_t now_ms);
+                          uint32_t now_ms, uint8_t flags);
+
+/* The event that FLIGHT_DO_PACK_ asked for does not fit a frame, with its record_bytes. Returns FLIGHT_DO_PACK_ again, now with
+ * room for this event alone; FLIGHT_DO_NOTHING: it waits until there is room for its pieces; FLIGHT_DO_TOO_LARGE: it can
+ * never go. There are no errors.
+ *
+ *     if (flight_session_pack_large(&session, 4000) == FLIGHT_DO_TOO_LARGE) { dropped++; }
+ */
+int flight_session_pack_large(flight_session *session, uint32_t record_bytes);
+
+/* The driver wrote the records plain, as FLIGHT_DO_RECODE asked; 0 where they do not fit: then FLIGHT_DO_LETTER is returned,
+ * else FLIGHT_DO_NOTHING. There are no errors.
+ *
+ *     flight_session_recoded(&session, 0);
+ */
+int flight_session_recoded(flight_session *session, uint32_t record_bytes);
 
 /* After FLIGHT_DO_SEND: make the frame complete, header, check and CRC. Returns its bytes in session->out.buffer. Errors: as
  * flight_frame_seal. The example stands at flight_session_poll.

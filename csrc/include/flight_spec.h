@@ -77,6 +77,14 @@
 #define FLIGHT_START_AFTER 1u
 #define FLIGHT_START_LAST 2u
 
+/* lanes */
+#define FLIGHT_LANE_CRITICAL 1u
+#define FLIGHT_LANE_LOSSY 2u
+
+/* auth_modes */
+#define FLIGHT_AUTH_NONE 0u
+#define FLIGHT_AUTH_HMAC 1u
+
 /* session_states */
 #define FLIGHT_STATE_IDLE 0u
 #define FLIGHT_STATE_WAITING 1u
@@ -130,6 +138,7 @@
 /* flags_supported */
 #define FLIGHT_FLAGS_SUPPORTED 0x6fu
 #define FLIGHT_FLAGS_PLAIN 0x23u
+#define FLIGHT_FLAGS_BY_AGREEMENT 0x5cu
 
 /* codes */
 #define FLIGHT_CODE_OK 0u
@@ -170,6 +179,7 @@
 #define FLIGHT_RECONNECT_SPREAD_FLEET 0x2710u
 #define FLIGHT_RECONNECT_SPREAD_FLEET_MS 0x1770u
 #define FLIGHT_CLOSE_WAIT_MS 0x3e8u
+#define FLIGHT_TOKEN_EXPIRES_MS 0x1fffffffu
 
 /* limits */
 #define FLIGHT_DEVICE_ID_BYTES 0x20u
@@ -324,6 +334,7 @@ typedef struct flight_payload {
 /* profile dreamcast */
 #define FLIGHT_DREAMCAST_FRAME_BYTES 640u
 #define FLIGHT_DREAMCAST_PAYLOAD_BYTES 512u
+#define FLIGHT_DREAMCAST_MESSAGE_BYTES 512u
 #define FLIGHT_DREAMCAST_SLOT_BYTES 64u
 #define FLIGHT_DREAMCAST_CRITICAL_SLOTS 32u
 #define FLIGHT_DREAMCAST_LOSSY_SLOTS 32u
@@ -333,6 +344,7 @@ typedef struct flight_payload {
 /* profile psp */
 #define FLIGHT_PSP_FRAME_BYTES 1024u
 #define FLIGHT_PSP_PAYLOAD_BYTES 896u
+#define FLIGHT_PSP_MESSAGE_BYTES 896u
 #define FLIGHT_PSP_SLOT_BYTES 64u
 #define FLIGHT_PSP_CRITICAL_SLOTS 64u
 #define FLIGHT_PSP_LOSSY_SLOTS 64u
@@ -342,6 +354,7 @@ typedef struct flight_payload {
 /* profile vita */
 #define FLIGHT_VITA_FRAME_BYTES 4096u
 #define FLIGHT_VITA_PAYLOAD_BYTES 3840u
+#define FLIGHT_VITA_MESSAGE_BYTES 8000u
 #define FLIGHT_VITA_SLOT_BYTES 64u
 #define FLIGHT_VITA_CRITICAL_SLOTS 256u
 #define FLIGHT_VITA_LOSSY_SLOTS 256u
@@ -351,6 +364,7 @@ typedef struct flight_payload {
 /* profile v6r-cloud */
 #define FLIGHT_V6R_CLOUD_FRAME_BYTES 16384u
 #define FLIGHT_V6R_CLOUD_PAYLOAD_BYTES 16000u
+#define FLIGHT_V6R_CLOUD_MESSAGE_BYTES 60000u
 #define FLIGHT_V6R_CLOUD_SLOT_BYTES 64u
 #define FLIGHT_V6R_CLOUD_CRITICAL_SLOTS 1024u
 #define FLIGHT_V6R_CLOUD_LOSSY_SLOTS 1024u
@@ -360,6 +374,7 @@ typedef struct flight_payload {
 /* profile web */
 #define FLIGHT_WEB_FRAME_BYTES 16384u
 #define FLIGHT_WEB_PAYLOAD_BYTES 16000u
+#define FLIGHT_WEB_MESSAGE_BYTES 60000u
 #define FLIGHT_WEB_SLOT_BYTES 64u
 #define FLIGHT_WEB_CRITICAL_SLOTS 1024u
 #define FLIGHT_WEB_LOSSY_SLOTS 1024u
@@ -369,6 +384,7 @@ typedef struct flight_payload {
 /* profile host */
 #define FLIGHT_HOST_FRAME_BYTES 16384u
 #define FLIGHT_HOST_PAYLOAD_BYTES 16000u
+#define FLIGHT_HOST_MESSAGE_BYTES 60000u
 #define FLIGHT_HOST_SLOT_BYTES 64u
 #define FLIGHT_HOST_CRITICAL_SLOTS 1024u
 #define FLIGHT_HOST_LOSSY_SLOTS 1024u
@@ -378,6 +394,7 @@ typedef struct flight_payload {
 /* profile micro */
 #define FLIGHT_MICRO_FRAME_BYTES 640u
 #define FLIGHT_MICRO_PAYLOAD_BYTES 512u
+#define FLIGHT_MICRO_MESSAGE_BYTES 512u
 #define FLIGHT_MICRO_SLOT_BYTES 64u
 #define FLIGHT_MICRO_CRITICAL_SLOTS 32u
 #define FLIGHT_MICRO_LOSSY_SLOTS 32u
@@ -401,7 +418,8 @@ typedef struct flight_profile {
     int32_t poll_floor_ms; /* between two polls when something is urgent */
     int32_t batch_delay_ms; /* how long the driver may let events gather */
     int32_t frame_bytes; /* the largest frame taken or sent */
-    int32_t payload_bytes; /* the largest event */
+    int32_t payload_bytes; /* the largest event in one frame */
+    int32_t message_bytes; /* the largest event at all, in pieces where it is above payload_bytes */
     int32_t window_frames; /* frames kept until they are acknowledged */
     int32_t max_retries; /* failures of a transport before the next one is tried */
     uint8_t id; /* FLIGHT_PLATFORM_... */
@@ -410,12 +428,12 @@ typedef struct flight_profile {
     uint8_t transports[FLIGHT_PROFILE_TRANSPORTS]; /* FLIGHT_TRANSPORT_... */
 } flight_profile;
 
-#define FLIGHT_DREAMCAST_PROFILE {5000, 30000, 5000, 10000, 250, 10000, 500, 1000, 640, 512, 4, 1, 1, 0, 1, {3, 0, 0}}
-#define FLIGHT_PSP_PROFILE {3000, 10000, 1000, 10000, 250, 10000, 250, 500, 1024, 896, 8, 2, 2, 0, 1, {3, 0, 0}}
-#define FLIGHT_VITA_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 100, 100, 4096, 3840, 16, 3, 3, 1, 3, {1, 2, 3}}
-#define FLIGHT_V6R_CLOUD_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 16384, 16000, 32, 3, 4, 1, 2, {2, 3, 0}}
-#define FLIGHT_WEB_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 16384, 16000, 32, 3, 5, 1, 2, {2, 3, 0}}
-#define FLIGHT_HOST_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 50, 20, 16384, 16000, 32, 3, 6, 1, 2, {2, 3, 0}}
-#define FLIGHT_MICRO_PROFILE {3000, 10000, 1000, 5000, 250, 30000, 250, 500, 640, 512, 2, 2, 7, 0, 3, {1, 2, 3}}
+#define FLIGHT_DREAMCAST_PROFILE {5000, 30000, 5000, 10000, 250, 10000, 500, 1000, 640, 512, 512, 4, 1, 1, 0, 1, {3, 0, 0}}
+#define FLIGHT_PSP_PROFILE {3000, 10000, 1000, 10000, 250, 10000, 250, 500, 1024, 896, 896, 8, 2, 2, 0, 1, {3, 0, 0}}
+#define FLIGHT_VITA_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 100, 100, 4096, 3840, 8000, 16, 3, 3, 1, 3, {1, 2, 3}}
+#define FLIGHT_V6R_CLOUD_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 16384, 16000, 60000, 32, 3, 4, 1, 2, {2, 3, 0}}
+#define FLIGHT_WEB_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 16384, 16000, 60000, 32, 3, 5, 1, 2, {2, 3, 0}}
+#define FLIGHT_HOST_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 50, 20, 16384, 16000, 60000, 32, 3, 6, 1, 2, {2, 3, 0}}
+#define FLIGHT_MICRO_PROFILE {3000, 10000, 1000, 5000, 250, 30000, 250, 500, 640, 512, 512, 2, 2, 7, 0, 3, {1, 2, 3}}
 
 #endif

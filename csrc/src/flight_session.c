@@ -206,8 +206,7 @@ static int greet(flight_session *session, uint32_t now_ms)
     session->deadline_ms = flight_later(now_ms, session->profile->connect_timeout_ms);
     if (session->state == FLIGHT_STATE_GREETING) {
         return flight_session_emit(session, FLIGHT_TYPE_HELLO, FLIGHT_FLAG_CHECKED, 0, scratch,
-                                   flight_write_hello(scratch + FLIGHT_HEADER_BYTES, session->identity, session->profile,
-                                                      session->nonce));
+                                   flight_write_hello(scratch + FLIGHT_HEADER_BYTES, session));
     }
     session->generation++;
     return emit_proved(session, FLIGHT_TYPE_ATTACH, session->receipts.next_in, 0);
@@ -403,6 +402,7 @@ void flight_session_lost(flight_session *session)
 void flight_session_ready(flight_session *session, uint32_t now_ms)
 {
     flight_frames_rewind(&session->store);
+    session->sender.piece_at = session->sender.piece_end; /* what was under way unsequenced is lost with the old transport */
     flight_frames_settled(&session->store, session->resumed || session->log_kept);
     flight_policy_ready(&session->policy, now_ms);
     flight_channels_ask_again(&session->channels, !session->resumed);
@@ -449,9 +449,7 @@ void flight_session_begin(flight_session *session)
     session->receipts.next_in = 1;
     session->poll_number = 0;
     session->sender.heartbeat_ms = flight_min(welcome->heartbeat_ms, FLIGHT_LONGEST_MS);
-    session->sender.window_frames = flight_min(session->profile->window_frames, welcome->window_frames);
-    session->sender.window_bytes = welcome->window_bytes;
-    session->out.frame_room_bytes = flight_min(session->profile->frame_bytes, welcome->frame_bytes);
+    flight_agreement_begin(session);
     flight_policy_announce(&session->policy, welcome->spread_ms);
     session->prover->begin(session->prover->context, session->identity->token, session->nonce, welcome->server_nonce);
     settle(session);

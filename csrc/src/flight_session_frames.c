@@ -37,26 +37,112 @@ uint8_t *flight_frames_free_buffer(const flight_session_store *store)
     return flight_frames_buffer(store, slot_at(store, store->used));
 }
 
-/* Take the packed buffer as the newest frame; its records begin behind the critical prefix. */
-void flight_frames_commit(flight_session_store *store, const flight_packed *packed, const flight_session_out *out)
+static void write_prefix(uint8_t *prefix, int32_t counter)
 {
-    const int32_t at = slot_at(store, store->used);
-    flight_session_slot *slot = &store->slots[at];
-    uint8_t *prefix = flight_frames_buffer(store, at) + FLIGHT_HEADER_BYTES;
-
-    flight_store32(prefix, (uint32_t)packed->counter);
+    flight_store32(prefix, (uint32_t)counter);
     flight_store32(prefix + 4, 0);
-    slot->payload_bytes = (uint16_t)(FLIGHT_CRITICAL_PREFIX_BYTES + packed->record_bytes);
+}
+
+/* The next free slot, with what all pieces of a batch share. */
+static flight_session_slot *keep(flight_session_store *store, const flight_packed *packed, const flight_session_out *out,
+                                 uint32_t payload_bytes)
+{
+    flight_session_slot *slot = &store->slots[slot_at(store, store->used)];
+
+    slot->payload_bytes = (uint16_t)payload_bytes;
+    slot->counter = packed->counter;
+    slot->span = (uint16_t)packed->events;
+    slot->flags = packed->flags;
     slot->events = (uint16_t)packed->events;
     slot->channel = packed->channel;
     slot->packed_at_ms = packed->now_ms;
     slot->expires_ms = out->expires_ms;
     slot->retries = out->retries;
     slot->retry_ms = out->retry_ms;
+    slot->piece = 0;
+    slot->behind = 0;
     slot->doubt = NOTHING;
     slot->skip = 0;
     store->used++;
+    return slot;
+}
+
+/* Take the packed buffer as the newest frame; its records begin behind the critical prefix. */
+void flight_frames_commit(flight_session_store *store, const flight_packed *packed, const flight_session_out *out)
+{
+    write_prefix(flight_frames_free_buffer(store) + FLIGHT_HEADER_BYTES, packed->counter);
+    keep(store, packed, out, FLIGHT_CRITICAL_PREFIX_BYTES + packed->record_bytes);
     store->events_held += packed->events;
+}
+
+/* Take a batch that is larger than a frame, from out->large into as many slots as it takes, chunk_bytes each. The caller has
+ * made sure that there are enough of them. */
+void flight_frames_commit_pieces(flight_session_store *store, const flight_packed *packed, const flight_session_out *out,
+                                 uint32_t chunk_bytes)
+{
+    const uint32_t total_bytes = FLIGHT_CRITICAL_PREFIX_BYTES + packed->record_bytes;
+    uint16_t count = 0;
+    uint16_t number = 0;
+    uint32_t at;
+
+    for (at = 0; at < total_bytes; at += chunk_bytes) { /* a division, which small processors do not have */
+        count++;
+    }
+    write_prefix(out->large + FLIGHT_HEADER_BYTES, packed->counter);
+    for (at = 0; at < total_bytes; at += chunk_bytes) {
+        const uint32_t bytes = total_bytes - at < chunk_bytes ? total_bytes - at : chunk_bytes;
+        uint8_t *payload = flight_frames_free_buffer(store) + FLIGHT_HEADER_BYTES;
+        flight_session_slot *slot = keep(store, packed, out, FLIGHT_FRAGMENT_HEAD_BYTES + bytes);
+
+        flight_write_piece_head(payload, packed->message, number, total_bytes);
+        memcpy(payload + FLIGHT_FRAGMENT_HEAD_BYTES, out->large + FLIGHT_HEADER_BYTES + at, bytes);
+        slot->flags |= (uint8_t)FLIGHT_FLAG_MORE;
+        slot->piece = number++;
+        slot->behind = (uint16_t)(count - number);
+        slot->events = slot->behind != 0 ? 0 : (uint16_t)packed->events;
+    }
+    store->events_held += packed->events;
+}
+
+/* Whether a gateway with what was granted can take the frame at the cursor, and all pieces with it. */
+int flight_frames_fit(const flight_session *session)
+{
+    const flight_session_store *store = &session->store;
+    const int32_t at = slot_at(store, store->cursor);
+    const flight_session_slot *slot = &store->slots[at];
+    const int32_t count = slot->behind + 1;
+    int32_t total_bytes = 0;
+    int32_t i;
+
+    if (slot->skip || slot->piece) {
+        return 1; /* the first piece was asked */
+    }
+    if (slot->payload_bytes > session->out.frame_room_bytes - (int32_t)(FLIGHT_HEADER_BYTES + FLIGHT_TRAILER_BYTES)) {
+        return 0;
+    }
+    if (slot->behind == 0) {
+        return 1;
+    }
+    for (i = 0; i < count; i++) {
+        total_bytes += store->slots[slot_at(store, store->cursor + i)].payload_bytes;
+    }
+    return count <= session->sender.window_frames && total_bytes <= session->sender.window_bytes &&
+           total_bytes - count * (int32_t)FLIGHT_FRAGMENT_HEAD_BYTES <= session->agreement.unpacked_out_bytes;
+}
+
+/* The slot at the cursor. */
+int32_t flight_frames_next_slot(const flight_session_store *store)
+{
+    return slot_at(store, store->cursor);
+}
+
+/* The records of the slot at the cursor are plain now. */
+void flight_frames_recode(flight_session_store *store, uint32_t record_bytes)
+{
+    flight_session_slot *slot = &store->slots[flight_frames_next_slot(store)];
+
+    slot->payload_bytes = (uint16_t)(FLIGHT_CRITICAL_PREFIX_BYTES + record_bytes);
+    slot->flags = 0;
 }
 
 /* How long the next frame waits because it was refused; 0 when it need not, at most longest_ms. */
@@ -81,18 +167,31 @@ int flight_frames_to_send(const flight_session *session, uint32_t now_ms)
            store->slots[slot_at(store, store->cursor)].payload_bytes <= session->sender.window_bytes - store->bytes_out;
 }
 
-/* The events leave; the number stays. The frame must not be among those that are under way. */
-static void give_up(flight_session_store *store, int32_t at)
+/* The events leave; the numbers stay. A whole frame, or a first piece, that is not among those under way. */
+static void give_up(flight_session_store *store, int32_t at, uint8_t cause)
 {
-    flight_session_slot *slot = &store->slots[at];
+    int32_t more = store->slots[at].behind;
 
     store->letter_slot = at;
-    store->letter_events = slot->events;
-    store->letter_sent = slot->doubt != NOTHING;
-    store->events_held -= slot->events;
-    slot->events = 0;
-    slot->payload_bytes = 0;
-    slot->skip = 1;
+    store->letter_cause = cause;
+    for (; more >= 0; more--) {
+        flight_session_slot *slot = &store->slots[at];
+
+        store->letter_events = slot->events; /* of the last piece: it has them */
+        store->letter_sent = slot->doubt != NOTHING;
+        slot->events = 0;
+        slot->payload_bytes = 0;
+        slot->flags = 0;
+        slot->skip = 1;
+        at = at + 1 == store->frames ? 0 : at + 1;
+    }
+    store->events_held -= store->letter_events;
+}
+
+/* Give the frame at the cursor up: there is a letter. */
+void flight_frames_give_up(flight_session_store *store, uint8_t cause)
+{
+    give_up(store, flight_frames_next_slot(store), cause);
 }
 
 /* Give the frame at the cursor up if its time is over; only where one is to be sent. 1: there is a letter. */
@@ -101,11 +200,20 @@ int flight_frames_expire(flight_session_store *store, uint32_t now_ms)
     const int32_t at = slot_at(store, store->cursor);
     const flight_session_slot *slot = &store->slots[at];
 
-    if (slot->skip || slot->expires_ms == 0 || flight_elapsed(now_ms, slot->packed_at_ms) < slot->expires_ms) {
+    if (slot->skip || slot->piece || slot->expires_ms == 0 ||
+        flight_elapsed(now_ms, slot->packed_at_ms) < slot->expires_ms) {
         return 0;
     }
-    give_up(store, at);
+    give_up(store, at, FLIGHT_DROP_EXPIRED);
     return 1;
+}
+
+/* Where the critical prefix of a whole frame, or of a first piece, stands. */
+static uint8_t *prefix_of(const flight_session_store *store, int32_t at)
+{
+    uint8_t *payload = flight_frames_buffer(store, at) + FLIGHT_HEADER_BYTES;
+
+    return store->slots[at].flags & FLIGHT_FLAG_MORE ? payload + FLIGHT_FRAGMENT_HEAD_BYTES : payload;
 }
 
 /* The next slot to send: sets how long it was held and moves the cursor. Its number is base + cursor before. */
@@ -115,9 +223,11 @@ int32_t flight_frames_take(flight_session_store *store, uint32_t now_ms)
     flight_session_slot *slot = &store->slots[at];
 
     if (!slot->skip) {
-        const int32_t held_ms = flight_max(0, flight_elapsed(now_ms, slot->packed_at_ms));
+        if (!slot->piece) {
+            const int32_t held_ms = flight_max(0, flight_elapsed(now_ms, slot->packed_at_ms));
 
-        flight_store16(flight_frames_buffer(store, at) + FLIGHT_HEADER_BYTES + 4, flight_age_encode((uint32_t)held_ms));
+            flight_store16(prefix_of(store, at) + 4, flight_age_encode((uint32_t)held_ms));
+        }
         if (slot->doubt == NOTHING) {
             slot->doubt = MAYBE;
         }
@@ -189,9 +299,9 @@ int flight_frames_acknowledge(flight_session_store *store, int32_t ack)
 
 static int32_t last_counter(const flight_session_store *store)
 {
-    const uint8_t *prefix = flight_frames_buffer(store, store->head) + FLIGHT_HEADER_BYTES;
+    const flight_session_slot *slot = &store->slots[store->head];
 
-    return flight_session_get30(prefix) + store->slots[store->head].events - 1;
+    return slot->counter + slot->span - 1;
 }
 
 /* Free all frames whose critical counters are at or below `mark`: they were stored before. */
@@ -212,32 +322,48 @@ static void take_back(flight_session_store *store, int32_t index)
     }
 }
 
+/* The gateway has said that it has not stored this frame, nor its pieces. */
+static void settle_doubt(flight_session_store *store, int32_t index)
+{
+    const int32_t last = index + store->slots[slot_at(store, index)].behind;
+
+    for (; index <= last; index++) {
+        flight_session_slot *slot = &store->slots[slot_at(store, index)];
+
+        if (slot->doubt == MAYBE) {
+            slot->doubt = NOTHING;
+        }
+    }
+}
+
 /* The gateway did not store this frame, and takes nothing behind it before it got an answer for this number. again: the code
  * allows another try. The frame waits for it if it has one left; else it is given up, and there is a letter. 0: no such frame
  * is under way. */
 int flight_frames_refuse(flight_session_store *store, int32_t seq, int again, uint32_t now_ms)
 {
-    const int32_t index = seq - store->base;
+    int32_t index = seq - store->base;
     flight_session_slot *slot;
 
     if (index < 0 || index >= store->sent) {
         return 0;
     }
-    take_back(store, index);
-    slot = &store->slots[slot_at(store, index)];
-    if (slot->doubt == MAYBE) {
-        slot->doubt = NOTHING;
+    index -= store->slots[slot_at(store, index)].piece; /* the whole batch is refused */
+    if (index < 0) {
+        return 0; /* its first piece was acknowledged */
     }
+    take_back(store, index);
+    settle_doubt(store, index);
+    slot = &store->slots[slot_at(store, index)];
     store->hold_seq = 0;
     if (slot->skip) {
         return 1;
     }
     if (again && slot->retries != 0) {
         slot->retries--;
-        store->hold_seq = seq;
+        store->hold_seq = store->base + index;
         store->hold_until_ms = flight_later(now_ms, slot->retry_ms);
     } else {
-        give_up(store, slot_at(store, index));
+        give_up(store, slot_at(store, index), FLIGHT_DROP_REFUSED);
     }
     return 1;
 }
@@ -253,7 +379,7 @@ int flight_session_abandon(flight_session *session)
         if (store->cursor != 0) {
             store->bytes_out -= slot->payload_bytes;
         }
-        give_up(store, store->head);
+        give_up(store, store->head, FLIGHT_DROP_CLOSED);
         free_oldest(store);
         if (!skipped) {
             return 1;
@@ -278,7 +404,10 @@ int32_t flight_frames_recount(flight_session_store *store, int32_t counter)
     for (i = 0; i < store->used; i++) {
         const int32_t at = slot_at(store, i);
 
-        flight_store32(flight_frames_buffer(store, at) + FLIGHT_HEADER_BYTES, (uint32_t)counter);
+        store->slots[at].counter = counter;
+        if (!store->slots[at].piece) {
+            flight_store32(prefix_of(store, at), (uint32_t)counter);
+        }
         counter += store->slots[at].events;
     }
     return counter;

@@ -121,6 +121,30 @@ static int take_deliver(flight_session *session, const flight_frame *frame)
     return news;
 }
 
+/* DELIVER, whole or one piece of it. */
+static int take_entry(flight_session *session, const flight_frame *frame)
+{
+    flight_pieces *pieces = &session->pieces;
+    const uint32_t abandoned = pieces->abandoned;
+    flight_frame whole = *frame;
+    int answer;
+
+    session->in.flags = (uint8_t)(frame->flags & FLIGHT_FLAGS_BY_AGREEMENT & ~FLIGHT_FLAG_MORE);
+    if ((frame->flags & FLIGHT_FLAG_MORE) == 0) {
+        return pieces->total_bytes != 0 ? (int)FLIGHT_NEWS_BROKEN : take_deliver(session, frame);
+    }
+    answer = flight_pieces_push(pieces, frame);
+    if (abandoned != pieces->abandoned || answer > FLIGHT_PIECES_WHOLE) {
+        return FLIGHT_NEWS_BROKEN;
+    }
+    if (answer == FLIGHT_PIECES_WAIT) {
+        return FLIGHT_NEWS_QUIET;
+    }
+    whole.payload = pieces->buffer;
+    whole.payload_bytes = pieces->used_bytes;
+    return take_deliver(session, &whole);
+}
+
 static int take_gap(flight_session *session, const flight_frame *frame)
 {
     const uint8_t *payload = frame->payload;
@@ -208,7 +232,7 @@ static int take_by_type(flight_session *session, const flight_frame *frame, uint
 {
     switch (frame->type) {
     case FLIGHT_TYPE_DELIVER:
-        return take_deliver(session, frame);
+        return take_entry(session, frame);
     case FLIGHT_TYPE_ACK:
     case FLIGHT_TYPE_HEARTBEAT:
         return take_counts(session, frame);
@@ -218,6 +242,9 @@ static int take_by_type(flight_session *session, const flight_frame *frame, uint
         return take_opened(session, frame);
     case FLIGHT_TYPE_REFUSED:
         return take_refused(session, frame, now_ms);
+    case FLIGHT_TYPE_SKIP:
+        flight_pieces_leave(&session->pieces, frame->channel);
+        return FLIGHT_NEWS_QUIET;
     case FLIGHT_TYPE_RESEND:
         flight_frames_rewind(&session->store);
         return FLIGHT_NEWS_QUIET;
@@ -260,14 +287,19 @@ int flight_session_receive(flight_session *session, const flight_frame *frame, u
     }
     session->heard_at_ms = now_ms;
     session->policy.failures = 0;
+    if ((frame->flags & FLIGHT_FLAGS_BY_AGREEMENT) && frame->type != FLIGHT_TYPE_DELIVER) {
+        return broken(session, now_ms, random);
+    }
     if (state >= FLIGHT_STATE_READY) {
         return in_session(session, frame, now_ms, random);
     }
     if (frame->type == FLIGHT_TYPE_WELCOME && state == FLIGHT_STATE_GREETING) {
-        if (!flight_read_welcome(&session->welcome, frame->payload, frame->payload_bytes)) {
+        if (!flight_read_welcome(&session->welcome, frame->payload, frame->payload_bytes) ||
+            !flight_agreement_keeps(&session->agreement, &session->welcome)) {
             return broken(session, now_ms, random);
         }
         flight_session_begin(session);
+        flight_pieces_begin(&session->pieces);
         flight_session_ready(session, now_ms);
         return FLIGHT_NEWS_CONNECTED;
     }

@@ -21,10 +21,12 @@ static uint8_t *put_text(uint8_t *to, const char *text, uint32_t limit_bytes)
     return to + 1 + bytes;
 }
 
-/* Who we are and what we can take. */
-uint32_t flight_write_hello(uint8_t *payload, const flight_identity *identity, const flight_profile *profile,
-                            const uint8_t *nonce)
+/* Who we are, what we can take and what we would like to send. */
+uint32_t flight_write_hello(uint8_t *payload, const flight_session *session)
 {
+    const flight_identity *identity = session->identity;
+    const flight_profile *profile = session->profile;
+    const flight_agreement *agreement = &session->agreement;
     const uint32_t token_bytes = flight_text_bytes(identity->token, FLIGHT_TOKEN_BYTES - 1u);
     uint8_t *at;
 
@@ -35,11 +37,17 @@ uint32_t flight_write_hello(uint8_t *payload, const flight_identity *identity, c
     flight_store32(payload + 4, identity->capabilities);
     flight_store16(payload + 8, (uint16_t)flight_min(profile->frame_bytes, 0xffff));
     flight_store16(payload + 10, (uint16_t)profile->window_frames);
-    flight_store32(payload + 12, (uint32_t)profile->window_frames * (uint32_t)profile->frame_bytes);
+    flight_store32(payload + 12, (uint32_t)agreement->window_bytes);
     memcpy(payload + 16, identity->incarnation, 8);
     memcpy(payload + 24, identity->boot, 8);
-    memcpy(payload + 32, nonce, 8);
-    at = put_text(payload + 40, identity->device_id, FLIGHT_DEVICE_ID_BYTES);
+    memcpy(payload + 32, session->nonce, 8);
+    payload[40] = agreement->reads;
+    payload[41] = agreement->sends;
+    payload[42] = agreement->lanes;
+    payload[43] = agreement->auth;
+    flight_store32(payload + 44, (uint32_t)agreement->unpacked_bytes);
+    flight_store32(payload + 48, 0);
+    at = put_text(payload + 52, identity->device_id, FLIGHT_DEVICE_ID_BYTES);
     at = put_text(at, identity->platform, FLIGHT_PLATFORM_BYTES);
     at = put_text(at, identity->version, FLIGHT_VERSION_BYTES);
     flight_store16(at, (uint16_t)token_bytes);
@@ -78,7 +86,7 @@ uint32_t flight_write_close(uint8_t *payload, uint8_t code)
 
 int flight_read_welcome(flight_welcome *welcome, const uint8_t *payload, uint32_t bytes)
 {
-    if (bytes < 72u) {
+    if (bytes < 88u) {
         return 0;
     }
     memcpy(welcome->session_id, payload, FLIGHT_SESSION_ID_BYTES);
@@ -93,9 +101,17 @@ int flight_read_welcome(flight_welcome *welcome, const uint8_t *payload, uint32_
     welcome->mark = flight_session_get30(payload + 60);
     welcome->lossy_stored = flight_session_get30(payload + 64);
     welcome->session_ttl_ms = flight_session_get30(payload + 68);
+    welcome->window_bytes = flight_session_get30(payload + 72);
+    welcome->token_expires_in_ms = flight_session_get30(payload + 76);
+    welcome->unpacked_bytes = flight_session_get30(payload + 80);
+    welcome->flags_up = payload[84];
+    welcome->flags_down = payload[85];
+    welcome->auth = payload[86];
     /* The sign of any is the sign of all, joined. */
-    return (welcome->spread_ms | welcome->mark | welcome->lossy_stored | welcome->session_ttl_ms) >= 0 &&
-           welcome->heartbeat_ms > 0 && welcome->window_frames > 0 && welcome->frame_bytes > 0;
+    return (welcome->spread_ms | welcome->mark | welcome->lossy_stored | welcome->session_ttl_ms |
+            welcome->token_expires_in_ms | welcome->unpacked_bytes) >= 0 &&
+           flight_min(welcome->heartbeat_ms, welcome->window_bytes) > 0 && welcome->window_frames > 0 &&
+           welcome->frame_bytes > 0;
 }
 
 int flight_read_ending(flight_ending *ending, const uint8_t *payload, uint32_t bytes)

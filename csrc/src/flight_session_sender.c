@@ -17,7 +17,8 @@ void flight_out_pack_into(flight_session_out *out, uint8_t *buffer, uint32_t pre
     out->retry_ms = (int32_t)FLIGHT_RETRY_INTERVAL_MS;
 }
 
-static int send_stored(flight_session *session, uint32_t now_ms)
+/* The frame at the cursor goes out. */
+int flight_sender_send_stored(flight_session *session, uint32_t now_ms)
 {
     flight_session_store *store = &session->store;
     const int32_t seq = store->base + store->cursor;
@@ -27,8 +28,10 @@ static int send_stored(flight_session *session, uint32_t now_ms)
     if (slot->skip) {
         flight_session_emit(session, FLIGHT_TYPE_SKIP, 0, 0, flight_frames_buffer(store, at), 0);
     } else {
-        flight_session_emit(session, FLIGHT_TYPE_DATA, FLIGHT_FLAG_CRITICAL | FLIGHT_FLAG_BATCH, slot->channel,
-                            flight_frames_buffer(store, at), slot->payload_bytes);
+        const uint8_t flags = (uint8_t)(FLIGHT_FLAG_CRITICAL | FLIGHT_FLAG_BATCH | slot->flags);
+
+        flight_session_emit(session, FLIGHT_TYPE_DATA, flags, slot->channel, flight_frames_buffer(store, at),
+                            slot->payload_bytes);
     }
     session->out.frame.seq = (uint32_t)seq;
     return FLIGHT_DO_SEND;
@@ -46,10 +49,14 @@ static int pack(flight_session *session, uint8_t command)
 }
 
 /* Whether critical events wait and may be packed: a whole frame must fit the windows. */
-static int critical_room(const flight_session *session)
+static int critical_room(flight_session *session)
 {
     const flight_session_store *store = &session->store;
 
+    if (store->frames - store->used < session->sender.needs_frames) {
+        return 0;
+    }
+    session->sender.needs_frames = 0;
     if (session->waiting_critical == 0 || !flight_frames_room(store) || store->used >= session->sender.window_frames ||
         store->cursor < store->used) {
         return 0;
@@ -65,14 +72,47 @@ static int lossy_first(const flight_session *session)
     return run_frames >= LOSSY_AFTER || (session->lossy_priority > session->critical_priority && run_frames > 0);
 }
 
+int flight_session_recoded(flight_session *session, uint32_t record_bytes)
+{
+    if (record_bytes != 0) {
+        flight_frames_recode(&session->store, record_bytes);
+        return FLIGHT_DO_NOTHING;
+    }
+    flight_frames_give_up(&session->store, FLIGHT_DROP_TOO_LARGE);
+    session->tally.too_large += session->store.letter_events;
+    return FLIGHT_DO_LETTER;
+}
+
+/* The frame at the cursor was packed for a gateway that took more than this one does. */
+static int recode(flight_session *session)
+{
+    flight_session_out *out = &session->out;
+    const int32_t at = flight_frames_next_slot(&session->store);
+    const flight_session_slot *slot = &session->store.slots[at];
+
+    if ((slot->flags & FLIGHT_FLAG_MORE) || !flight_frames_fit(session)) {
+        return flight_session_recoded(session, 0);
+    }
+    flight_out_pack_into(out, flight_frames_buffer(&session->store, at), FLIGHT_CRITICAL_PREFIX_BYTES);
+    out->frame.payload_bytes = slot->payload_bytes - FLIGHT_CRITICAL_PREFIX_BYTES;
+    out->frame.flags = slot->flags;
+    return FLIGHT_DO_RECODE;
+}
+
 /* The next stored frame, or what became of it. */
 static int send_or_expire(flight_session *session, uint32_t now_ms)
 {
-    if (flight_frames_expire(&session->store, now_ms)) {
+    flight_session_store *store = &session->store;
+
+    if (flight_frames_expire(store, now_ms)) {
         session->tally.expired += session->store.letter_events;
         return FLIGHT_DO_LETTER;
     }
-    return send_stored(session, now_ms);
+    if ((store->slots[flight_frames_next_slot(store)].flags & ~(uint32_t)session->agreement.up) != 0 ||
+        !flight_frames_fit(session)) {
+        return recode(session);
+    }
+    return flight_sender_send_stored(session, now_ms);
 }
 
 static int next_events(flight_session *session, uint32_t now_ms)
@@ -87,6 +127,9 @@ static int next_events(flight_session *session, uint32_t now_ms)
     }
     if (ready) {
         return send_or_expire(session, now_ms);
+    }
+    if (session->sender.piece_at < session->sender.piece_end) {
+        return flight_sender_send_piece(session);
     }
     if (session->waiting_lossy && flight_session_may_number(session) && (lossy_first(session) || !critical_room(session))) {
         return pack(session, FLIGHT_DO_PACK_LOSSY);
@@ -161,33 +204,6 @@ int flight_sender_next_frame(flight_session *session, uint32_t now_ms)
     }
     command = next_events(session, now_ms);
     return command != FLIGHT_DO_NOTHING ? command : housekeeping(session, now_ms);
-}
-
-int flight_session_packed(flight_session *session, uint32_t record_bytes, uint32_t events, uint16_t channel,
-                          uint32_t now_ms)
-{
-    const uint8_t packing = session->sender.packing;
-
-    if (events == 0) {
-        return FLIGHT_DO_NOTHING;
-    }
-    if (packing == FLIGHT_DO_NOTHING || session->out.room_bytes < 0 ||
-        record_bytes > (uint32_t)session->out.room_bytes || events > record_bytes) {
-        return FLIGHT_ERROR_ARGUMENT;
-    }
-    session->sender.packing = FLIGHT_DO_NOTHING;
-    if (packing == FLIGHT_DO_PACK_CRITICAL) {
-        const flight_packed packed = {record_bytes, events, now_ms, session->next_counter, channel};
-
-        flight_frames_commit(&session->store, &packed, &session->out);
-        session->sender.run_frames++;
-        session->next_counter += (int32_t)events;
-        return send_stored(session, now_ms);
-    }
-    session->sender.run_frames = 0;
-    session->tally.lossy_handed += (int32_t)events;
-    session->tally.lossy_settled += events;
-    return flight_session_emit(session, FLIGHT_TYPE_DATA, FLIGHT_FLAG_BATCH, channel, session->out.scratch, record_bytes);
 }
 
 /* Whether something should not wait for the profile's update interval. */

@@ -30,7 +30,8 @@ static int is_possible(const flight_session_setup *setup)
     return profile->window_frames > 0 && profile->window_frames <= 0xffff &&
            profile->frame_bytes >= (int32_t)(FLIGHT_HEADER_BYTES + FLIGHT_CRITICAL_PREFIX_BYTES + FLIGHT_TRAILER_BYTES) &&
            profile->frame_bytes <= (int32_t)FLIGHT_MAX_FRAME_BYTES &&
-           (setup->transports != NULL ? setup->transport_count : profile->transport_count) > 0;
+           (setup->transports != NULL ? setup->transport_count : profile->transport_count) > 0 &&
+           setup->large_bytes <= FLIGHT_UNPACKED_BYTES + 24u && setup->unpacked_bytes <= FLIGHT_UNPACKED_BYTES;
 }
 
 static uint32_t places(const flight_session_setup *setup)
@@ -43,17 +44,21 @@ static uint32_t stride_bytes(const flight_session_setup *setup)
     return ((uint32_t)setup->profile->frame_bytes + 3u) & ~3u;
 }
 
+static uint32_t scratch_bytes(const flight_session_setup *setup)
+{
+    const uint32_t stride = stride_bytes(setup);
+
+    return stride > FLIGHT_HELLO_FRAME_BYTES ? stride : FLIGHT_HELLO_FRAME_BYTES;
+}
+
 int flight_session_need(const flight_session_setup *setup)
 {
-    uint32_t stride;
-
     if (!is_complete(setup) || !is_possible(setup)) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    stride = stride_bytes(setup);
     return (int)(places(setup) * (uint32_t)sizeof(flight_channel) +
-                 (uint32_t)setup->profile->window_frames * ((uint32_t)sizeof(flight_session_slot) + stride) +
-                 (stride > FLIGHT_HELLO_FRAME_BYTES ? stride : FLIGHT_HELLO_FRAME_BYTES));
+                 (uint32_t)setup->profile->window_frames * ((uint32_t)sizeof(flight_session_slot) + stride_bytes(setup)) +
+                 scratch_bytes(setup) + setup->large_bytes + setup->unpacked_bytes);
 }
 
 /* Cut the lent memory: channels, slots, their buffers, scratch. */
@@ -69,6 +74,10 @@ static void lend(flight_session *session, uint8_t *memory, const flight_session_
     store->slots = (flight_session_slot *)(void *)memory;
     store->buffers = memory + (uint32_t)store->frames * sizeof(flight_session_slot);
     session->out.scratch = store->buffers + (uint32_t)store->frames * store->stride_bytes;
+    session->out.large = session->out.scratch + scratch_bytes(setup);
+    session->out.large_bytes = setup->large_bytes;
+    session->pieces.buffer = session->out.large + setup->large_bytes;
+    session->pieces.limit_bytes = setup->unpacked_bytes;
 }
 
 int flight_session_init(flight_session *session, void *memory, size_t memory_bytes, const flight_session_setup *setup)
@@ -93,7 +102,10 @@ int flight_session_init(flight_session *session, void *memory, size_t memory_byt
     session->store.base = 1;
     session->store.letter_slot = -1;
     session->log_kept = 1;
-    session->welcome.window_bytes = (int32_t)FLIGHT_RECEIVE_BYTES;
+    session->agreement.lanes = (uint8_t)(FLIGHT_LANE_CRITICAL | FLIGHT_LANE_LOSSY);
+    session->agreement.window_bytes = profile->window_frames * profile->frame_bytes;
+    session->agreement.unpacked_bytes = (int32_t)setup->unpacked_bytes;
+    session->store.letter_cause = FLIGHT_DROP_EXPIRED;
     session->sender.window_bytes = (int32_t)FLIGHT_NUMBER_LIMIT;
     session->receipts.next_in = 1;
     session->receipts.half_frames = (profile->window_frames + 1) >> 1;

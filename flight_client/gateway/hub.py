@@ -28,6 +28,7 @@ from flight_client.gateway.fingerprints import Fingerprints, checksum
 from flight_client.gateway.names import check_channel_name, printable, refusal
 from flight_client.gateway.subscription import Channel, Gap, SubscriberLimits, Subscription
 from flight_client.session import spec
+from flight_client.wire.coding import plain_records
 
 __all__ = ["Gap", "Hub", "HubLimits", "SubscriberLimits", "Subscription"]
 
@@ -132,9 +133,10 @@ class Hub:
 
     def publish(
         self, channel: str, source: Source, incarnation: bytes, counter: int, events: int, held: int, records: bytes,
-        done: OnResult,
+        done: OnResult, coding: int = 0,
     ) -> None:  # fmt: skip
-        """Store one batch; `done` is called once, before or after this returns. counter 0 = lossy.
+        """Store one batch; `done` is called once, before or after this returns. counter 0 = lossy. coding: how the
+        records are written (flags delta, compressed); they are stored as they are.
 
         After a failure the caller hands over nothing newer of this incarnation before the failed batch has come again
         or was definitely refused. What was on its way at that time fails too, so that it cannot overtake.
@@ -147,6 +149,7 @@ class Hub:
             self._finish(events, failed(str(error)), done)
             return
         batch = Batch(channel, source, incarnation, counter, events, held, self._clock_ms(), records)
+        batch.coding = coding
         if counter:
             self._publish_critical(batch, done)
         else:
@@ -155,7 +158,10 @@ class Hub:
     def _publish_critical(self, batch: Batch, done: OnResult) -> None:
         key = (batch.source.device_id, batch.incarnation)
         events = batch.events
-        check = checksum(batch.channel, batch.records)
+        records = batch.records
+        if batch.coding:  # the same events may come again written in another way
+            records = plain_records(records, 0, len(records), batch.coding)
+        check = checksum(batch.channel, records)
         if self._fingerprints.differs(key, batch.counter, check):
             if not self._counters.conflicts:  # the first one only: a broken device must not fill the log
                 _log.warning(

@@ -102,6 +102,8 @@ class DuplexPipe:
                         continue
                     refused_for_good = self._reader.type not in (spec.TYPE_PROBE, spec.TYPE_ATTACH)
                     self._peer, reply = await greet(self._registry, self._reader, data)
+                    if self._peer is not None:
+                        self._reader.allowed_flags = spec.FLAGS_PLAIN | self._peer.agreement.up
                     await self._carrier.send(reply)
                     if refused_for_good:
                         return  # after RESET the device says HELLO on the same connection; after CLOSE it does not

@@ -68,6 +68,7 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
         async with peer.poll_lock:
             if registry.polled(asked) is not peer:  # while it waited the session may have ended, or moved on
                 raise RefusedError(spec.CODE_UNKNOWN_SESSION)
+            reader.allowed_flags = spec.FLAGS_PLAIN | peer.agreement.up
             return _reply(await _poll(registry, peer, asked.number, reader, data))
     except FrameError as error:
         return _reply(malformed(registry, error.what))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from flight_client.proof import SessionKey
 from flight_client.session import spec
 from flight_client.session.common.clock import elapsed
 from flight_client.session.gateway import messages
+from flight_client.session.gateway.agreement import refusal_of
 
 _log = logging.getLogger("flight.gateway")
 
@@ -48,12 +50,15 @@ class RegistryCounters:
 class Registry:
     """Sessions by id, and by device: a device has one."""
 
-    def __init__(self, hub: Hub, verify: Verify, clock: Clock, session_limit: int) -> None:
+    def __init__(
+        self, hub: Hub, verify: Verify, clock: Clock, session_limit: int, wall_s: Callable[[], float] = time.time
+    ) -> None:
         self.hub = hub
         self.clock = clock
         self.counters = RegistryCounters()
         self._verify = verify
         self._limit = session_limit
+        self._wall_s = wall_s
         self._by_id: dict[bytes, Peer] = {}
         self._by_device: dict[str, Peer] = {}
 
@@ -105,6 +110,9 @@ class Registry:
             raise refusal(spec.CODE_UNKNOWN_PLATFORM, "platform", printable(platform))
         if hello.client_type not in NAMES["client_types"].values():
             raise refusal(spec.CODE_UNSUPPORTED, "client type", str(hello.client_type))
+        code = refusal_of(hello)
+        if code:
+            raise refusal(code, "lanes and authentication asked for", f"{hello.lanes:#x}, {hello.auth}")
         allowed = NAMES["capabilities"]["polling-mode"]
         for name in profile["capabilities"]:
             allowed |= NAMES["capabilities"][name]
@@ -132,7 +140,10 @@ class Registry:
         limit = spec.TOOL_CHANNELS if tool else spec.DEVICE_CHANNELS
         heartbeat_ms = profile["heartbeat_ms"]
         window = profile["window_frames"]
-        peer = Peer(self.hub, identity, hello, source, session_id, key, incarnation, heartbeat_ms, window, limit)
+        window_bytes = window * profile["frame_bytes"]
+        windows = window, window_bytes
+        peer = Peer(self.hub, identity, hello, source, session_id, key, incarnation, heartbeat_ms, windows, limit)
+        agreed = peer.agreement
         now = self.clock()
         peer.session.heard_at = peer.session.sent_at = peer.detached_at = now
         peer.session.lossy_stored = lossy_stored
@@ -150,10 +161,21 @@ class Registry:
             mark,
             lossy_stored,
             spec.SESSION_TTL_MS,
+            window_bytes,
+            self._expires_in_ms(identity),
+            agreed.unpacked_in_bytes,
+            agreed.up,
+            agreed.down,
+            agreed.auth,
         )
         payload = messages.welcome(session_id, short_id, incarnation, self.hub.epoch, nonce, numbers)
         _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode())
         return peer, payload
+
+    def _expires_in_ms(self, identity: Identity) -> int:
+        """What is left of the token, at least 1 ms; a longer life than the field should say is cut."""
+        left_ms = int(1000 * (identity.expires_s - self._wall_s()))
+        return min(max(left_ms, 1), spec.TOKEN_EXPIRES_MS)
 
     async def attach(self, asked: messages.Attach) -> tuple[Peer, bytes]:
         """The session that ATTACH goes on with and the payload of RESUMED; RefusedError becomes RESET."""

@@ -65,6 +65,12 @@ MODE_SUBSCRIBE = 2
 START_LIVE = 0
 START_AFTER = 1
 START_LAST = 2
+# lanes
+LANE_CRITICAL = 1
+LANE_LOSSY = 2
+# auth_modes
+AUTH_NONE = 0
+AUTH_HMAC = 1
 # session_states
 STATE_IDLE = 0
 STATE_WAITING = 1
@@ -84,6 +90,7 @@ TRANSPORT_MEMORY = 5
 # flags_supported
 FLAGS_SUPPORTED = 111
 FLAGS_PLAIN = 35
+FLAGS_BY_AGREEMENT = 92
 # codes
 CODE_OK = 0
 CODE_VERSION = 1
@@ -122,6 +129,7 @@ RECONNECT_SPREAD_MS = 250
 RECONNECT_SPREAD_FLEET = 10000
 RECONNECT_SPREAD_FLEET_MS = 6000
 CLOSE_WAIT_MS = 1000
+TOKEN_EXPIRES_MS = 0x1fffffff
 # limits
 DEVICE_ID_BYTES = 32
 VERSION_BYTES = 16
@@ -151,13 +159,13 @@ PREAUTH_MS = 10000
 # codes after which the client stops
 FATAL_CODES = (1, 2, 3, 12, 13, 18)
 
-# per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe
+# per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, message_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe
 PROFILES = {
-    "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 4, 10000, 250, 10000, 500, 1000, 0),
-    "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 8, 10000, 250, 10000, 250, 500, 0),
-    "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 16, 5000, 250, 10000, 100, 100, 1),
-    "v6r-cloud": (4, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 32, 5000, 250, 30000, 50, 20, 1),
-    "web": (5, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 32, 5000, 250, 30000, 50, 20, 1),
-    "host": (6, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 32, 5000, 250, 10000, 50, 20, 1),
-    "micro": (7, (1, 2, 3), 3000, 2, 10000, 1000, 640, 512, 2, 5000, 250, 30000, 250, 500, 0),
+    "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 512, 4, 10000, 250, 10000, 500, 1000, 0),
+    "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 896, 8, 10000, 250, 10000, 250, 500, 0),
+    "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 8000, 16, 5000, 250, 10000, 100, 100, 1),
+    "v6r-cloud": (4, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1),
+    "web": (5, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1),
+    "host": (6, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 10000, 50, 20, 1),
+    "micro": (7, (1, 2, 3), 3000, 2, 10000, 1000, 640, 512, 512, 2, 5000, 250, 30000, 250, 500, 0),
 }

@@ -1,9 +1,12 @@
 """The ring: events wait here in fixed slots until they are packed into a frame."""
 
 from flight_client.errors import CallerError
+from flight_client.session.spec import RECORD_HEAD_BYTES
 from flight_client.wire._core_access import BYTES, FULL, NO_ROOM, Buffer, ffi, lib, readable, text_of
 
 __all__ = ["EventRing"]
+
+_HEAD_BYTES = RECORD_HEAD_BYTES + 4  # of a record in its long form: more than most have
 
 
 class EventRing:
@@ -17,7 +20,17 @@ class EventRing:
     packed_channel   ... and their channel
     """
 
-    __slots__ = ("_event", "_memory", "_put", "_ring", "body_limit", "count", "packed_channel", "packed_events")
+    __slots__ = (
+        "_event",
+        "_largest",
+        "_memory",
+        "_put",
+        "_ring",
+        "body_limit",
+        "count",
+        "packed_channel",
+        "packed_events",
+    )
 
     def __init__(self, slots: int, slot_bytes: int) -> None:
         """slots: 1 to 32,767. slot_bytes: a multiple of 4 from 16; a slot of 64 holds a body of up to 52 bytes."""
@@ -34,6 +47,7 @@ class EventRing:
         self._put = lib.flight_ring_put
         self.body_limit: int = lib.flight_ring_body_limit(self._ring)
         self.count = 0
+        self._largest = 0  # body put since the ring was empty
         self.packed_events = 0
         self.packed_channel = 0
 
@@ -51,6 +65,7 @@ class EventRing:
             ) from error
         if code == 0:
             self.count += 1
+            self._largest = max(self._largest, len(body))
             return True
         if code == FULL:
             return False
@@ -65,6 +80,8 @@ class EventRing:
         if lib.flight_ring_release(self._ring) != 0:
             return 0
         self.count -= 1
+        if not self.count:
+            self._largest = 0
         return 1
 
     def head_channel(self) -> int:
@@ -87,7 +104,8 @@ class EventRing:
     ) -> int:
         """Move events of the oldest one's channel straight into out[offset : offset + limit], with their ages.
 
-        delta: code them against one another; the frame then needs the flag `delta`, and the peer must read it.
+        delta: code them against one another; the frame then needs the flag `delta`, and the peer must read it. It takes no
+        more events than would fit `limit` as plain records too, so that whoever cannot read them can be given those.
         Returns the bytes written: 0 for an empty ring and where not even one event fits the limit.
         """
         if offset < 0 or limit < 0 or offset + limit > len(out):
@@ -96,7 +114,11 @@ class EventRing:
                 value=(offset, limit, len(out)),
                 next_step="use offset + limit <= len(out)",
             )
-        pack = lib.python_delta_pack if delta else lib.python_pack
+        if delta:
+            pack = lib.python_delta_pack
+            max_events = min(max_events, max(1, limit // (self._largest + _HEAD_BYTES)))
+        else:
+            pack = lib.python_pack
         packed = pack(self._ring, ffi.from_buffer(BYTES, out, True), offset, limit, now_ms, max_events)
         if packed == NO_ROOM:
             packed = 0
@@ -104,4 +126,6 @@ class EventRing:
         self.packed_events = events
         self.packed_channel = (packed >> 40) & 0xFFFF
         self.count -= events
+        if not self.count:
+            self._largest = 0
         return packed & 0xFFFFF

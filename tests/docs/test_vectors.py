@@ -18,6 +18,7 @@ from flight_client.session import spec
 from flight_client.session.common.profile import Profile
 from flight_client.session.device import messages as device
 from flight_client.session.device import states
+from flight_client.session.device.agreement import Agreement
 from flight_client.session.device.channels import ChannelState
 from flight_client.session.device.identity import Identity
 from flight_client.session.gateway import messages as gateway
@@ -69,8 +70,9 @@ def test_a_stale_file_is_named_and_written_anew(
     monkeypatch.setattr(make_vectors, "ROOT", tmp_path)
     monkeypatch.setattr(make_vectors, "DOCUMENT", document)
     monkeypatch.setattr(make_vectors, "VECTORS", tmp_path / "vectors" / "frames.json")
+    monkeypatch.setattr(make_vectors, "CODED", tmp_path / "vectors" / "coded.json")
     assert make_vectors.main(["--check"]) == 1
-    assert "stale: vectors/frames.json, protocol.md" in capsys.readouterr().out
+    assert "stale: vectors/frames.json, vectors/coded.json, protocol.md" in capsys.readouterr().out
     assert not (tmp_path / "vectors").exists()
     assert make_vectors.main([]) == 0
     assert document.read_text(encoding="utf-8") == text
@@ -156,9 +158,14 @@ def test_the_device_writes_this_hello_and_the_gateway_reads_it(entry: dict[str, 
     identity.token, identity.capabilities = texts[3], said["capabilities"]
     identity.boot[:] = bytes.fromhex(said["boot"])
     identity.incarnation[:] = bytes.fromhex(said["incarnation"])
-    numbers = (1, (2,), 1, 1, 1, 1, said["frame_limit"], 1, said["window_frames"], 1, 1, 1, 1, 1, 0)
+    numbers = (1, (2,), 1, 1, 1, 1, said["frame_limit"], 1, 1, said["window_frames"], 1, 1, 1, 1, 1, 0)
     buffer = bytearray(spec.HELLO_FRAME_BYTES)
-    size = device.write_hello(buffer, identity, Profile(numbers), bytes.fromhex(said["client_nonce"]))
+    wishes = Agreement(Profile(numbers))
+    wishes.reads, wishes.sends, wishes.lanes, wishes.auth = (
+        said["flags_read"], said["flags_sent"], said["lanes"], said["auth"],
+    )  # fmt: skip
+    wishes.unpacked_bytes = said["unpacked_limit"]
+    size = device.write_hello(buffer, identity, Profile(numbers), wishes, bytes.fromhex(said["client_nonce"]))
     assert buffer[16 : 16 + size] == data
     hello = gateway.read_hello(data, 0, len(data))
     assert hello is not None
@@ -170,6 +177,9 @@ def test_the_device_writes_this_hello_and_the_gateway_reads_it(entry: dict[str, 
     assert (hello.frame_bytes, hello.window_frames, hello.window_bytes) == (
         said["frame_limit"], said["window_frames"], said["window_bytes"],
     )  # fmt: skip
+    assert (hello.flags_read, hello.flags_sent, hello.lanes, hello.auth, hello.unpacked_bytes) == (
+        said["flags_read"], said["flags_sent"], said["lanes"], said["auth"], said["unpacked_limit"],
+    )  # fmt: skip
     assert (hello.incarnation.hex(), hello.boot.hex(), hello.nonce.hex()) == (
         said["incarnation"], said["boot"], said["client_nonce"],
     )  # fmt: skip
@@ -178,8 +188,17 @@ def test_the_device_writes_this_hello_and_the_gateway_reads_it(entry: dict[str, 
 @of_types("welcome")
 def test_the_gateway_writes_this_welcome_and_the_device_reads_it(entry: dict[str, Any]) -> None:
     said, data = entry["payload"], payload_of(entry)
-    order = ("heartbeat_ms", "window_frames", "frame_limit", "reconnect_spread_ms", "mark", "lossy_stored")
-    numbers = (*(said[name] for name in order), said["session_ttl_ms"])
+    order: tuple[str, ...] = (
+        "heartbeat_ms",
+        "window_frames",
+        "frame_limit",
+        "reconnect_spread_ms",
+        "mark",
+        "lossy_stored",
+    )
+    order += ("session_ttl_ms", "window_bytes", "token_expires_in_ms", "unpacked_limit")
+    order += ("flags_up", "flags_down", "auth")
+    numbers = tuple(said[name] for name in order)
     incarnation, epoch, nonce = (bytes.fromhex(said[name]) for name in ("incarnation", "epoch", "server_nonce"))
     ids = (bytes.fromhex(said["session_id"]), said["short_id"].encode())
     assert gateway.welcome(*ids, incarnation, epoch, nonce, numbers) == data
@@ -187,8 +206,15 @@ def test_the_gateway_writes_this_welcome_and_the_device_reads_it(entry: dict[str
     assert found.read(data, 0, len(data))
     assert (found.session_id.hex(), found.short_id.decode()) == (said["session_id"], said["short_id"])
     assert found.incarnation + found.epoch + found.server_nonce == incarnation + epoch + nonce
-    read_numbers = (found.heartbeat_ms, found.window_frames, found.frame_bytes, found.spread_ms, found.mark)
-    assert (*read_numbers, found.lossy_stored, found.session_ttl_ms) == numbers
+    read_numbers: tuple[int, ...] = (
+        found.heartbeat_ms,
+        found.window_frames,
+        found.frame_bytes,
+        found.spread_ms,
+        found.mark,
+    )
+    read_numbers += (found.lossy_stored, found.session_ttl_ms, found.window_bytes, found.token_expires_in_ms)
+    assert (*read_numbers, found.unpacked_bytes, found.flags_up, found.flags_down, found.auth) == numbers
 
 
 @of_types("attach", "poll")
@@ -312,7 +338,7 @@ def test_the_gateway_refuses_an_invalid_payload_in_a_sound_frame(entry: dict[str
         assert hello is not None
         source = Source("vita-1", 3, b"short_id")
         hub: Any = None  # what is malformed never reaches it
-        peer = Peer(hub, None, hello, source, bytes(16), SessionKey(), bytes(8), 5000, 16, 32)
+        peer = Peer(hub, None, hello, source, bytes(16), SessionKey(), bytes(8), 5000, (16, 1 << 16), 32)
         peer._channels[1] = OpenChannel("log", spec.MODE_PUBLISH)
         with pytest.raises(Violation) as caught:
             peer.take(reader.type, reader.flags, reader.channel, reader.seq, reader.ack, frame, start, end, 0)
@@ -338,11 +364,13 @@ def test_a_decoder_written_from_the_document_refuses_every_invalid_vector(entry:
 def test_every_example_in_the_document_is_the_vector_of_its_name() -> None:
     text = make_vectors.DOCUMENT.read_text(encoding="utf-8")
     shown = 0
+    coded = json.loads(make_vectors.CODED.read_text(encoding="utf-8"))["frames"]
+    known = BY_NAME | {entry["name"]: entry for entry in coded}
     for part in text.split("\n**")[1:]:
         name = part.split("**", 1)[0]
         lines = part.split("```text\n", 1)[1].split("\n```", 1)[0].splitlines()
         octets = "".join(line[6:53].replace(" ", "") for line in lines)
-        assert octets == BY_NAME[name]["hex"], name
+        assert octets == known[name]["hex"], name
         shown += 1
     assert shown > 30
 

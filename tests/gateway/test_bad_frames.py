@@ -116,7 +116,7 @@ BEFORE_HELLO: dict[str, Callable[[], bytes]] = {
     "DATA": lambda: lossy_frame(1, Log("early")),
     "critical DATA": lambda: critical_frame(1, 1, 1, Log("early")),
     "OPEN": lambda: open_frame(1, b"log"),
-    "WELCOME": lambda: encode_frame(spec.TYPE_WELCOME, spec.FLAG_CHECKED, 0, 0, 0, bytes(72)),
+    "WELCOME": lambda: encode_frame(spec.TYPE_WELCOME, spec.FLAG_CHECKED, 0, 0, 0, bytes(88)),
     "CLOSE": lambda: encode_frame(spec.TYPE_CLOSE, 0, 0, 0, 0, bytes(8)),
 }
 
@@ -217,7 +217,7 @@ async def test_a_request_that_comes_byte_by_byte_is_answered(bench: Bench) -> No
             await bench.serves()
     head = await within(reader.readuntil(b"\r\n\r\n"))
     assert head.startswith(b"HTTP/1.1 200")
-    assert frames_of(await within(reader.readexactly(16 + 72 + 4)))[0].kind == spec.TYPE_WELCOME
+    assert frames_of(await within(reader.readexactly(16 + 88 + 4)))[0].kind == spec.TYPE_WELCOME
     writer.close()
 
 
@@ -274,6 +274,12 @@ HOSTILE = st.fixed_dictionaries(
         "incarnation": st.binary(min_size=8, max_size=8),
         "boot": st.binary(min_size=8, max_size=8),
         "nonce": st.binary(min_size=8, max_size=8),
+        "flags_read": st.integers(0, 255),
+        "flags_sent": st.integers(0, 255),
+        "lanes": st.integers(0, 255),
+        "auth": st.integers(0, 255),
+        "unpacked_bytes": st.integers(0, 0xFFFFFFFF),
+        "reserved": st.integers(0, 0xFFFFFFFF),
         "platform": st.one_of(st.sampled_from([b"vita", b"web", b""]), st.binary(max_size=40)),
         "version": st.binary(max_size=40),
         "token_bytes": st.integers(0, 0xFFFF),

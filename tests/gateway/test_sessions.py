@@ -184,7 +184,7 @@ BROKEN_RULES = {
     "an unknown layout": encode_frame(spec.TYPE_DATA, spec.FLAG_BATCH, 1, 0, 0, b"\x7f\1\0\0" + bytes(4)),
     "a record longer than the frame": encode_frame(spec.TYPE_DATA, spec.FLAG_BATCH, 1, 0, 0, b"\5\xfe\0\0" + bytes(8)),
     "HELLO again": hello_frame("x"),
-    "a frame that only a gateway sends": encode_frame(spec.TYPE_WELCOME, 0, 0, 0, 0, bytes(72)),
+    "a frame that only a gateway sends": encode_frame(spec.TYPE_WELCOME, 0, 0, 0, 0, bytes(88)),
     "OPEN cut short": encode_frame(spec.TYPE_OPEN, 0, 1, 0, 0, bytes(20)),
     "OPEN with a wrong length": encode_frame(spec.TYPE_OPEN, 0, 1, 0, 0, bytes(20) + b"\x09log"),
     "OPEN of channel 0": open_frame(0, b"log"),

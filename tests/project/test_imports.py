@@ -28,6 +28,7 @@ FLOOR = {
     "transports": 4,
     "observe": 5,
     "outbox": 6,
+    "packing": 7,
     "driver": 7,
     "streams": 7,
     "subscriptions": 8,

@@ -14,264 +14,52 @@ from flight_client.session.device import codes
 from flight_client.session.device.identity import Identity
 from flight_client.session.device.inbox import Inbox
 from flight_client.session.device.machine import DeviceSession
-from flight_client.session.gateway import machine as gateway_machine
-from flight_client.session.gateway import messages
 from flight_client.session.spec import (
-    CODE_OK,
-    CODE_STALE_GENERATION,
-    CODE_STORE,
-    CODE_UNKNOWN_CHANNEL,
-    CODE_UNKNOWN_SESSION,
-    FLAG_CRITICAL,
-    GAP_EPOCH,
-    GAP_TRIMMED,
+    DROP_TOO_LARGE,
+    FLAG_DELTA,
+    FLAG_MORE,
     HEADER_BYTES,
-    MODE_SUBSCRIBE,
     PROFILES,
-    START_AFTER,
     TRANSPORT_POLLING,
     TRANSPORT_WEBSOCKET,
-    TYPE_ATTACH,
-    TYPE_CLOSE,
-    TYPE_DATA,
-    TYPE_DELIVER,
-    TYPE_GAP,
-    TYPE_HELLO,
-    TYPE_OPEN,
-    TYPE_OPENED,
-    TYPE_POLL,
-    TYPE_REFUSED,
-    TYPE_RESEND,
-    TYPE_RESET,
-    TYPE_RESUMED,
-    TYPE_SKIP,
-    TYPE_WELCOME,
 )
+from tests.session.harness_gateway import Gateway
 from tests.session.parts import NoProof, Store
 
 EVENTS_PER_FRAME = 4
 
 
-class Gateway:
-    """A gateway of one device."""
-
-    def __init__(self, store, window=8, heartbeat_ms=5000):
-        self.store = store
-        self.window = window
-        self.heartbeat_ms = heartbeat_ms
-        self.frame_bytes = 16384
-        self.spread_ms = 250
-        self.session = None
-        self.session_id = b""
-        self.sessions = 0
-        self.hold = False  # keep frames unstored, as a slow engine would
-        self.refuse = False  # refuse every batch: its channel is not open
-        self.store_fails = False  # refuse every batch: it cannot be stored now
-        self.waiting = []  # (seq, flags, payload, what the session has of it)
-        self.opened = []
-        self.channel = 0  # the channel that is subscribed
-        self.position = 0  # what was sent to it last
-        self.starts_after = 0
-        self.polls = []
-        self.resumes = 0
-        self.frames_in = 0
-        self.kinds_in = []
-        self.closed = False
-        self.refused_events = 0
-        self.most_held = 0  # sequenced frames of the device that were not acknowledged at one time
-        self.answer = None  # what to answer HELLO instead of WELCOME: (type, code, retry_after_ms)
-        self.attach_answer = None  # the same for ATTACH
-
-    def take(self, kind, flags, channel, seq, ack, payload, now, out):
-        """One frame from the device; replies go to `out` as (kind, channel, seq, ack, payload)."""
-        self.frames_in += 1
-        self.kinds_in.append(kind)
-        if kind == TYPE_HELLO:
-            self.hello(payload, now, out)
-        elif kind == TYPE_ATTACH or kind == TYPE_POLL:
-            self.attach(kind, payload, now, out)
-        elif self.session is not None:
-            self.in_session(kind, flags, channel, seq, ack, payload, now)
-
-    def hello(self, payload, now, out):
-        hello = messages.read_hello(payload, 0, len(payload))
-        if self.answer is not None:
-            out.append((self.answer[0], 0, 0, 0, messages.ending(self.answer[1], self.answer[2], "no")))
-            return
-        incarnation = hello.incarnation
-        if incarnation == bytes(8):
-            self.store.incarnations += 1
-            incarnation = bytes((self.store.incarnations, 1, 1, 1, 1, 1, 1, 1))
-            self.store.mark = 0
-            self.store.lossy = 0
-        self.sessions += 1
-        self.session_id = bytes((self.sessions & 255,)) + self.store.epoch + bytes(7)
-        self.session = gateway_machine.GatewaySession(
-            hello.window_frames, hello.window_bytes, self.heartbeat_ms, self.window
-        )
-        self.session.heard_at = self.session.sent_at = now
-        self.session.lossy_stored = self.store.lossy
-        self.session.spread_ms = self.spread_ms
-        self.waiting = []
-        self.channel = 0
-        numbers = (
-            self.heartbeat_ms,
-            self.window,
-            self.frame_bytes,
-            self.spread_ms,
-            self.store.mark,
-            self.store.lossy,
-            60000,
-        )
-        reply = messages.welcome(self.session_id, b"abcdefgh", incarnation, self.store.epoch, bytes(8), numbers)
-        out.append((TYPE_WELCOME, 0, 0, 0, reply))
-
-    def attach(self, kind, payload, now, out):
-        asked = messages.read_attach(payload, 0, len(payload))
-        if self.attach_answer is not None:
-            out.append((self.attach_answer[0], 0, 0, 0, messages.ending(self.attach_answer[1], self.attach_answer[2])))
-            return
-        if self.session is None or asked.session_id != self.session_id:
-            out.append((TYPE_RESET, 0, 0, 0, messages.ending(CODE_UNKNOWN_SESSION)))
-            return
-        if kind == TYPE_POLL:
-            self.polls.append(now)
-            if asked.generation != self.session.generation or not self.session.new_poll(asked.number):
-                raise AssertionError("a poll of an older generation or number")
-            self.session.ack_now(now)
-            return
-        if asked.generation <= self.session.generation:
-            out.append((TYPE_RESET, 0, 0, 0, messages.ending(CODE_STALE_GENERATION)))
-            return
-        self.resumes += 1
-        self.flush(now)
-        if not self.session.attach(asked.generation, asked.number, now):
-            raise AssertionError("the device attached with impossible numbers")
-        reply = messages.resumed(asked.generation, self.session.ack(), self.store.lossy, self.spread_ms)
-        out.append((TYPE_RESUMED, 0, 0, 0, reply))
-
-    def in_session(self, kind, flags, channel, seq, ack, payload, now):
-        session = self.session
-        verdict = session.receive(seq, ack, now, len(payload) if seq else 0)
-        if verdict == gateway_machine.VIOLATION:
-            raise AssertionError("the device broke the numbers")
-        self.most_held = max(self.most_held, session.next_in - session.ack())
-        if verdict != gateway_machine.TAKE:
-            return
-        if kind == TYPE_OPEN:
-            self.open(channel, messages.read_open(payload, 0, len(payload)))
-        elif kind == TYPE_RESEND:
-            session.rewind()
-        elif kind == TYPE_CLOSE:
-            self.closed = True
-        elif kind == TYPE_SKIP:
-            session.done(seq, now)
-        elif kind == TYPE_DATA and (self.refuse or self.store_fails):
-            events = (len(payload) - (8 if seq else 0)) // 4
-            self.refused_events += events
-            said = messages.refused(seq, CODE_UNKNOWN_CHANNEL if self.refuse else CODE_STORE, events)
-            if seq:
-                session.refuse(seq, channel, said)
-            else:
-                session.send(TYPE_REFUSED, 0, channel, said)
-        elif kind == TYPE_DATA:
-            if self.hold:
-                self.waiting.append((seq, flags, payload, session.taken() if seq else None))
-            else:
-                self.keep(seq, flags, payload, now)
-
-    def open(self, channel, asked):
-        self.opened.append((asked.name, asked.mode, asked.start, asked.offset))
-        position = 0
-        if asked.mode == 0 and self.channel == channel:
-            self.channel = 0
-            self.session.forget(channel)
-        if asked.mode & MODE_SUBSCRIBE:
-            if self.channel != channel:
-                self.starts_after = self.subscribe(channel, asked)
-            position = self.starts_after
-        answer = messages.opened(CODE_OK, asked.mode, self.store.epoch, position)
-        self.session.control(TYPE_OPENED, channel, answer)
-
-    def subscribe(self, channel, asked):
-        """Where the stream begins; what it cannot give it announces."""
-        self.channel = channel
-        self.position = len(self.store.log)
-        if asked.start == START_AFTER:
-            self.position = asked.offset
-            if asked.epoch != self.store.epoch:
-                self.position = self.store.first - 1
-                self.gap(channel, GAP_EPOCH, 0, self.position)
-            elif asked.offset < self.store.first - 1:
-                self.position = self.store.first - 1
-                self.gap(channel, GAP_TRIMMED, asked.offset, self.position)
-        return self.position
-
-    def gap(self, channel, reason, after, to):
-        self.session.send(TYPE_GAP, 0, channel, messages.gap(reason, self.store.epoch, after, to))
-
-    def keep(self, seq, flags, payload, now):
-        if flags & FLAG_CRITICAL:
-            counter = get_u32(payload, 0)
-            for at in range(8, len(payload), 4):
-                if counter > self.store.mark:
-                    self.store.critical_events.append(get_u32(payload, at))
-                    self.store.mark = counter
-                counter += 1
-            self.session.done(seq, now)
-        else:
-            for at in range(0, len(payload), 4):
-                self.store.lossy_events.append(get_u32(payload, at))
-                self.store.lossy += 1
-            self.session.lossy_stored = self.store.lossy
-
-    def flush(self, now):
-        """The slow engine has stored what it was given."""
-        waiting = self.waiting
-        self.waiting = []
-        for seq, flags, payload, taken in waiting:
-            if taken is None or taken[1] == gateway_machine.WAITS:
-                self.keep(seq, flags, payload, now)
-
-    def deliver(self, offset, previous, body, device=b"", channel=1):
-        """One DELIVER, whatever the log says."""
-        head = offset.to_bytes(8, "little") + previous.to_bytes(8, "little") + bytes(23)
-        padding = bytes(-len(device) & 3)
-        self.session.send(TYPE_DELIVER, 0, channel, head + bytes((len(device),)) + device + padding + body)
-
-    def pull(self):
-        """Move one entry of the log into the session; False when there is none or the window is full."""
-        if self.channel == 0 or self.position >= len(self.store.log) or not self.session.can_send():
-            return False
-        self.position += 1
-        self.deliver(self.position, self.position - 1, self.store.log[self.position - 1], b"", self.channel)
-        return True
-
-    def output(self, now, out):
-        if self.session is None:
-            return
-        while True:
-            frame = self.session.next_frame(now)
-            if frame is not None:
-                out.append((frame[0], frame[2], frame[3], self.session.ack(), frame[4]))
-            elif not self.pull():
-                return
+def is_large(number):
+    """Which of the numbered events are larger than a frame."""
+    return number % 6 >= 4
 
 
 class World:
     """The device, the gateway behind a pipe, and the time."""
 
-    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1):
+    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0):
         self.now = 0x3FFFFF00  # the clock wraps soon: it must not matter
         self.seed = seed
         self.profile = Profile(PROFILES[platform])
+        self.large = frame_bytes > 0  # some events are larger than a frame, and both sides know of pieces
+        if self.large:
+            self.profile.frame_bytes = frame_bytes
+            self.profile.window_frames = max(4, self.profile.window_frames)
         identity = Identity(b"vita-1", platform.encode(), self.profile.platform, b"1.0", 1)
         identity.token = b"token"
         self.prover = NoProof()
         self.device = DeviceSession(self.profile, identity, self.prover, transports)
+        if self.large:
+            self.device.agreement.reads = self.device.agreement.sends = FLAG_MORE | FLAG_DELTA
+            self.device.agreement.unpacked_bytes = 4096
         self.inbox = Inbox(self.device)
         self.store = Store(b"epoch--1")
         self.gateway = Gateway(self.store)
+        if self.large:
+            self.gateway.reads = self.gateway.sends = FLAG_MORE | FLAG_DELTA
+        self.recoded = 0
+        self.too_large = 0  # critical events that could not go, so large as they were
+        self.too_large_lossy = 0
         self.reachable = {1, 2, 3, 4, 5}
         self.mute = set()  # transports whose opening neither succeeds nor fails
         self.pipe_open = False
@@ -327,6 +115,9 @@ class World:
         device = self.device
         if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
             command = self.pack(self.critical if command == codes.PACK_CRITICAL else self.lossy)
+        if command == codes.RECODE:
+            self.recoded += 1
+            command = device.recoded(device.out.count)  # the harness writes its events the same way with any flag
         if command == codes.OPEN:
             self.open(device.policy.transport())
         elif command == codes.DROP:
@@ -352,6 +143,10 @@ class World:
         store = self.device.store
         buffer = store.buffer(store.letter_slot)
         at = HEADER_BYTES + 8
+        if self.large and store._behind[store.letter_slot]:
+            at += 8
+        if store.letter_cause == DROP_TOO_LARGE:
+            why = "too-large"
         events = [get_u32(buffer, at + 4 * i) for i in range(store.letter_events)]
         self.letters.append((why, store.letter_sent, events))
 
@@ -359,7 +154,7 @@ class World:
         total = self.checksum
         for i in range(5):
             total = (total * 31 + frame[i]) & 0xFFFFFF
-        for byte in frame[5]:
+        for byte in frame[5][:80]:
             total = (total * 31 + byte) & 0xFFFFFF
         self.checksum = total
 
@@ -376,14 +171,47 @@ class World:
 
     def pack(self, ring):
         device = self.device
+        if self.large and is_large(ring[0]):
+            return self.pack_large(ring)
         events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME)
         for i in range(events):
+            if self.large and is_large(ring[0]):
+                events = i
+                break
             put_u32(device.out.buffer, device.out.at + 4 * i, ring.pop(0))
+        self.treat(ring)
+        return device.packed(4 * events, events, 1, self.now, device.agreement.up & FLAG_DELTA)
+
+    def treat(self, ring):
+        out = self.device.out
         if ring is self.critical:
-            device.out.expires_ms = self.expires_ms
+            out.expires_ms = self.expires_ms
             if self.retries >= 0:
-                device.out.retries = self.retries
-        return device.packed(4 * events, events, 1, self.now)
+                out.retries = self.retries
+
+    def pack_large(self, ring):
+        """An event of its own: its number, and bytes that only pieces can carry, or nearly."""
+        device = self.device
+        room = device.out.frame_room
+        size = 4 * (room * (1 + ring[0] % 3) // 4) + 40
+        code = device.pack_large(size)
+        if code == codes.TOO_LARGE:
+            if ring is self.critical:
+                self.too_large += 1
+                self.letters.append(("too-large", False, [ring[0]]))
+            else:
+                self.too_large_lossy += 1
+            ring.pop(0)
+            return device.packed(0, 0, 0, self.now)
+        if code == codes.NOTHING:
+            return code
+        number = ring.pop(0)
+        for i in range(0, size, 4):
+            put_u32(device.out.buffer, device.out.at + i, number)
+        if number % 6 == 5:
+            size = 4  # as if compression had helped that much
+        self.treat(ring)
+        return device.packed(size, 1, 1, self.now)
 
     def turn(self):
         frames, self.body = self.body, []
@@ -424,15 +252,15 @@ class World:
         return bool(out)
 
     def feed(self, frames):
-        for kind, channel, seq, ack, payload in frames:
-            self.receive(kind, channel, seq, ack, payload)
+        for kind, flags, channel, seq, ack, payload in frames:
+            self.receive(kind, channel, seq, ack, payload, flags)
 
-    def receive(self, kind, channel=0, seq=0, ack=0, payload=b""):
+    def receive(self, kind, channel=0, seq=0, ack=0, payload=b"", flags=0):
         """The device reads one frame."""
-        result = self.inbox.receive(kind, channel, seq, ack, payload, 0, len(payload), self.now, self.random())
+        result = self.inbox.receive(kind, flags, channel, seq, ack, payload, 0, len(payload), self.now, self.random())
         self.log.append((kind, seq, ack, result))
         if result == codes.DELIVERED or result == codes.DELIVERED_AFTER_HOLE:
-            self.delivered.append(bytes(payload[self.inbox.event_records : self.inbox.event_end]))
+            self.delivered.append(bytes(self.inbox.event_data[self.inbox.event_records : self.inbox.event_end]))
         if result == codes.MISSING or result == codes.DELIVERED_AFTER_HOLE:
             self.gaps.append((self.inbox.gap_reason, bytes(self.inbox.gap_after), bytes(self.inbox.gap_to)))
         if result == codes.EVENTS_REFUSED and self.device.store.letter_slot >= 0:
@@ -455,6 +283,9 @@ class World:
             self.store = store
         older = self.gateway
         self.gateway = Gateway(self.store, older.window, older.heartbeat_ms)
+        self.gateway.reads = older.reads
+        self.gateway.sends = older.sends
+        self.gateway.window_bytes = older.window_bytes
 
     def advance(self, ms):
         """Move the clock; nobody looks at it."""
@@ -487,7 +318,8 @@ class World:
         tally = self.device.tally
         queued = len(self.critical) + len(self.lossy) + self.device.store.events_held
         settled = tally.critical_acked + tally.lossy_settled
-        return accepted - settled - queued - tally.refused - tally.expired - tally.link_dropped - tally.unconfirmed
+        dropped = tally.refused + tally.expired + tally.too_large + tally.link_dropped + tally.unconfirmed
+        return accepted - settled - queued - dropped - self.too_large - self.too_large_lossy
 
     def law(self):
         if self.keep_law and self.balance(self.accepted) != 0:

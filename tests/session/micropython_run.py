@@ -94,12 +94,12 @@ def connected():
     device.poll(0, 0)
     device.opened(0)
     drain(device, Frames(), 0)
-    numbers = (1000, 2, 640, 250, 0, 0, 60000)
+    numbers = (1000, 2, 640, 250, 0, 0, 60000, 1280, 0, 0, 0, 0, 0)
     welcome = messages.welcome(bytes(16), bytes(8), b"incarnat", b"epoch--1", bytes(8), numbers)
-    inbox.receive(2, 0, 0, 0, welcome, 0, len(welcome), 0, 0)
+    inbox.receive(2, 0, 0, 0, 0, welcome, 0, len(welcome), 0, 0)
     drain(device, Frames(), 0)
     opened = messages.opened(0, 3, b"epoch--1", 0)
-    inbox.receive(12, 1, 0, 0, opened, 0, len(opened), 0, 0)
+    inbox.receive(12, 0, 1, 0, 0, opened, 0, len(opened), 0, 0)
     return device, inbox
 
 
@@ -128,19 +128,19 @@ def rounds(device, inbox, frames, events):
         device.waiting_lossy = 1
         drain(device, frames, frames.now)
         put_u32(frames.ack, 0, device.tally.lossy_handed)
-        inbox.receive(7, 0, 0, frames.last_seq + 1, frames.ack, 0, 4, frames.now, 1)
+        inbox.receive(7, 0, 0, 0, frames.last_seq + 1, frames.ack, 0, 4, frames.now, 1)
         put_u32(frames.deliver, 8, frames.offset)
         frames.offset += 1
         put_u32(frames.deliver, 0, frames.offset)
         frames.seq_in = device.receipts.next_in
-        inbox.receive(14, 1, frames.seq_in, 0, frames.deliver, 0, 60, frames.now, 1)
+        inbox.receive(14, 0, 1, frames.seq_in, 0, frames.deliver, 0, 60, frames.now, 1)
         device.wake_in_ms(frames.now)
         frames.now = (frames.now + 60) & 0x3FFFFFFF
         drain(device, frames, frames.now)  # an acknowledgement
         if done % 20 == 0:
             frames.now = (frames.now + 1100) & 0x3FFFFFFF
             drain(device, frames, frames.now)  # a heartbeat
-            inbox.receive(8, 0, 0, 0, frames.heartbeat, 0, 8, frames.now, 1)
+            inbox.receive(8, 0, 0, 0, 0, frames.heartbeat, 0, 8, frames.now, 1)
         done += 3
     return done
 

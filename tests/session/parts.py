@@ -34,5 +34,8 @@ class Store:
         self.critical_events = []
         self.lossy_events = []
         self.incarnations = 0
+        self.wholes = 0  # batches that came in pieces
+        self.wholes_out = 0  # entries that went in pieces
+        self.coded = 0  # batches with a coding
         self.log = []  # entry n of the channel stands at offset n + 1
         self.first = 1  # the oldest offset that was not trimmed

@@ -187,7 +187,10 @@ def test_resumed_and_heartbeat_carry_the_spread():
 
 
 REPLIES = [
-    (TYPE_WELCOME, messages.welcome(bytes(16), bytes(8), b"foreign!", bytes(8), bytes(8), (1, 1, 1, 1, 1, 1, 1))),
+    (
+        TYPE_WELCOME,
+        messages.welcome(bytes(16), bytes(8), b"foreign!", bytes(8), bytes(8), (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0)),
+    ),
     (TYPE_RESUMED, messages.resumed(1, 1, 0, 0)),
     (TYPE_RESET, messages.ending(CODE_UNKNOWN_SESSION)),
     (TYPE_CLOSE, messages.ending(FATAL_CODES[0])),
@@ -300,7 +303,7 @@ def test_a_welcome_that_cannot_be_read_is_tried_again():
     world = in_state(STATE_GREETING)
     assert world.receive(TYPE_WELCOME, payload=bytes(71)) == codes.BROKEN
     assert world.device.state == STATE_WAITING
-    assert world.receive(TYPE_WELCOME, payload=bytes(72)) == codes.QUIET
+    assert world.receive(TYPE_WELCOME, payload=bytes(88)) == codes.QUIET
 
 
 @pytest.mark.parametrize(("kind", "payload"), [

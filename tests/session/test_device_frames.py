@@ -287,6 +287,27 @@ def test_the_window_is_respected(window):
     assert world.gateway.most_held == min(window, world.profile.window_frames)
 
 
+@pytest.mark.parametrize(("window_bytes", "frames"), [(1, 1), (4119, 1), (4120, 2), (4143, 2), (4144, 3), (1 << 20, 8)])
+def test_the_window_in_bytes_is_respected(window_bytes, frames):
+    """A frame of four events has a payload of 24 bytes, but room is kept for a whole one; eight frames are the most."""
+    world = World()
+    world.gateway.window_bytes = window_bytes
+    world.start()
+    world.gateway.hold = True
+    emit(world, 200)
+    for _ in range(3):
+        world.sleep_ms(3000)
+        assert world.gateway.most_held == frames
+    world.cut()  # the same frames once more: they fill the window again, not twice
+    world.sleep_ms(9000)
+    assert world.gateway.most_held == frames
+    world.gateway.hold = False
+    world.gateway.flush(world.now)
+    world.sleep_ms(3000)
+    assert world.store.critical_events == list(range(200))
+    assert world.gateway.most_held == frames
+
+
 def test_a_new_session_with_a_smaller_window_is_respected_by_what_was_packed_before():
     world = ready()
     world.gateway.hold = True

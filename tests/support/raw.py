@@ -42,7 +42,7 @@ class Frame:
 
 def frames_of(data: bytes) -> list[Frame]:
     """The frames of a message or a body."""
-    reader = FrameReader()
+    reader = FrameReader(spec.FLAGS_SUPPORTED)
     reader.feed(data, spec.MAX_FRAME_BYTES)
     found = []
     while reader.next():
@@ -60,7 +60,7 @@ def hello_payload(token: str, device_id: bytes = b"raw-1", **other: Any) -> byte
     platform = other.get("platform", b"host")
     version = other.get("version", b"1.0.0")
     head = struct.pack(
-        "<BBBBIHHI8s8s8s",
+        "<BBBBIHHI8s8s8sBBBBII",
         other.get("client_type", 4),
         other.get("platform_number", 6),
         other.get("version_min", 1),
@@ -72,6 +72,12 @@ def hello_payload(token: str, device_id: bytes = b"raw-1", **other: Any) -> byte
         other.get("incarnation", bytes(8)),
         other.get("boot", b"boot-001"),
         other.get("nonce", NONCE),
+        other.get("flags_read", 0),
+        other.get("flags_sent", 0),
+        other.get("lanes", 3),
+        other.get("auth", 0),
+        other.get("unpacked_bytes", 0),
+        other.get("reserved", 0),
     )
     secret = token.encode("utf-8", "surrogateescape")
     texts = b"".join(bytes([len(text)]) + text for text in (device_id, platform, version))

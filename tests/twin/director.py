@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from flight_client.session.device import codes
 from flight_client.session.spec import (
     CODE_STORE,
+    FLAG_MORE,
+    FLAGS_BY_AGREEMENT,
     PROFILES,
     STATE_ATTACHING,
     STATE_CLOSED,
@@ -39,6 +41,7 @@ from tests.twin import steps
 from tests.twin.steps import Reference
 
 LIMIT = 1 << 30
+BY_AGREEMENT = FLAGS_BY_AGREEMENT & 0x4C  # compressed, more, delta
 RENEW_AT = LIMIT - 0x10000
 CHANNELS = 6
 
@@ -86,7 +89,9 @@ class Director:
         known = bytes(8) if self.one_in(2) else source.octets(8)
         transports: tuple[int, ...] = self.pick((), (), (3,), (1,), (2, 3), (1, 2, 3), (1, 2, 3, 4, 5))
         head = struct.pack("<BI8s", source.below(len(PROFILES)), now, known)
-        return head + bytes((source.below(2), CHANNELS, len(transports), *transports))
+        flags = self.pick(0, BY_AGREEMENT, source.below(256) & BY_AGREEMENT)
+        wishes = struct.pack("<BBBI", flags, self.pick(0, flags), 3, self.pick(0, 2000, 65536))
+        return head + bytes((source.below(2), CHANNELS, len(transports))) + wishes + bytes(transports)
 
     def over(self) -> bool:
         """Whether nothing more will come of this session."""
@@ -112,7 +117,13 @@ class Director:
         """The next step."""
         session = self.reference.session
         random = self.source.below(65536)
+        if self.last == codes.RECODE:
+            count = session.out.count
+            return step(steps.RECODED, 0, random, struct.pack("<I", self.pick(0, count, self.source.below(count + 1))))
         if self.last in (codes.PACK_CRITICAL, codes.PACK_LOSSY):
+            if session.out.buffer is not session.out.large and self.one_in(6):
+                large = self.pick(1500, 5000, self.source.below(20000), self.source.below(60000))
+                return step(steps.PACK_LARGE, 0, random, struct.pack("<I", large))
             return step(steps.PACKED, 0, random, self.packing())
         if self.last in (codes.SEND, codes.DROP) and not self.one_in(12):
             return step(steps.POLL, 0, random)
@@ -143,7 +154,7 @@ class Director:
     def take(self, made: bytes) -> int:
         """Let the reference take a step and remember what it asked for."""
         answer = self.reference.step(made)
-        if made[0] in (steps.POLL, steps.PACKED):
+        if made[0] in (steps.POLL, steps.PACKED, steps.PACK_LARGE):
             self.last = answer
         else:
             self.last = codes.NOTHING
@@ -296,13 +307,14 @@ class Director:
     def packing(self) -> bytes:
         out = self.reference.session.out
         if self.one_in(10) or out.room < 8:
-            return bytes(16)
+            return bytes(17)
         most = out.room // 4
-        words = 1 + self.source.below(most if self.one_in(20) else min(most, 12))
+        words = 1 + self.source.below(most if self.one_in(20) or (out.buffer is out.large and not self.one_in(4)) else min(most, 12))
         events = 1 + self.source.below(min(words, 8))
         expires = self.pick(0, 0, 1 + self.source.below(500), 1 + self.source.below(20000))
         head = struct.pack("<HHHB", 4 * words, events, 1 + self.source.below(3), self.source.below(256))
-        return head + struct.pack("<IBI", expires, self.source.below(4), self.pick(2000, self.source.below(5000)))
+        flags = self.reference.session.agreement.up & 0x44 if self.one_in(3) else 0
+        return head + struct.pack("<IBIB", expires, self.source.below(4), self.pick(2000, self.source.below(5000)), flags)
 
     def near(self, number: int) -> int:
         """A number, or at times one beside it, or one that the wire does not allow."""
@@ -354,6 +366,15 @@ class Director:
         if self.one_in(300):
             mark = LIMIT - 1 - source.below(0x20000)
         numbers = struct.pack("<IHHIIII", heartbeat, window, frame, self.spread(), mark, self.lossy_count(), 60000)
+        agreement = session.agreement
+        bytes_ = self.pick(1 << 20, 1 << 20, 20000, source.below(1 << 31)) if not self.one_in(25) else 0
+        unpacked = self.pick(65536, 65536, 3000, source.below(1 << 31))
+        up = self.pick(agreement.sends, agreement.sends, agreement.sends & source.below(256))
+        down = self.pick(agreement.reads, agreement.reads & source.below(256))
+        auth = int(self.one_in(40))
+        if self.one_in(40):
+            up = source.below(256)
+        numbers += struct.pack("<IIIBBBB", bytes_, self.pick(0, 0, source.below(1 << 31)), unpacked, up, down, auth, 0)
         return self.damaged(heads + numbers)
 
     def ending(self) -> bytes:
@@ -376,6 +397,20 @@ class Director:
         channel = 1 + self.source.below(3) if not self.one_in(20) else self.source.below(65536)
         payload = self.damaged(self.payload(kind, channel))
         return self.receive(kind, channel, self.seq(), self.ack(), payload, random)
+
+    def piece(self, payload: bytes) -> bytes:
+        """A first or further piece of a payload, more or less."""
+        pieces = self.reference.inbox.pieces
+        if pieces.under_way() and not self.one_in(6):
+            at = len(pieces.buffer)
+            left = pieces._total - at
+            size = left if self.one_in(2) else self.source.below(left + 2)
+            body = (payload + bytes(200))[at : at + size] if not self.one_in(10) else bytes(size)
+            return struct.pack("<HHI", pieces._message, self.near(pieces._next) & 0xFFFF, self.near(pieces._total)) + body
+        total = len(payload) if not self.one_in(10) else self.source.below(100000)
+        size = 1 + self.source.below(len(payload)) if payload else 0
+        number = 0 if not self.one_in(8) else self.source.below(3)
+        return struct.pack("<HHI", self.source.below(65536), number, total) + payload[:size]
 
     def payload(self, kind: int, channel: int) -> bytes:
         if kind == TYPE_ACK:
@@ -418,5 +453,11 @@ class Director:
         return struct.pack("<QQ", first & (1 << 64) - 1, then & (1 << 64) - 1)
 
     def receive(self, kind: int, channel: int, seq: int, ack: int, payload: bytes, random: int) -> bytes:
-        args = struct.pack("<BHII", kind, channel, seq, ack) + payload
+        flags = self.pick(0x02, 0x22, 0x42) if kind == TYPE_DELIVER else 0
+        if kind == TYPE_DELIVER and self.one_in(4):
+            flags |= FLAG_MORE
+            payload = self.piece(payload)
+        if self.one_in(100):
+            flags = self.source.below(256)
+        args = struct.pack("<BBHII", kind, flags, channel, seq, ack) + payload
         return step(steps.RECEIVE, self.pick(0, 0, self.dt()), random, args)

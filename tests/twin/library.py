@@ -21,7 +21,7 @@ uint8_t twin_next_state(uint32_t state, uint32_t happening);
 uint32_t twin_sizeof(void);
 long twin_replay(const char *text, long *sessions);
 """
-WORDS = 2048
+WORDS = 4096
 
 
 class Twin:

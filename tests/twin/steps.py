@@ -10,7 +10,7 @@ all that a session holds, as numbers in one order.
 from flight_client.session.common.clock import MASK
 from flight_client.session.common.fields import get_u16
 from flight_client.session.common.profile import Profile
-from flight_client.session.device.codes import SEND
+from flight_client.session.device.codes import DELIVERED, DELIVERED_AFTER_HOLE, SEND
 from flight_client.session.device.identity import Identity
 from flight_client.session.device.inbox import Inbox
 from flight_client.session.device.machine import DeviceSession
@@ -24,14 +24,16 @@ TURN_DONE = 3
 PROBED = 4  # u8 works
 CLOSE = 5
 POLL = 6
-PACKED = 7  # u16 bytes, u16 events, u16 channel, u8 first byte of the records, u32 expires_ms, u8 retries, u32 retry_ms
-RECEIVE = 8  # u8 type, u16 channel, u32 seq, u32 ack, payload
+PACKED = 7  # u16 bytes, u16 events, u16 channel, u8 first byte of the records, u32 expires_ms, u8 retries, u32 retry_ms, u8 flags
+RECEIVE = 8  # u8 type, u8 flags, u16 channel, u32 seq, u32 ack, payload
 WAITING = 9  # u32 critical, u32 lossy, u8 priority of each
 CHANNEL = 10  # u8 mode, u8 start, u16 count, u8 number of its name, u8 own
 SOON = 11
 POKE = 12  # u8 what, u32 value: a counter near its limit, or a small window
 LEAVE = 13  # u8 number of a channel
 ABANDON = 14
+PACK_LARGE = 15  # u32 record_bytes
+RECODED = 16  # u32 record_bytes
 
 PLATFORMS = ("dreamcast", "psp", "vita", "v6r-cloud", "web", "host", "micro")
 NAMES = (b"events", b"log", b"a", b"b", b"memory-updates", b"x/y", b"events2", b"0", b"one-too-many")
@@ -86,11 +88,17 @@ class Reference:
         identity.boot[:] = b"boot-num"
         identity.incarnation[:] = setup[5:13]
         self.now = u32(setup, 1)
-        transports = tuple(setup[16 : 16 + setup[15]])
+        transports = tuple(setup[23 : 23 + setup[15]])
         self.session = DeviceSession(self.profile, identity, SumProof(), transports, setup[14])
+        agreement = self.session.agreement
+        agreement.reads = setup[16]
+        agreement.sends = setup[17]
+        agreement.lanes = setup[18]
+        agreement.unpacked_bytes = u32(setup, 19)
         self.inbox = Inbox(self.session)
         self.answer = 0
         self.sends = False
+        self.delivers = False
 
     def step(self, step: bytes) -> int:
         """Take one step; what the session answered."""
@@ -103,7 +111,7 @@ class Reference:
             answer = session.poll(self.now, random)
         elif kind == RECEIVE:
             answer = self.inbox.receive(
-                step[7], get_u16(step, 8), u32(step, 10), u32(step, 14), step, 18, len(step), self.now, random
+                step[7], step[8], get_u16(step, 9), u32(step, 11), u32(step, 15), step, 19, len(step), self.now, random
             )
         elif kind == PACKED:
             answer = self.packed(step)
@@ -114,11 +122,16 @@ class Reference:
             session.lossy_priority = step[16]
         elif kind == CHANNEL:
             answer = session.channels.add(NAMES[step[11]], step[7], step[8], get_u16(step, 9), step[12] != 0)
+        elif kind == PACK_LARGE:
+            answer = session.pack_large(u32(step, 7))
+        elif kind == RECODED:
+            answer = session.recoded(u32(step, 7))
         elif kind == ABANDON:
             answer = int(session.store.abandon())
         else:
             self.happens(kind, step, random)
         self.answer = answer
+        self.delivers = kind == RECEIVE and (answer == DELIVERED or answer == DELIVERED_AFTER_HOLE)
         self.sends = answer == SEND and (kind == POLL or kind == PACKED)
         return answer
 
@@ -130,7 +143,7 @@ class Reference:
         out.expires_ms = u32(step, 14)
         out.retries = step[18]
         out.retry_ms = u32(step, 19)
-        return self.session.packed(record_bytes, get_u16(step, 9), get_u16(step, 11), self.now)
+        return self.session.packed(record_bytes, get_u16(step, 9), get_u16(step, 11), self.now, step[23])
 
     def happens(self, kind, step, random):
         session = self.session
@@ -210,7 +223,9 @@ class Reference:
         return [
             receipts.next_in, receipts.unacked, receipts._asked, receipts.resend_wanted, receipts._ack_at,
             sender.window, sender.heartbeat_ms, sender.sent_at, sender.close_sent,
-            sender.window_bytes, sender._run, out.expires_ms, out.retries, out.retry_ms,
+            sender.window_bytes, sender._run,
+            sender._needs, sender._messages, sender._piece, sender._piece_at, sender._piece_end, sender._piece_flags,
+            sender._piece_channel, out.expires_ms, out.retries, out.retry_ms,
             out.kind, out.flags, out.channel, out.seq, out.ack,
             out.count, out.at, out.room, out.frame_room, out.turn_bytes,
         ]  # fmt: skip
@@ -222,21 +237,30 @@ class Reference:
             inbox.event_channel, inbox.event_records - inbox.event_start, inbox.event_end - inbox.event_records,
             inbox.gap_reason, inbox.refused_code, ending.code, ending.retry_after_ms,
         ]  # fmt: skip
+        records = inbox.event_data[inbox.event_records : inbox.event_end]
+        words += [inbox.event_flags, add_bytes(0x811C9DC5, records) if self.delivers else 0]
+        pieces = inbox.pieces
+        words += [
+            pieces._total, len(pieces.buffer), pieces.abandoned, pieces._message, pieces._next, pieces._channel, pieces._flags,
+        ]  # fmt: skip
         return words + pair(inbox.gap_epoch) + pair(inbox.gap_after) + pair(inbox.gap_to)
 
     def welcome(self):
         welcome = self.session.welcome
+        agreement = self.session.agreement
         words = pair(welcome.session_id) + pair(welcome.session_id, 8) + pair(welcome.short_id)
         words += pair(welcome.incarnation) + pair(welcome.epoch) + pair(welcome.server_nonce)
         return words + [
             welcome.heartbeat_ms, welcome.window_frames, welcome.frame_bytes, welcome.spread_ms,
             welcome.window_bytes, welcome.mark, welcome.lossy_stored, welcome.session_ttl_ms,
+            welcome.token_expires_in_ms, welcome.unpacked_bytes, welcome.flags_up, welcome.flags_down, welcome.auth,
+            agreement.up, agreement.down, agreement.unpacked_out_bytes, agreement.window_bytes,
         ]  # fmt: skip
 
     def tally(self):
         tally = self.session.tally
         return [
-            tally.critical_acked, tally.refused, tally.expired, tally.lossy_settled, tally.link_dropped,
+            tally.critical_acked, tally.refused, tally.expired, tally.too_large, tally.lossy_settled, tally.link_dropped,
             tally.unconfirmed, tally.lossy_handed, tally.lossy_confirmed, tally.delivered_entries,
             tally.duplicates, tally.resent_frames, tally.connections,
         ]  # fmt: skip
@@ -246,12 +270,13 @@ class Reference:
         words = [
             store.base, store.used, store.cursor, store.sent, store.events_held,
             store.acked_events, store._head, store.bytes_out, store._hold_seq, store._hold_until,
-            store.letter_slot, store.letter_events, store.letter_sent,
+            store.letter_slot, store.letter_events, store.letter_cause, store.letter_sent,
         ]  # fmt: skip
         for i in range(store.frames):
             words += [
                 store._bytes[i], store._events[i], store._channel[i], store._skip[i], store._packed_at[i],
                 store._expires_ms[i], store._retries[i], store._retry_ms[i], store._doubt[i],
+                store._flags[i], store._counter[i], store._span[i], store._piece[i], store._behind[i],
                 store._sent_at[i],
             ]  # fmt: skip
         return words

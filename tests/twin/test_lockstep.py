@@ -23,7 +23,7 @@ STEPS = int(os.environ.get("FLIGHT_TWIN_STEPS", "100000"))
 SESSION_STEPS = 400
 NAMES = (
     "START", "OPENED", "FAILED", "TURN_DONE", "PROBED", "CLOSE", "POLL", "PACKED", "RECEIVE", "WAITING", "CHANNEL", "SOON",
-    "POKE", "LEAVE", "ABANDON",
+    "POKE", "LEAVE", "ABANDON", "PACK_LARGE", "RECODED",
 )  # fmt: skip
 
 

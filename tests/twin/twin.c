@@ -8,8 +8,9 @@
 #define FRAME_BYTES 16384u
 #define WINDOW 32u
 #define CHANNELS 8u
+#define LARGE_BYTES (FLIGHT_UNPACKED_BYTES + 24u)
 
-enum { START, OPENED, FAILED, TURN_DONE, PROBED, CLOSE, POLL, PACKED, RECEIVE, WAITING, CHANNEL, SOON, POKE, LEAVE, ABANDON };
+enum { START, OPENED, FAILED, TURN_DONE, PROBED, CLOSE, POLL, PACKED, RECEIVE, WAITING, CHANNEL, SOON, POKE, LEAVE, ABANDON, PACK_LARGE, RECODED };
 
 static const flight_profile profiles[] = {
     FLIGHT_DREAMCAST_PROFILE, FLIGHT_PSP_PROFILE,  FLIGHT_VITA_PROFILE,  FLIGHT_V6R_CLOUD_PROFILE,
@@ -18,13 +19,14 @@ static const flight_profile profiles[] = {
 static const char *const platforms[] = {"dreamcast", "psp", "vita", "v6r-cloud", "web", "host", "micro"};
 static const char *const names[] = {"events", "log", "a", "b", "memory-updates", "x/y", "events2", "0", "one-too-many"};
 
-static void *lent[FLIGHT_SESSION_BYTES(FRAME_BYTES, WINDOW, CHANNELS) / sizeof(void *) + 1u];
+static void *lent[(FLIGHT_SESSION_BYTES(FRAME_BYTES, WINDOW, CHANNELS) + LARGE_BYTES + FLIGHT_UNPACKED_BYTES) / sizeof(void *) + 1u];
 static flight_session session;
 static flight_identity identity;
 static uint8_t transports[5];
 static uint32_t key;
 static uint32_t now_ms;
 static int sends;
+static int delivers;
 static uint8_t received[2048];
 
 static uint32_t sum(uint32_t hash, const uint8_t *data, size_t bytes)
@@ -57,7 +59,7 @@ int twin_begin(const uint8_t *setup, uint32_t bytes)
     flight_session_setup wanted;
     int need;
 
-    if (bytes < 16u || setup[0] >= sizeof profiles / sizeof profiles[0]) {
+    if (bytes < 23u || setup[0] >= sizeof profiles / sizeof profiles[0]) {
         return FLIGHT_ERROR_ARGUMENT;
     }
     memset(&wanted, 0, sizeof wanted);
@@ -75,18 +77,25 @@ int twin_begin(const uint8_t *setup, uint32_t bytes)
     wanted.identity = &identity;
     wanted.prover = &prover;
     wanted.channels = setup[14];
-    memcpy(transports, setup + 16, setup[15]);
+    wanted.large_bytes = LARGE_BYTES;
+    wanted.unpacked_bytes = flight_load32(setup + 19);
+    memcpy(transports, setup + 23, setup[15]);
     if (setup[15] != 0) {
         wanted.transports = transports;
         wanted.transport_count = setup[15];
     }
     key = 0;
     sends = 0;
+    delivers = 0;
     need = flight_session_need(&wanted);
     if (need < 0 || (size_t)need > sizeof lent) {
         return FLIGHT_ERROR_NO_ROOM;
     }
-    return flight_session_init(&session, lent, sizeof lent, &wanted);
+    need = flight_session_init(&session, lent, sizeof lent, &wanted);
+    session.agreement.reads = setup[16];
+    session.agreement.sends = setup[17];
+    session.agreement.lanes = setup[18];
+    return need;
 }
 
 static int step_packed(const uint8_t *args)
@@ -99,7 +108,8 @@ static int step_packed(const uint8_t *args)
     session.out.expires_ms = (int32_t)flight_load32(args + 7);
     session.out.retries = args[11];
     session.out.retry_ms = (int32_t)flight_load32(args + 12);
-    return flight_session_packed(&session, bytes, flight_load16(args + 2), flight_load16(args + 4), now_ms);
+    return flight_session_packed(&session, bytes, flight_load16(args + 2), flight_load16(args + 4), now_ms,
+                                 args[16]);
 }
 
 static int step_receive(const uint8_t *args, uint32_t bytes, uint32_t random)
@@ -108,11 +118,12 @@ static int step_receive(const uint8_t *args, uint32_t bytes, uint32_t random)
 
     memset(&frame, 0, sizeof frame);
     frame.type = args[0];
-    frame.channel = flight_load16(args + 1);
-    frame.seq = flight_load32(args + 3);
-    frame.ack = flight_load32(args + 7);
-    frame.payload_bytes = bytes - 11u;
-    memcpy(received, args + 11, frame.payload_bytes); /* what the news point to stays until the next frame */
+    frame.flags = args[1];
+    frame.channel = flight_load16(args + 2);
+    frame.seq = flight_load32(args + 4);
+    frame.ack = flight_load32(args + 8);
+    frame.payload_bytes = bytes - 12u;
+    memcpy(received, args + 12, frame.payload_bytes); /* what the news point to stays until the next frame */
     frame.payload = received;
     return flight_session_receive(&session, &frame, now_ms, random);
 }
@@ -191,6 +202,12 @@ int twin_step(const uint8_t *step, uint32_t bytes)
     case LEAVE:
         flight_session_leave(&session, args[0]);
         break;
+    case PACK_LARGE:
+        answer = flight_session_pack_large(&session, flight_load32(args));
+        break;
+    case RECODED:
+        answer = flight_session_recoded(&session, flight_load32(args));
+        break;
     case ABANDON:
         answer = flight_session_abandon(&session);
         break;
@@ -198,6 +215,7 @@ int twin_step(const uint8_t *step, uint32_t bytes)
         answer = step_poke(args[0], (int32_t)flight_load32(args + 1));
         break;
     }
+    delivers = step[0] == RECEIVE && (answer == FLIGHT_NEWS_DELIVERED || answer == FLIGHT_NEWS_DELIVERED_AFTER_HOLE);
     sends = (step[0] == POLL || step[0] == PACKED) && answer == FLIGHT_DO_SEND;
     return answer;
 }
@@ -248,6 +266,9 @@ static uint32_t *put_sides(uint32_t *to)
     PUT(session.receipts.resend_wanted), PUT(session.receipts.ack_at_ms);
     PUT(session.sender.window_frames), PUT(session.sender.heartbeat_ms), PUT(session.sender.sent_at_ms);
     PUT(session.sender.close_sent), PUT(session.sender.window_bytes), PUT(session.sender.run_frames);
+    PUT(session.sender.needs_frames), PUT(session.sender.messages), PUT(session.sender.piece);
+    PUT(session.sender.piece_at), PUT(session.sender.piece_end), PUT(session.sender.piece_flags);
+    PUT(session.sender.piece_channel);
     PUT(out->expires_ms), PUT(out->retries), PUT(out->retry_ms);
     PUT(out->frame.type), PUT(out->frame.flags), PUT(out->frame.channel), PUT(out->frame.seq), PUT(out->frame.ack);
     PUT(out->frame.payload_bytes), PUT(out->at), PUT(out->room_bytes), PUT(out->frame_room_bytes), PUT(out->turn_bytes);
@@ -260,6 +281,9 @@ static uint32_t *put_in(uint32_t *to)
 
     PUT(in->channel), PUT(in->records != NULL ? in->records - in->payload : 0), PUT(in->records_bytes);
     PUT(in->gap_reason), PUT(in->refused_code), PUT(session.ending.code), PUT(session.ending.retry_after_ms);
+    PUT(in->flags), PUT(delivers ? sum(0x811c9dc5u, in->records, in->records_bytes) : 0);
+    PUT(session.pieces.total_bytes), PUT(session.pieces.used_bytes), PUT(session.pieces.abandoned);
+    PUT(session.pieces.message), PUT(session.pieces.next), PUT(session.pieces.channel), PUT(session.pieces.flags);
     return put(put(put(to, in->gap_epoch, 8), in->gap_after, 8), in->gap_to, 8);
 }
 
@@ -271,6 +295,9 @@ static uint32_t *put_welcome(uint32_t *to)
     to = put(put(put(to, welcome->incarnation, 8), welcome->epoch, 8), welcome->server_nonce, 8);
     PUT(welcome->heartbeat_ms), PUT(welcome->window_frames), PUT(welcome->frame_bytes), PUT(welcome->spread_ms);
     PUT(welcome->window_bytes), PUT(welcome->mark), PUT(welcome->lossy_stored), PUT(welcome->session_ttl_ms);
+    PUT(welcome->token_expires_in_ms), PUT(welcome->unpacked_bytes), PUT(welcome->flags_up), PUT(welcome->flags_down);
+    PUT(welcome->auth), PUT(session.agreement.up), PUT(session.agreement.down);
+    PUT(session.agreement.unpacked_out_bytes), PUT(session.agreement.window_bytes);
     return to;
 }
 
@@ -278,7 +305,7 @@ static uint32_t *put_tally(uint32_t *to)
 {
     const flight_tally *tally = &session.tally;
 
-    PUT(tally->critical_acked), PUT(tally->refused), PUT(tally->expired), PUT(tally->lossy_settled), PUT(tally->link_dropped);
+    PUT(tally->critical_acked), PUT(tally->refused), PUT(tally->expired), PUT(tally->too_large), PUT(tally->lossy_settled), PUT(tally->link_dropped);
     PUT(tally->unconfirmed), PUT(tally->lossy_handed), PUT(tally->lossy_confirmed), PUT(tally->delivered_entries);
     PUT(tally->duplicates), PUT(tally->resent_frames), PUT(tally->connections);
     return to;
@@ -290,12 +317,13 @@ static uint32_t *put_store(uint32_t *to)
 
     PUT(store->base), PUT(store->used), PUT(store->cursor), PUT(store->sent), PUT(store->events_held);
     PUT(store->acked_events), PUT(store->head), PUT(store->bytes_out), PUT(store->hold_seq), PUT(store->hold_until_ms);
-    PUT(store->letter_slot), PUT(store->letter_events), PUT(store->letter_sent);
+    PUT(store->letter_slot), PUT(store->letter_events), PUT(store->letter_cause), PUT(store->letter_sent);
     for (int32_t i = 0; i < store->frames; i++) {
         const flight_session_slot *slot = &store->slots[i];
 
         PUT(slot->payload_bytes), PUT(slot->events), PUT(slot->channel), PUT(slot->skip), PUT(slot->packed_at_ms);
         PUT(slot->expires_ms), PUT(slot->retries), PUT(slot->retry_ms), PUT(slot->doubt);
+        PUT(slot->flags), PUT(slot->counter), PUT(slot->span), PUT(slot->piece), PUT(slot->behind);
         PUT(slot->sent_at_ms);
     }
     return to;

@@ -6,7 +6,7 @@
 
 #include "flight.h"
 
-#define TWIN_WORDS 2048u /* what a snapshot takes at most */
+#define TWIN_WORDS 4096u /* what a snapshot takes at most */
 
 /* A new session from the bytes of a set-up. Returns 0, or an error. */
 int twin_begin(const uint8_t *setup, uint32_t bytes);

@@ -310,10 +310,10 @@ class SqliteEngine(Engine):
 
 def _entry_of(channel: str, row: tuple[Any, ...]) -> Entry:
     """An entry as it was stored. Offsets of this engine have no holes, so the previous one is not kept."""
-    key, device_id, platform, short_id, incarnation, counter, events, held, received_ms, records = row
+    key, device_id, platform, short_id, incarnation, counter, events, held, received_ms, records, coding = row
     offset = key & (file.OFFSET_LIMIT - 1)
     source = Source(device_id, platform, short_id)
-    batch = Batch(channel, source, incarnation, counter, events, held, received_ms, records)
+    batch = Batch(channel, source, incarnation, counter, events, held, received_ms, records, coding=coding)
     return Entry(batch, offset, offset - 1)
 
 

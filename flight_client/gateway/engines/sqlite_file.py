@@ -14,7 +14,7 @@ from flight_client.errors import CallerError
 from flight_client.gateway.engines.base import EPOCH_BYTES, Entry
 
 APPLICATION_ID = 0x464C5431  # "FLT1" in the file's head: tells our file from another program's
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_S = 5.0  # how long another program may hold the file before appends fail
 
 # The key of an entry is its channel's id above 40 bits of offset: one tree to write instead of two, and neighbours in
@@ -33,11 +33,13 @@ CREATE INDEX marks_used ON marks (used);
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY, device_id TEXT NOT NULL, platform INTEGER NOT NULL, short_id BLOB NOT NULL,
     incarnation BLOB NOT NULL, counter INTEGER NOT NULL, events INTEGER NOT NULL, held INTEGER NOT NULL,
-    received_ms INTEGER NOT NULL, records BLOB NOT NULL);
+    received_ms INTEGER NOT NULL, records BLOB NOT NULL, coding INTEGER NOT NULL DEFAULT 0);
 """
-ENTRY_COLUMNS = 10
+# What a file of an older schema lacks, by that schema.
+_UPGRADES = {1: "ALTER TABLE entries ADD COLUMN coding INTEGER NOT NULL DEFAULT 0"}
+ENTRY_COLUMNS = 11
 READ_ENTRIES = (
-    "SELECT id, device_id, platform, short_id, incarnation, counter, events, held, received_ms, records"
+    "SELECT id, device_id, platform, short_id, incarnation, counter, events, held, received_ms, records, coding"
     " FROM entries WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
 )
 
@@ -50,7 +52,7 @@ def entry_row(channel_id: int, entry: Entry, records: bytes) -> tuple[object, ..
     source = entry.source
     return (
         entry_id(channel_id, entry.offset), source.device_id, source.platform, source.short_id, entry.incarnation,
-        entry.counter, entry.events, entry.held, entry.received_ms, records,
+        entry.counter, entry.events, entry.held, entry.received_ms, records, entry.coding,
     )  # fmt: skip
 
 
@@ -175,6 +177,9 @@ def _check_or_create(connection: sqlite3.Connection, path: Path) -> None:
             value=str(path),
             next_step="update flight-realtime, or start with another file: --engine sqlite:OTHER",
         )
+    if application_id == APPLICATION_ID and version in _UPGRADES:
+        _upgrade(connection, version)
+        return
     empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if application_id or version or not empty:
         raise CallerError(
@@ -189,6 +194,15 @@ def _check_or_create(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(statement)
     connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (os.urandom(EPOCH_BYTES),))
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the file of an older gateway up to date, in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    for older in range(version, SCHEMA_VERSION):
+        connection.execute(_UPGRADES[older])
     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     connection.execute("COMMIT")
 

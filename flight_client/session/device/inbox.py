@@ -1,12 +1,15 @@
 """What a device does with each frame it receives."""
 
 from ..common.fields import Buffer, copy, get_u32
+from ..common.reassembly import WAIT, WHOLE, Reassembly
 from ..spec import (
     CODE_PROOF,
     CODE_STALE_GENERATION,
     CODE_STORE,
     CODE_UNKNOWN_SESSION,
     FATAL_CODES,
+    FLAG_MORE,
+    FLAGS_BY_AGREEMENT,
     GAP_UNANNOUNCED,
     MODE_SUBSCRIBE,
     STATE_ATTACHING,
@@ -48,30 +51,38 @@ class Inbox:
     def __init__(self, session: DeviceSession):
         self.session = session
         self.event_channel = 0
+        self.event_data: Buffer = b""  # where the rest points into: the frame, or what pieces were put together to
         self.event_start = 0  # of the whole DELIVER payload
         self.event_records = 0  # where its records begin
         self.event_end = 0
+        self.event_flags = 0  # how its records are written
         self.gap_reason = 0
         self.gap_epoch = bytearray(8)
         self.gap_after = bytearray(8)
         self.gap_to = bytearray(8)
         self.refused_code = 0
+        self.pieces = Reassembly(0)
 
     def receive(
-        self, kind: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int, random: int
-    ) -> int:
+        self, kind: int, flags: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int,
+        random: int,
+    ) -> int:  # fmt: skip
         """Take one frame that the wire layer found sound; answers what it means for the application (codes.py)."""
         session = self.session
         state = session.state
         if state < STATE_GREETING or state > STATE_CLOSING:
             return QUIET  # late news of a transport that was given up
         session.heard(now)
+        if flags & FLAGS_BY_AGREEMENT and kind != TYPE_DELIVER:
+            return self._broken(now, random)
         if state >= STATE_READY:
-            return self._in_session(kind, channel, seq, ack, data, start, end, now, random)
+            return self._in_session(kind, flags, channel, seq, ack, data, start, end, now, random)
         if kind == TYPE_WELCOME and state == STATE_GREETING:
-            if not session.welcome.read(data, start, end):
+            welcome = session.welcome
+            if not welcome.read(data, start, end) or not session.agreement.granted_what_was_asked(welcome):
                 return self._broken(now, random)
             session.begin()
+            self.pieces = Reassembly(session.agreement.unpacked_bytes)
             session.session_ready(now)
             return CONNECTED
         if kind == TYPE_RESUMED and state == STATE_ATTACHING:
@@ -81,16 +92,17 @@ class Inbox:
         return QUIET
 
     def _in_session(
-        self, kind: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int, random: int
-    ) -> int:
+        self, kind: int, flags: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int,
+        random: int,
+    ) -> int:  # fmt: skip
         session = self.session
         result = QUIET
         if seq and not session.receipts.take(seq, now):
             if seq < session.receipts.next_in:
                 session.tally.duplicates += 1
-            kind = TYPE_SKIP  # a duplicate or a jump: only its acknowledgement counts
+            kind = 0  # a duplicate or a jump: only its acknowledgement counts
         if kind == TYPE_DELIVER:
-            result = self._deliver(channel, data, start, end)
+            result = self._entry(flags, channel, data, start, end)
         elif kind == TYPE_ACK or kind == TYPE_HEARTBEAT:
             result = self._counts(kind, data, start, end)
         elif kind == TYPE_GAP:
@@ -99,6 +111,8 @@ class Inbox:
             result = self._opened(channel, data, start, end)
         elif kind == TYPE_REFUSED:
             result = self._refused(channel, data, start, end, now)
+        elif kind == TYPE_SKIP:
+            self.pieces.leave(channel)
         elif kind == TYPE_RESEND:
             session.store.rewind()
         elif kind == TYPE_RESET or kind == TYPE_CLOSE:
@@ -125,6 +139,21 @@ class Inbox:
         session.resumed = True
         session.session_ready(now)
         return CONNECTED
+
+    def _entry(self, flags: int, channel: int, data: Buffer, start: int, end: int) -> int:
+        """DELIVER, whole or one piece of it."""
+        self.event_flags = flags & FLAGS_BY_AGREEMENT & ~FLAG_MORE
+        self.event_data = data
+        if not flags & FLAG_MORE:
+            return BROKEN if self.pieces.under_way() else self._deliver(channel, data, start, end)
+        abandoned = self.pieces.abandoned
+        code = self.pieces.push(flags, channel, data, start, end)
+        if code == WAIT and abandoned == self.pieces.abandoned:
+            return QUIET
+        if code != WHOLE or abandoned != self.pieces.abandoned:
+            return BROKEN
+        self.event_data = self.pieces.buffer
+        return self._deliver(channel, self.event_data, 0, len(self.event_data))
 
     def _deliver(self, channel: int, data: Buffer, start: int, end: int) -> int:
         if end - start < _DELIVER_HEAD:

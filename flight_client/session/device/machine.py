@@ -35,6 +35,7 @@ from ..spec import (
     TYPE_POLL,
 )
 from . import states
+from .agreement import Agreement
 from .channels import ChannelTable
 from .codes import DROP, NOTHING, OPEN, PROBE, SEND, TURN
 from .identity import Identity
@@ -68,6 +69,7 @@ class DeviceSession:
         self.channels = ChannelTable(channel_limit)
         self.store = SendStore(profile.window_frames, profile.frame_bytes)
         self.tally = Tally()
+        self.agreement = Agreement(profile)
         self.welcome = Welcome()
         self.ending = Ending()
         self.prover = prover
@@ -194,9 +196,17 @@ class DeviceSession:
             wait = self.sender.wake_in_ms(now, wait)
         return max(0, self.policy.probe_wait_ms(now, wait) if self.state == STATE_READY else wait)
 
-    def packed(self, record_bytes: int, events: int, channel: int, now: int) -> int:
+    def packed(self, record_bytes: int, events: int, channel: int, now: int, flags: int = 0) -> int:
         """The driver packed events as PACK_ asked; answers SEND, or NOTHING when there were none."""
-        return self.sender.packed(record_bytes, events, channel, now)
+        return self.sender.packed(record_bytes, events, channel, now, flags)
+
+    def pack_large(self, record_bytes: int) -> int:
+        """The first event does not fit the room that PACK_ named: PACK_ again, NOTHING to wait, or TOO_LARGE."""
+        return self.sender.pack_large(record_bytes)
+
+    def recoded(self, record_bytes: int) -> int:
+        """The driver wrote records without their coding, as RECODE asked; answers NOTHING, or LETTER with 0 bytes."""
+        return self.sender.recoded(record_bytes)
 
     # One state each
 
@@ -224,7 +234,7 @@ class DeviceSession:
             self._in_turn = True
             self._deadline = later(now, self.profile.connect_timeout_ms)
             if self.state == STATE_GREETING:
-                count = write_hello(self.out.control, self.identity, self.profile, self.nonce)
+                count = write_hello(self.out.control, self.identity, self.profile, self.agreement, self.nonce)
                 return self.emit(TYPE_HELLO, FLAG_CHECKED, 0, 0, self.out.control, count)
             self.generation += 1
             count = write_attach(self.out.control, self.welcome.session_id, self.generation, self.receipts.next_in)
@@ -337,6 +347,7 @@ class DeviceSession:
     def session_ready(self, now: int) -> None:
         """WELCOME or RESUMED was read: frames may flow."""
         self.store.rewind()
+        self.sender.new_transport()
         self.store.settled(self.resumed or self._log_kept)
         self.policy.ready(now)
         self.channels.ask_again(not self.resumed)
@@ -357,9 +368,10 @@ class DeviceSession:
         self.receipts.begin()
         self._poll_number = 0
         self.sender.heartbeat_ms = min(welcome.heartbeat_ms, LONGEST_MS)
-        self.sender.window = min(self.profile.window_frames, welcome.window_frames)
-        self.sender.window_bytes = welcome.window_bytes
-        self.out.frame_room = min(self.profile.frame_bytes, welcome.frame_bytes)
+        self.agreement.begin(welcome)
+        self.sender.window = self.agreement.window_out_frames
+        self.sender.window_bytes = self.agreement.window_out_bytes
+        self.out.frame_room = self.agreement.frame_bytes
         self.policy.announce(welcome.spread_ms)
         self.prover.begin(self.identity.token, self.nonce, welcome.server_nonce)
         incarnation = self.identity.incarnation

@@ -6,9 +6,13 @@ return False when it is not what it says it is.
 
 from ..common.fields import Buffer, copy, fill, get_u16, get_u32, put_u16, put_u32
 from ..common.profile import Profile
-from ..spec import HEADER_BYTES, RECEIVE_BYTES, SESSION_ID_BYTES, START_AFTER, VERSION
+from ..spec import HEADER_BYTES, SESSION_ID_BYTES, START_AFTER, VERSION
 from .channels import ChannelState
 from .identity import Identity
+
+TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
+if TYPE_CHECKING:
+    from .agreement import Agreement
 
 _AT = HEADER_BYTES
 
@@ -19,8 +23,8 @@ def _text(out: bytearray, at: int, text: bytes) -> int:
     return at + 1 + len(text)
 
 
-def write_hello(out: bytearray, identity: Identity, profile: Profile, nonce: Buffer) -> int:
-    """HELLO: who we are and what we can take."""
+def write_hello(out: bytearray, identity: Identity, profile: Profile, agreement: "Agreement", nonce: Buffer) -> int:
+    """HELLO: who we are, what we can take and what we would like to send."""
     out[_AT] = identity.client_type
     out[_AT + 1] = identity.platform_number
     out[_AT + 2] = VERSION
@@ -28,11 +32,17 @@ def write_hello(out: bytearray, identity: Identity, profile: Profile, nonce: Buf
     put_u32(out, _AT + 4, identity.capabilities)
     put_u16(out, _AT + 8, min(profile.frame_bytes, 0xFFFF))
     put_u16(out, _AT + 10, profile.window_frames)
-    put_u32(out, _AT + 12, profile.window_frames * profile.frame_bytes)
+    put_u32(out, _AT + 12, agreement.window_bytes)
     copy(out, _AT + 16, identity.incarnation, 0, 8)
     copy(out, _AT + 24, identity.boot, 0, 8)
     copy(out, _AT + 32, nonce, 0, 8)
-    at = _text(out, _AT + 40, identity.device_id)
+    out[_AT + 40] = agreement.reads
+    out[_AT + 41] = agreement.sends
+    out[_AT + 42] = agreement.lanes
+    out[_AT + 43] = agreement.auth
+    put_u32(out, _AT + 44, agreement.unpacked_bytes)
+    put_u32(out, _AT + 48, 0)
+    at = _text(out, _AT + 52, identity.device_id)
     at = _text(out, at, identity.platform)
     at = _text(out, at, identity.version)
     put_u16(out, at, len(identity.token))
@@ -82,16 +92,21 @@ class Welcome:
         self.server_nonce = bytearray(8)
         self.heartbeat_ms = 0
         self.window_frames = 0
-        self.window_bytes = RECEIVE_BYTES
         self.frame_bytes = 0
         self.spread_ms = 0
         self.mark = 0
         self.lossy_stored = 0
         self.session_ttl_ms = 0
+        self.window_bytes = 0
+        self.token_expires_in_ms = 0  # 0 = never
+        self.unpacked_bytes = 0
+        self.flags_up = 0
+        self.flags_down = 0
+        self.auth = 0
 
     def read(self, data: Buffer, start: int, end: int) -> bool:
         """Take the fields of a WELCOME payload."""
-        if end - start < 72:
+        if end - start < 88:
             return False
         copy(self.session_id, 0, data, start, SESSION_ID_BYTES)
         copy(self.short_id, 0, data, start + 16, 8)
@@ -105,8 +120,16 @@ class Welcome:
         self.mark = get_u32(data, start + 60)
         self.lossy_stored = get_u32(data, start + 64)
         self.session_ttl_ms = get_u32(data, start + 68)
-        numbers = (self.heartbeat_ms, self.spread_ms, self.mark, self.lossy_stored, self.session_ttl_ms)
-        return min(numbers) >= 0 and self.heartbeat_ms > 0 and self.window_frames > 0 and self.frame_bytes > 0
+        self.window_bytes = get_u32(data, start + 72)
+        self.token_expires_in_ms = get_u32(data, start + 76)
+        self.unpacked_bytes = get_u32(data, start + 80)
+        self.flags_up = data[start + 84]
+        self.flags_down = data[start + 85]
+        self.auth = data[start + 86]
+        numbers = (self.spread_ms, self.mark, self.lossy_stored, self.session_ttl_ms)
+        if min(numbers) < 0 or min(self.token_expires_in_ms, self.unpacked_bytes) < 0:
+            return False
+        return min(self.heartbeat_ms, self.window_frames, self.window_bytes, self.frame_bytes) > 0
 
 
 class Ending:

@@ -14,6 +14,7 @@ class Tally:
         self.critical_acked = 0  # events the gateway stored
         self.refused = 0  # events the gateway refused for good
         self.expired = 0  # critical events whose time was over after they were packed
+        self.too_large = 0  # critical events that the gateway cannot take any more as they were packed
         self.lossy_settled = 0  # events handed to a transport and not known to be lost
         self.link_dropped = 0  # lossy events that a transport took with it when it died
         self.unconfirmed = 0  # lossy events whose fate went with the gateway's log

@@ -29,6 +29,11 @@ class Hello:
         self.frame_bytes = 0
         self.window_frames = 0
         self.window_bytes = 0
+        self.flags_read = 0
+        self.flags_sent = 0
+        self.lanes = 0
+        self.auth = 0
+        self.unpacked_bytes = 0
         self.incarnation = b""
         self.boot = b""
         self.nonce = b""
@@ -47,7 +52,7 @@ def _short(data: Buffer, at: int, end: int, limit: int) -> bytes | None:
 
 def read_hello(data: Buffer, start: int, end: int) -> Hello | None:
     """HELLO, or None when it is malformed."""
-    if end - start < 40:
+    if end - start < 52:
         return None
     hello = Hello()
     hello.client_type = data[start]
@@ -61,7 +66,12 @@ def read_hello(data: Buffer, start: int, end: int) -> Hello | None:
     hello.incarnation = bytes(data[start + 16 : start + 24])
     hello.boot = bytes(data[start + 24 : start + 32])
     hello.nonce = bytes(data[start + 32 : start + 32 + NONCE_BYTES])
-    at = start + 40
+    hello.flags_read = data[start + 40]
+    hello.flags_sent = data[start + 41]
+    hello.lanes = data[start + 42]
+    hello.auth = data[start + 43]
+    hello.unpacked_bytes = get_u32(data, start + 44)
+    at = start + 52
     texts = []
     for limit in (DEVICE_ID_BYTES, PLATFORM_BYTES, VERSION_BYTES):
         text = _short(data, at, end, limit)
@@ -75,6 +85,7 @@ def read_hello(data: Buffer, start: int, end: int) -> Hello | None:
     hello.token = bytes(data[at + 2 : end])
     sound = (
         hello.capabilities >= 0
+        and hello.unpacked_bytes >= 0
         and hello.window_bytes > 0
         and hello.window_frames > 0
         and hello.frame_bytes >= HELLO_FRAME_BYTES
@@ -142,8 +153,10 @@ def _said(text: str) -> bytes:
 def welcome(
     session_id: bytes, short_id: bytes, incarnation: bytes, epoch: bytes, nonce: bytes, numbers: tuple[int, ...]
 ) -> bytes:
-    """WELCOME; numbers: heartbeat_ms, window_frames, frame_bytes, spread_ms, mark, lossy_stored, session_ttl_ms."""
-    out = bytearray(72)
+    """WELCOME; numbers: heartbeat_ms, window_frames, frame_bytes, spread_ms, mark, lossy_stored, session_ttl_ms,
+    window_bytes, token_expires_in_ms, unpacked_bytes, flags_up, flags_down, auth.
+    """
+    out = bytearray(88)
     out[0:16] = session_id
     out[16:24] = short_id
     out[24:32] = incarnation
@@ -156,6 +169,12 @@ def welcome(
     put_u32(out, 60, numbers[4])
     put_u32(out, 64, numbers[5])
     put_u32(out, 68, numbers[6])
+    put_u32(out, 72, numbers[7])
+    put_u32(out, 76, numbers[8])
+    put_u32(out, 80, numbers[9])
+    out[84] = numbers[10]
+    out[85] = numbers[11]
+    out[86] = numbers[12]
     return bytes(out)
 
 

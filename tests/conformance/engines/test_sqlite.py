@@ -290,7 +290,7 @@ async def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path:
 
 async def test_a_log_of_a_newer_gateway_is_refused(sqlite: Bench) -> None:
     await sqlite.engine.close()
-    by_hand(path_of(sqlite), "PRAGMA user_version=2")
+    by_hand(path_of(sqlite), "PRAGMA user_version=3")
     text = await start_on(path_of(sqlite))
     assert "newer gateway" in text
     assert "update" in text
