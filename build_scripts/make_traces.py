@@ -25,7 +25,7 @@ STEPS = 220
 SHORTEST = 120
 SEEDS = 1500  # tried at most
 SEED = re.compile(r"^# .* seed (\d+),")
-COMMANDS = range(9)
+COMMANDS = range(10)
 NEWS = range(9)
 
 Seen = set[tuple[str, int, int]]

@@ -309,12 +309,16 @@ class Director:
         if self.one_in(10) or out.room < 8:
             return bytes(17)
         most = out.room // 4
-        words = 1 + self.source.below(most if self.one_in(20) or (out.buffer is out.large and not self.one_in(4)) else min(most, 12))
+        words = 1 + self.source.below(
+            most if self.one_in(20) or (out.buffer is out.large and not self.one_in(4)) else min(most, 12)
+        )
         events = 1 + self.source.below(min(words, 8))
         expires = self.pick(0, 0, 1 + self.source.below(500), 1 + self.source.below(20000))
         head = struct.pack("<HHHB", 4 * words, events, 1 + self.source.below(3), self.source.below(256))
         flags = self.reference.session.agreement.up & 0x44 if self.one_in(3) else 0
-        return head + struct.pack("<IBIB", expires, self.source.below(4), self.pick(2000, self.source.below(5000)), flags)
+        return head + struct.pack(
+            "<IBIB", expires, self.source.below(4), self.pick(2000, self.source.below(5000)), flags
+        )
 
     def near(self, number: int) -> int:
         """A number, or at times one beside it, or one that the wire does not allow."""
@@ -406,7 +410,9 @@ class Director:
             left = pieces._total - at
             size = left if self.one_in(2) else self.source.below(left + 2)
             body = (payload + bytes(200))[at : at + size] if not self.one_in(10) else bytes(size)
-            return struct.pack("<HHI", pieces._message, self.near(pieces._next) & 0xFFFF, self.near(pieces._total)) + body
+            return (
+                struct.pack("<HHI", pieces._message, self.near(pieces._next) & 0xFFFF, self.near(pieces._total)) + body
+            )
         total = len(payload) if not self.one_in(10) else self.source.below(100000)
         size = 1 + self.source.below(len(payload)) if payload else 0
         number = 0 if not self.one_in(8) else self.source.below(3)

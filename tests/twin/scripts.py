@@ -8,11 +8,7 @@ from collections.abc import Callable
 from flight_client.session.device import codes
 from flight_client.session.spec import (
     CODE_STORE,
-    CODE_UNKNOWN_CHANNEL,
     CODE_UNKNOWN_SESSION,
-    STATE_IDLE,
-    STATE_READY,
-    STATE_WAITING,
     TRANSPORT_POLLING,
     TRANSPORT_TCP,
     TRANSPORT_WEBSOCKET,
@@ -30,110 +26,8 @@ from flight_client.session.spec import (
 )
 from tests.twin import steps
 from tests.twin.director import LIMIT, RENEW_AT
-from tests.twin.director import step as bytes_of
-
-EPOCH = b"epoch--1"
-
-
-class Script:
-    """A session, a driver that obeys, and a gateway that says what it is told to say."""
-
-    def __init__(self, platform: str, *transports: int):
-        head = struct.pack("<BI8s", steps.PLATFORMS.index(platform), LIMIT - 3000, bytes(8))
-        self.setup = head + bytes((1, 8, len(transports), *transports))
-        self.reference = steps.Reference(self.setup)
-        self.steps: list[bytes] = []
-        self.expires_ms = 0  # of what is packed
-        self.retries = 3
-        self.works: bool | None = True  # what a probe finds; None: it is not answered
-
-    def do(self, kind: int, args: bytes = b"", after: int = 0) -> int:
-        """One step."""
-        made = bytes_of(kind, after, 40503 * len(self.steps) & 0xFFFF, args)
-        self.steps.append(made)
-        return self.reference.step(made)
-
-    def receive(self, kind: int, payload: bytes, channel: int = 0, seq: int = 0, ack: int = 0, after: int = 10) -> int:
-        """One frame from the gateway."""
-        return self.do(steps.RECEIVE, struct.pack("<BHII", kind, channel, seq, ack) + payload, after)
-
-    def run(self, after: int = 0) -> list[int]:
-        """Poll until there is nothing to do, and obey. Returns the commands."""
-        found: list[int] = []
-        while (command := self.do(steps.POLL, after=0 if found else after)) != codes.NOTHING:
-            while command in (codes.PACK_CRITICAL, codes.PACK_LOSSY):
-                found.append(command)
-                self.do(steps.WAITING, bytes(10))
-                command = self.packed()
-            found.append(command)
-            if command == codes.OPEN:
-                self.do(steps.OPENED, b"nonce--1", 20)
-            elif command == codes.TURN:
-                self.do(steps.TURN_DONE, after=20)
-            elif command == codes.PROBE and self.works is not None:
-                self.do(steps.PROBED, bytes((self.works,)), 30)
-        return found
-
-    def packed(self, record_bytes: int = 16) -> int:
-        """Two events."""
-        return self.do(
-            steps.PACKED, struct.pack("<HHHBIBI", record_bytes, 2, 1, 7, self.expires_ms, self.retries, 2000)
-        )
-
-    def pack_frames(self, count: int) -> None:
-        """So many critical frames of 800 bytes, as far as they may go."""
-        for _ in range(count):
-            self.waiting(2)
-            while (command := self.do(steps.POLL)) != codes.NOTHING:
-                if command == codes.PACK_CRITICAL:
-                    self.packed(800)
-                    self.waiting(0)
-                elif command == codes.TURN:
-                    self.do(steps.TURN_DONE)
-
-    def waiting(self, critical: int, lossy: int = 0, *priorities: int) -> None:
-        """What the rings hold."""
-        self.do(steps.WAITING, struct.pack("<IIBB", critical, lossy, *(priorities or (0, 0))))
-
-    def welcome(self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = 1024, epoch: bytes = EPOCH) -> int:
-        """The gateway takes us."""
-        heads = b"session-id-of-16" + b"short-id" + b"incarnat" + epoch + b"server-n"
-        numbers = struct.pack("<IHHIIII", heartbeat_ms, window, frame_bytes, 250, 0, 0, 60000)
-        return self.receive(TYPE_WELCOME, heads + numbers)
-
-    def connect(self) -> None:
-        """From the start, or the next attempt, to ready."""
-        if self.reference.session.state == STATE_IDLE:
-            self.do(steps.START)
-        self.run(after=30000 if self.reference.session.state == STATE_WAITING else 0)
-        if self.reference.session.known:
-            session = self.reference.session
-            self.receive(TYPE_RESUMED, struct.pack("<4I", session.generation, session.store.base, 0, 250))
-        else:
-            self.welcome()
-        assert self.reference.session.state == STATE_READY
-        self.run()
-
-    def fail(self, after: int = 100) -> None:
-        """The transport dies."""
-        self.do(steps.FAILED, after=after)
-
-    def refuse_opening(self, times: int) -> None:
-        """The present transport cannot be opened."""
-        for _ in range(times):
-            while self.do(steps.POLL, after=12000) != codes.OPEN:
-                pass
-            self.fail()
-
-    def live(self, ms: int, every: int = 4000) -> list[int]:
-        """Time passes; the gateway says that it is there."""
-        found = []
-        for _ in range(ms // every):
-            self.receive(TYPE_HEARTBEAT, struct.pack("<II", 0, 0), after=every)
-            found += self.run()
-            if codes.OPEN in found:
-                break
-        return found
+from tests.twin.script import EPOCH, Script, refused
+from tests.twin.scripts_pieces import PIECES
 
 
 def polling_closes() -> Script:
@@ -288,11 +182,6 @@ def entries_come_again() -> Script:
     return script
 
 
-def refused(script: Script, seq: int, code: int = CODE_UNKNOWN_CHANNEL, events: int = 2, after: int = 10) -> int:
-    """The gateway refuses a frame, or lossy events (seq 0)."""
-    return script.receive(TYPE_REFUSED, struct.pack("<IBBHI", seq, code, 0, 0, events), after=after)
-
-
 def refusals() -> Script:
     """A frame is refused for good and becomes a SKIP, one goes again until its retries are used up, lossy ones are counted."""
     script = Script("vita", TRANSPORT_TCP)
@@ -377,7 +266,7 @@ def lanes_take_turns() -> Script:
     for round_ in range(3):
         for _ in range(11):
             script.waiting(2, 2, round_, 1)
-            while (command := script.do(steps.POLL)) in (codes.PACK_CRITICAL, codes.PACK_LOSSY):
+            while script.do(steps.POLL) in (codes.PACK_CRITICAL, codes.PACK_LOSSY):
                 script.packed()
         script.run()
         store = script.reference.session.store
@@ -524,7 +413,7 @@ def payloads_are_cut() -> Script:
     script.run(after=20000)
     script.receive(TYPE_RESUMED, bytes(15))
     script.run(after=20000)
-    script.receive(TYPE_WELCOME, bytes(71))
+    script.receive(TYPE_WELCOME, bytes(87))
     script.connect()
     return script
 
@@ -596,6 +485,7 @@ SCRIPTS: tuple[Callable[[], Script], ...] = (
     a_stopped_session_stays,
     polling_ends_in_time,
     channels_are_left,
+    *PIECES,
     impossible_numbers,
     news_come_late,
     payloads_are_cut,

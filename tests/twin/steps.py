@@ -177,8 +177,10 @@ class Reference:
             self.session.tally.lossy_handed = value
         elif what == 3:
             self.session.store.base = value
-        else:
+        elif what == 4:
             self.session.sender.window_bytes = value
+        else:
+            self.session.sender.window = value
 
     def payload(self):
         """The payload of the frame that goes out."""

@@ -143,8 +143,11 @@ static int step_poke(uint8_t what, int32_t value)
     case 3:
         session.store.base = value;
         break;
-    default:
+    case 4:
         session.sender.window_bytes = value;
+        break;
+    default:
+        session.sender.window_frames = value;
         break;
     }
     return 0;

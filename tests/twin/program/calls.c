@@ -8,7 +8,7 @@ static const flight_profile host = FLIGHT_HOST_PROFILE;
 static const char long_text[] =
     "0123456789012345678901234567890123456789012345678901234567890123456789";
 
-static void *lent[FLIGHT_SESSION_BYTES(640, 4, FLIGHT_DEVICE_CHANNELS) / sizeof(void *) + 1u];
+static void *lent[FLIGHT_SESSION_BYTES(640, 4, FLIGHT_DEVICE_CHANNELS) / sizeof(void *) + 1u]; /* room to spare with 1 */
 static flight_session session;
 static flight_identity identity;
 static flight_profile profile;
@@ -82,6 +82,8 @@ static void refuses_numbers(void)
     REFUSES(profile.frame_bytes = 65537);
     REFUSES(profile.transport_count = 0);
     REFUSES(setup.transports = tcp);
+    REFUSES(setup.large_bytes = FLIGHT_UNPACKED_BYTES + 25u);
+    REFUSES(setup.unpacked_bytes = FLIGHT_UNPACKED_BYTES + 1u);
     setup.transports = tcp;
     setup.transport_count = 1;
     CHECK(flight_session_init(&session, lent, sizeof lent, &setup) == 0);
@@ -153,25 +155,41 @@ void test_floor(void)
     CHECK(flight_session_wake_in_ms(&session, 0) == 60000);
 }
 
+/* An event in pieces needs memory for it, whatever the gateway grants. */
+void test_large(void)
+{
+    good();
+    setup.large_bytes = 1024;
+    setup.channels = 1;
+    CHECK(flight_session_init(&session, lent, sizeof lent, &setup) == 0);
+    session.agreement.up = FLIGHT_FLAG_MORE;
+    session.agreement.unpacked_out_bytes = 100000;
+    session.sender.packing = FLIGHT_DO_PACK_LOSSY;
+    CHECK(flight_session_pack_large(&session, FLIGHT_UNPACKED_BYTES + 1u) == FLIGHT_DO_TOO_LARGE);
+    CHECK(flight_session_pack_large(&session, 1009) == FLIGHT_DO_TOO_LARGE);
+    CHECK(flight_session_pack_large(&session, 1008) == FLIGHT_DO_PACK_LOSSY);
+    CHECK(session.out.buffer == session.out.large && session.out.room_bytes == 1008);
+}
+
 /* Packing is answered once, with no more than there is room for. */
 void test_packing(void)
 {
     good();
     CHECK(flight_session_init(&session, lent, sizeof lent, &setup) == 0);
-    CHECK(flight_session_packed(&session, 8, 1, 1, 0) == FLIGHT_ERROR_ARGUMENT);
-    CHECK(flight_session_packed(&session, 0, 0, 0, 0) == FLIGHT_DO_NOTHING);
+    CHECK(flight_session_packed(&session, 8, 1, 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_packed(&session, 0, 0, 0, 0, 0) == FLIGHT_DO_NOTHING);
     session.sender.packing = FLIGHT_DO_PACK_LOSSY;
     session.out.room_bytes = -1;
-    CHECK(flight_session_packed(&session, 8, 1, 1, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_packed(&session, 8, 1, 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
     session.out.room_bytes = 7;
-    CHECK(flight_session_packed(&session, 8, 1, 1, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_packed(&session, 8, 1, 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
     session.out.room_bytes = 8;
-    CHECK(flight_session_packed(&session, 8, 9, 1, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_packed(&session, 8, 9, 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
     CHECK(session.tally.lossy_handed == 0);
-    CHECK(flight_session_packed(&session, 8, 2, 1, 0) == FLIGHT_DO_SEND);
+    CHECK(flight_session_packed(&session, 8, 2, 1, 0, 0) == FLIGHT_DO_SEND);
     CHECK(session.tally.lossy_handed == 2);
     seals();
-    CHECK(flight_session_packed(&session, 8, 2, 1, 0) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_session_packed(&session, 8, 2, 1, 0, 0) == FLIGHT_ERROR_ARGUMENT);
 }
 
 /* A text may be as long as its limit, and not one byte longer. */

@@ -43,6 +43,7 @@ int main(int count, char **words)
     test_refusals();
     test_channels();
     test_floor();
+    test_large();
     test_packing();
     test_text_limits();
     for (int i = 1; i < count; i++) {

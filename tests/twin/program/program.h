@@ -11,6 +11,7 @@ void program_check(int good, const char *text, const char *file, int line);
 void test_refusals(void);
 void test_channels(void);
 void test_floor(void);
+void test_large(void);
 void test_packing(void);
 void test_text_limits(void);
 
