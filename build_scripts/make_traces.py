@@ -17,6 +17,7 @@ from pathlib import Path
 from flight_client.session.device import states
 from tests.twin import scripts, steps, traces
 from tests.twin.director import Director
+from tests.twin.script import Script
 
 ROOT = Path(__file__).resolve().parent.parent
 TRACES = ROOT / "spec" / "traces"
@@ -73,7 +74,7 @@ def record(seed: int) -> tuple[int, list[str], Seen]:
     return director.setup[0], lines, seen
 
 
-def tell(script: Callable[[], scripts.Script]) -> str:
+def tell(script: Callable[[], Script]) -> str:
     """The file of a session that is told."""
     told = script()
     reference = steps.Reference(told.setup)

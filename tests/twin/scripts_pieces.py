@@ -205,7 +205,7 @@ def entries_come_in_pieces() -> Script:
         (0, rest),
     ):  # fmt: skip
         piece(0, entry[:50])
-        broken(*wrong)  # type: ignore[arg-type]
+        broken(*wrong)
     for number, part, total in ((0, rest, 501), (0, rest, 0), (0, b"", 100)):
         broken(number, part, total)
     for part in (entry[:10], entry[10:20]):
