@@ -50,7 +50,7 @@ extern flight_store store;
 extern uint32_t memory[1024];
 extern size_t room;
 extern uint32_t seq;
-extern uint32_t random;
+extern uint32_t random, lost_events;
 extern int reply_was_full;
 extern flight_profile profile;
 extern flight_identity identity;
