@@ -238,6 +238,7 @@ class Reference:
         words = [
             inbox.event_channel, inbox.event_records - inbox.event_start, inbox.event_end - inbox.event_records,
             inbox.gap_reason, inbox.refused_code, ending.code, ending.retry_after_ms,
+            ending.text_start - 19 if ending.text_start else 0, ending.text_end - ending.text_start,
         ]  # fmt: skip
         records = inbox.event_data[inbox.event_records : inbox.event_end]
         words += [inbox.event_flags, add_bytes(0x811C9DC5, records) if self.delivers else 0]

@@ -284,6 +284,7 @@ static uint32_t *put_in(uint32_t *to)
 
     PUT(in->channel), PUT(in->records != NULL ? in->records - in->payload : 0), PUT(in->records_bytes);
     PUT(in->gap_reason), PUT(in->refused_code), PUT(session.ending.code), PUT(session.ending.retry_after_ms);
+    PUT(session.ending.text != NULL ? (const uint8_t *)session.ending.text - received : 0), PUT(session.ending.text_bytes);
     PUT(in->flags), PUT(delivers ? sum(0x811c9dc5u, in->records, in->records_bytes) : 0);
     PUT(session.pieces.total_bytes), PUT(session.pieces.used_bytes), PUT(session.pieces.abandoned);
     PUT(session.pieces.message), PUT(session.pieces.next), PUT(session.pieces.channel), PUT(session.pieces.flags);

@@ -107,6 +107,17 @@ void test_refusals(void)
     session.policy.transports = host.transports;
     session.policy.index = 1;
     CHECK(flight_session_probe_target(&session) == FLIGHT_TRANSPORT_WEBSOCKET);
+    setup.large_bytes = 1000;
+    setup.unpacked_bytes = 300;
+    CHECK(flight_session_need(&setup) == need + 1300);
+    good();
+    profile.frame_bytes = 641;
+    CHECK((size_t)flight_session_need(&setup) == FLIGHT_SESSION_BYTES(644, 4, FLIGHT_DEVICE_CHANNELS));
+    profile.frame_bytes = 28;
+    CHECK(flight_session_need(&setup) > 0);
+    profile.frame_bytes = 65536;
+    CHECK(flight_session_need(&setup) > 0);
+    good();
     setup.profile = &host;
     CHECK((size_t)flight_session_need(&setup) == FLIGHT_SESSION_BYTES(16384, 32, FLIGHT_DEVICE_CHANNELS));
 }
