@@ -9,7 +9,7 @@
 
 enum { IDLE, WAITING, OPENING, GREETING, ATTACHING, READY, CLOSING, CLOSED, STOPPED };
 
-static const uint8_t next[STOPPED + 1][FLIGHT_HAPPENINGS] = {
+static const uint8_t states[STOPPED + 1][FLIGHT_HAPPENINGS] = {
     /* start, due, opened new, opened known, failed, welcomed, resumed, reset, fatal, close, done, upgrade */
     {OPENING, IDLE, IDLE, IDLE, IDLE, IDLE, IDLE, IDLE, IDLE, CLOSED, IDLE, IDLE},
     {WAITING, OPENING, WAITING, WAITING, WAITING, WAITING, WAITING, WAITING, WAITING, CLOSED, WAITING, WAITING},
@@ -24,7 +24,7 @@ static const uint8_t next[STOPPED + 1][FLIGHT_HAPPENINGS] = {
 
 uint8_t flight_session_next_state(uint32_t state, uint32_t happening)
 {
-    return next[state][happening];
+    return states[state][happening];
 }
 
 #endif
