@@ -114,6 +114,10 @@ fuzz: $(DEV) ## C core: 10 million runs of every fuzz target, the whole corpus; 
 prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 	@$(VPY) -m build_scripts.prove
 
+.PHONY: soak
+soak: $(DEV) ## hours of what `make test` runs for seconds
+	@$(VPY) -m tests.simulation --seeds 1..25000
+
 .PHONY: coverage
 coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
 	@$(VPY) -m build_scripts.coverage_c

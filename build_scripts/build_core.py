@@ -190,6 +190,24 @@ typedef struct flight_parts {
 } flight_parts;
 int flight_need(const flight_setup *setup, flight_parts *parts);
 
+typedef struct flight_sha256 {
+    uint32_t state[8];
+    uint32_t block[16];
+    uint32_t bytes;
+    uint32_t wraps;
+} flight_sha256;
+typedef struct flight_hmac {
+    uint32_t keyed[16];
+    flight_sha256 hash;
+} flight_hmac;
+void flight_sha256_begin(flight_sha256 *hash);
+void flight_sha256_add(flight_sha256 *hash, const uint8_t *data, size_t bytes);
+void flight_sha256_end(flight_sha256 *hash, uint8_t digest[32]);
+void flight_hmac_key(flight_hmac *mac, const uint8_t *key, size_t bytes);
+void flight_hmac_begin(flight_hmac *mac);
+size_t flight_hmac_end(flight_hmac *mac, uint8_t *tag, size_t tag_bytes);
+int flight_same_code(const uint8_t *a, const uint8_t *b, size_t bytes);
+
 int python_seal(uint8_t *buffer, uint32_t capacity, uint8_t type, uint8_t flags, uint16_t channel, uint32_t seq,
                 uint32_t ack, uint32_t payload_bytes);
 int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint32_t limit_bytes);

@@ -377,7 +377,7 @@ uint32_t flight_layout_bytes(uint8_t layout);
 #define FLIGHT_SELFTEST_BYTES 1280u
 
 /* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression,
- * fragments and flight_need on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
+ * fragments, flight_need, send store and authentication codes on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
  * step that failed (the list stands in flight_selftest.c). Errors: ARGUMENT.
  *
  *     static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];
@@ -389,6 +389,7 @@ int flight_selftest(void *scratch);
 #include "flight_payloads.h" /* delta batches, compressed payloads, fragments */
 #include "flight_store.h"    /* what waits to be sent, and to be acknowledged */
 #include "flight_emit.h"
+#include "flight_sha256.h" /* SHA-256 and HMAC, optional */
 #include "flight_need.h" /* flight_need: the bytes that a set-up takes */
 
 #ifdef __cplusplus

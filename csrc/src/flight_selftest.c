@@ -2,7 +2,8 @@
  * Steps: 1 CRC, 2 header check, 3 frame out, 4 frame in, 5 damage refused, 6 ring order and capacity, 7 ring wrap,
  * 8 batch bytes and ages, 9 batch reading, 10 stream resynchronisation, 11 delta out, 12 delta in, 13 compression out,
  * 14 compression in, 15 fragments, 16 refusals and the end of a batch at another channel: a compiler that loses a compare
- * loses these first, nothing else needs them, 17 the memory of a set-up, 18 the send store. */
+ * loses these first, nothing else needs them, 17 the memory of a set-up, 18 the send store,
+ * 19 authentication codes. */
 #include "flight_bytes.h"
 #include "flight_crc.h"
 #include "flight.h"
@@ -364,6 +365,36 @@ static int test_store(uint8_t *scratch)
                : 18;
 }
 
+#if FLIGHT_SHA256
+/* RFC 4231, test case 2, twice: a key serves for more than one message. */
+static int test_codes(uint8_t *scratch)
+{
+    static const uint8_t text[28] = {'w', 'h', 'a', 't', ' ', 'd', 'o', ' ', 'y', 'a', ' ', 'w', 'a', 'n',
+                                     't', ' ', 'f', 'o', 'r', ' ', 'n', 'o', 't', 'h', 'i', 'n', 'g', '?'};
+    static const uint8_t code[8] = {0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e};
+    static const uint8_t key[4] = {'J', 'e', 'f', 'e'};
+    flight_hmac *mac = (flight_hmac *)(void *)scratch;
+    uint8_t *tag = scratch + sizeof *mac;
+    int turn;
+
+    flight_hmac_key(mac, key, sizeof key);
+    for (turn = 0; turn < 2; turn++) {
+        flight_hmac_begin(mac);
+        flight_sha256_add(&mac->hash, text, sizeof text);
+        if (flight_hmac_end(mac, tag, sizeof code) != sizeof code || !flight_same_code(tag, code, sizeof code)) {
+            return 19;
+        }
+    }
+    return 0;
+}
+#else
+static int test_codes(uint8_t *scratch)
+{
+    (void)scratch;
+    return 0;
+}
+#endif
+
 int flight_selftest(void *scratch)
 {
     uint8_t *bytes = (uint8_t *)scratch;
@@ -382,5 +413,6 @@ int flight_selftest(void *scratch)
     step = step != 0 ? step : test_fragments(bytes);
     step = step != 0 ? step : test_refusals(bytes, bytes + 64);
     step = step != 0 ? step : test_need();
-    return step != 0 ? step : test_store(bytes);
+    step = step != 0 ? step : test_store(bytes);
+    return step != 0 ? step : test_codes(bytes);
 }

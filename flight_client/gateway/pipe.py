@@ -152,6 +152,8 @@ class DuplexPipe:
             while self._ending is None:
                 await self._awake.wait()
                 self._awake.clear()
+                if self._ended():  # fenced meanwhile: what is taken now would be missing on the newer transport
+                    break
                 now = self._registry.clock()
                 if peer.session.dead(now):
                     _log.info("%s: silent for two heartbeats", peer.source.device_id)
@@ -163,9 +165,13 @@ class DuplexPipe:
                     if len(body) >= _TURN_BYTES:
                         self._awake.set()
                 self._set_timer(peer)
+            assert self._ending is not None
             await self._send_last(self._ending)
         except ConnectionError:
             await self._carrier.close()
+
+    def _ended(self) -> bool:
+        return self._ending is not None
 
     def _set_timer(self, peer: Peer) -> None:
         """Wake the writer when an acknowledgement or a heartbeat is due."""

@@ -109,8 +109,8 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
     await peer.settle(_SETTLE_S)
     if isinstance(pipe, PollPipe) and pipe.ending is not None:
         return pipe.ending
-    if not fresh:
-        peer.session.rewind()  # the reply to this request was lost: say it again
+    # What the request does not acknowledge went with a reply that nobody read: its own, or one to a copy of a request.
+    peer.session.rewind()
     now = registry.clock()
     peer.session.ack_now(now)
     return peer.collect(_REPLY_BYTES, now)

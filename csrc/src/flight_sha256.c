@@ -1,0 +1,223 @@
+/* SHA-256 after FIPS 180-4, in words; HMAC after RFC 2104. The constants are those of the standard: the first 32 bits of the
+ * fractional parts of the square roots (start) and cube roots (round constants) of the first primes.
+ *
+ * The schedule is kept as a ring of 16 words in place of the block, so that a block needs no further memory. */
+#include "flight_bytes.h"
+#include "flight.h"
+
+#if FLIGHT_SHA256
+
+static const uint32_t start_words[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
+                                        0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
+
+static const uint32_t round_words[64] = {
+    0x428a2f98u, 0x71374491u, 0xb5c0fbcfu, 0xe9b5dba5u, 0x3956c25bu, 0x59f111f1u, 0x923f82a4u, 0xab1c5ed5u,
+    0xd807aa98u, 0x12835b01u, 0x243185beu, 0x550c7dc3u, 0x72be5d74u, 0x80deb1feu, 0x9bdc06a7u, 0xc19bf174u,
+    0xe49b69c1u, 0xefbe4786u, 0x0fc19dc6u, 0x240ca1ccu, 0x2de92c6fu, 0x4a7484aau, 0x5cb0a9dcu, 0x76f988dau,
+    0x983e5152u, 0xa831c66du, 0xb00327c8u, 0xbf597fc7u, 0xc6e00bf3u, 0xd5a79147u, 0x06ca6351u, 0x14292967u,
+    0x27b70a85u, 0x2e1b2138u, 0x4d2c6dfcu, 0x53380d13u, 0x650a7354u, 0x766a0abbu, 0x81c2c92eu, 0x92722c85u,
+    0xa2bfe8a1u, 0xa81a664bu, 0xc24b8b70u, 0xc76c51a3u, 0xd192e819u, 0xd6990624u, 0xf40e3585u, 0x106aa070u,
+    0x19a4c116u, 0x1e376c08u, 0x2748774cu, 0x34b0bcb5u, 0x391c0cb3u, 0x4ed8aa4au, 0x5b9cca4fu, 0x682e6ff3u,
+    0x748f82eeu, 0x78a5636fu, 0x84c87814u, 0x8cc70208u, 0x90befffau, 0xa4506cebu, 0xbef9a3f7u, 0xc67178f2u,
+};
+
+static inline uint32_t turn(uint32_t word, uint32_t bits)
+{
+    return (word >> bits) | (word << (32u - bits));
+}
+
+/* The schedule's word of this round; from the 16th on it takes the place of the one 16 before. */
+static uint32_t schedule(uint32_t *block, uint32_t round)
+{
+    uint32_t before_15;
+    uint32_t before_2;
+
+    if (round >= 16u) {
+        before_15 = block[(round + 1u) & 15u];
+        before_2 = block[(round + 14u) & 15u];
+        block[round & 15u] += (turn(before_15, 7) ^ turn(before_15, 18) ^ (before_15 >> 3)) +
+                              block[(round + 9u) & 15u] +
+                              (turn(before_2, 17) ^ turn(before_2, 19) ^ (before_2 >> 10));
+    }
+    return block[round & 15u];
+}
+
+/* Work the full block into the state. The eight working words move by one place each round: kept in the order of use, a
+ * round writes two of them, and after eight rounds each is back in its place. */
+static void work(flight_sha256 *hash)
+{
+    uint32_t w[8];
+    uint32_t round;
+    uint32_t i;
+
+    memcpy(w, hash->state, sizeof w);
+    for (round = 0; round < 64u; round++) {
+        const uint32_t a = w[(0u - round) & 7u];
+        const uint32_t b = w[(1u - round) & 7u];
+        const uint32_t c = w[(2u - round) & 7u];
+        const uint32_t e = w[(4u - round) & 7u];
+        const uint32_t f = w[(5u - round) & 7u];
+        const uint32_t g = w[(6u - round) & 7u];
+        const uint32_t sum = w[(7u - round) & 7u] + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + (g ^ (e & (f ^ g))) +
+                             round_words[round] + schedule(hash->block, round);
+
+        w[(3u - round) & 7u] += sum;
+        w[(7u - round) & 7u] = sum + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) | (c & (a | b)));
+    }
+    for (i = 0; i < 8u; i++) {
+        hash->state[i] += w[i];
+    }
+}
+
+void flight_sha256_begin(flight_sha256 *hash)
+{
+    memset(hash, 0, sizeof *hash);
+    memcpy(hash->state, start_words, sizeof start_words);
+}
+
+/* The next byte: into its place of its word, where the first one clears what an older block left. */
+static inline void add_byte(flight_sha256 *hash, uint32_t byte)
+{
+    const uint32_t at = hash->bytes & 63u;
+    uint32_t *word = &hash->block[at >> 2];
+
+    *word = ((at & 3u) == 0 ? 0 : *word << 8) | byte;
+    hash->bytes++;
+    if (hash->bytes == 0) {
+        hash->wraps++;
+    }
+    if (at == 63u) {
+        work(hash);
+    }
+}
+
+void flight_sha256_add(flight_sha256 *hash, const uint8_t *data, size_t bytes)
+{
+    size_t i;
+
+    for (i = 0; i < bytes; i++) {
+        add_byte(hash, data[i]);
+    }
+}
+
+/* The end of the message: a one bit, zeros up to the last eight bytes of a block, the length in bits. */
+static void finish(flight_sha256 *hash)
+{
+    const uint32_t low = hash->bytes << 3;
+    const uint32_t high = (hash->wraps << 3) | (hash->bytes >> 29);
+
+    add_byte(hash, 0x80u);
+    while ((hash->bytes & 63u) != 56u) {
+        add_byte(hash, 0);
+    }
+    hash->block[14] = high;
+    hash->block[15] = low;
+    work(hash);
+}
+
+static void store_big(uint8_t *out, const uint32_t *words, size_t bytes)
+{
+    size_t i;
+
+    for (i = 0; i < bytes; i++) {
+        out[i] = (uint8_t)(words[i >> 2] >> (24u - 8u * (uint32_t)(i & 3u)));
+    }
+}
+
+/* Zeros that a compiler does not leave out although nobody reads them. */
+static void wipe(void *memory, size_t bytes)
+{
+    volatile uint8_t *at = (volatile uint8_t *)memory;
+
+    while (bytes != 0) {
+        bytes--;
+        at[bytes] = 0;
+    }
+}
+
+void flight_sha256_end(flight_sha256 *hash, uint8_t digest[FLIGHT_SHA256_BYTES])
+{
+    finish(hash);
+    store_big(digest, hash->state, FLIGHT_SHA256_BYTES);
+    wipe(hash, sizeof *hash);
+}
+
+/* Work the key's block, every byte of it changed by the one that `pad` repeats, into a fresh state. */
+static void key_block(flight_hmac *mac, uint32_t pad)
+{
+    uint32_t i;
+
+    memcpy(mac->hash.state, start_words, sizeof start_words);
+    for (i = 0; i < 16u; i++) {
+        mac->hash.block[i] = mac->keyed[i] ^ pad;
+    }
+    work(&mac->hash);
+}
+
+void flight_hmac_key(flight_hmac *mac, const uint8_t *key, size_t bytes)
+{
+    uint32_t inner[8];
+    size_t i;
+
+    memset(mac, 0, sizeof *mac);
+    if (bytes > 64u) { /* the digest stands for a key that is longer than a block */
+        flight_sha256_begin(&mac->hash);
+        flight_sha256_add(&mac->hash, key, bytes);
+        finish(&mac->hash);
+        memcpy(mac->keyed, mac->hash.state, FLIGHT_SHA256_BYTES);
+    } else {
+        for (i = 0; i < bytes; i++) {
+            mac->keyed[i >> 2] |= (uint32_t)key[i] << (24u - 8u * (uint32_t)(i & 3u));
+        }
+    }
+    key_block(mac, 0x36363636u);
+    memcpy(inner, mac->hash.state, sizeof inner);
+    key_block(mac, 0x5c5c5c5cu);
+    memcpy(mac->keyed, inner, sizeof inner);
+    memcpy(mac->keyed + 8, mac->hash.state, FLIGHT_SHA256_BYTES);
+    wipe(inner, sizeof inner);
+    wipe(&mac->hash, sizeof mac->hash);
+}
+
+/* Go on behind a block that was worked in before. */
+static void resume(flight_sha256 *hash, const uint32_t *state)
+{
+    memcpy(hash->state, state, FLIGHT_SHA256_BYTES);
+    hash->bytes = 64u;
+    hash->wraps = 0;
+}
+
+void flight_hmac_begin(flight_hmac *mac)
+{
+    resume(&mac->hash, mac->keyed);
+}
+
+size_t flight_hmac_end(flight_hmac *mac, uint8_t *tag, size_t tag_bytes)
+{
+    const size_t bytes = tag_bytes < FLIGHT_SHA256_BYTES ? tag_bytes : FLIGHT_SHA256_BYTES;
+    uint32_t inner[8];
+    uint32_t i;
+
+    finish(&mac->hash);
+    memcpy(inner, mac->hash.state, sizeof inner);
+    resume(&mac->hash, mac->keyed + 8);
+    for (i = 0; i < FLIGHT_SHA256_BYTES; i++) {
+        add_byte(&mac->hash, (inner[i >> 2] >> (24u - 8u * (i & 3u))) & 0xffu);
+    }
+    finish(&mac->hash);
+    store_big(tag, mac->hash.state, bytes);
+    return bytes;
+}
+
+int flight_same_code(const uint8_t *a, const uint8_t *b, size_t bytes)
+{
+    uint32_t different = 0;
+    size_t i;
+
+    for (i = 0; i < bytes; i++) {
+        different |= (uint32_t)(a[i] ^ b[i]);
+    }
+    return different == 0;
+}
+
+#endif

@@ -1,0 +1,185 @@
+"""A machine of a simulation with a program on it: the product's client, an application that emits, one that reads."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+from flight_client import Client, ConnectionState, Gap, Payload
+from flight_client.observe import Counters
+from flight_client.streams import EventStream, RealtimeEvent
+
+from .chance import Machine
+from .ledger import Ledger, Life, number_bytes
+from .loop import VirtualLoop
+from .network import Wire, factories
+
+
+class Role:
+    """What a machine is and what its program does."""
+
+    def __init__(self, device_id: str, platform: str, transports: tuple[str, ...], publishes: tuple[str, ...],
+                 follows: tuple[str, ...], from_start: bool) -> None:  # fmt: skip
+        self.device_id = device_id
+        self.platform = platform
+        self.transports = transports
+        self.publishes = publishes
+        self.follows = follows
+        self.from_start = from_start
+
+
+class Device:
+    """One machine; reboot() begins another life on it."""
+
+    def __init__(
+        self, role: Role, loop: VirtualLoop, chance: random.Random, machine: Machine, wire: Wire, ledger: Ledger,
+        token: Callable[[], str],
+    ) -> None:  # fmt: skip
+        self.role = role
+        self.machine = machine
+        self.wire = wire
+        self.client: Client
+        self.life: Life
+        self.refused = 0
+        self.accepted = 0
+        self.delivered = 0
+        self.switches = 0
+        self._loop = loop
+        self._chance = chance
+        self._ledger = ledger
+        self._token = token
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._gaps: list[tuple[int, Gap]] = []
+        self._stream: EventStream | None = None
+        self.busy = True  # the program emits
+
+    def start(self) -> None:
+        """Switch it on."""
+        role = self.role
+        self.life = self._ledger.new_life(role.device_id, role.platform)
+        self.life.from_start = role.from_start
+        self._gaps = []
+        self._tasks = [self._run(self._live())]
+
+    def _run(self, work: Any) -> "asyncio.Task[Any]":
+        return self._loop.create_task(work, context=self.machine.context.copy())
+
+    async def _live(self) -> None:
+        role = self.role
+        client = self.client = Client(
+            "http://simulated:1",
+            token=self._token,
+            platform=role.platform,
+            device_id=role.device_id,
+            transports=role.transports,
+            transport_factories={n: f for n, f in factories(self.wire).items() if n in role.transports},
+        )
+        client.on_gap(self._hear_gap)
+        if role.follows:
+            self._stream = client.events(channels=role.follows, history=0xFFFF if role.from_start else None)
+            self._tasks.append(self._run(self._read(self._stream)))
+        channels = [client.channel(name) for name in role.publishes]
+        self._tasks.append(self._run(client.connect()))
+        if not channels:
+            return
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1 / 3.0))
+            if self.busy:
+                self._burst(channels)
+
+    def _burst(self, channels: list[Any]) -> None:
+        """Some events of one lane on one channel: as a program emits them in one turn of its loop."""
+        life = self.life
+        channel = self._chance.choice(channels)
+        critical = self._chance.random() < 0.5
+        lane = life.critical if critical else life.lossy
+        for _ in range(self._chance.choice((1, 4, 12, 30))):
+            number = len(life.channels)
+            outcome = channel.emit(Payload(life.index, number_bytes(number)), critical=critical)
+            if not outcome.accepted:
+                self.refused += 1
+                break
+            lane.append(number)
+            life.channels.append(channel.name)
+            self.accepted += 1
+
+    async def _read(self, stream: EventStream) -> None:
+        life = self.life
+        async for event in stream:
+            life.received.setdefault(event.channel, []).append(event)
+            life.taken += 1
+            self.delivered += 1
+            self._merge_gaps()
+
+    def _hear_gap(self, gap: Gap) -> None:
+        self._gaps.append((self.client.counters().delivered, gap))
+        self._merge_gaps()
+
+    def _merge_gaps(self) -> None:
+        """A gap is told at once, the events before it may still wait in the stream."""
+        while self._gaps and self._gaps[0][0] <= self.life.taken:
+            gap = self._gaps.pop(0)[1]
+            self.life.received.setdefault(gap.channel, []).append(gap)
+
+    # Seen from outside
+
+    def counters(self) -> Counters:
+        return self.client.counters()
+
+    @property
+    def connected(self) -> bool:
+        return self.client.state is ConnectionState.CONNECTED
+
+    @property
+    def at_rest(self) -> bool:
+        """Connected, and nothing waits."""
+        return self.connected and self.client.queued == 0
+
+    def check(self) -> list[str]:
+        """What must hold at any moment."""
+        found = []
+        counters = self.counters()
+        if not counters.law_holds:
+            found.append(f"{self.role.device_id}: the law is broken: {counters}")
+        if self.client.state in (ConnectionState.FAILED, ConnectionState.CLOSED):
+            found.append(f"{self.role.device_id}: it stopped: {self.client.last_error}")
+        self._ledger.acked(self.life, counters.acked)
+        return found
+
+    def check_end(self, one_log: bool) -> list[str]:
+        """What must hold at rest."""
+        found = self.check()
+        counters = self.counters()
+        name = self.role.device_id
+        if counters.accepted != len(self.life.channels):
+            found.append(f"{name}: {counters.accepted} accepted, {len(self.life.channels)} emitted")
+        lossy_settled = counters.settled - counters.acked
+        stored = self._ledger.stored_lossy(self.life)
+        if one_log and lossy_settled != stored:
+            found.append(f"{name}: {lossy_settled} lossy events settled, {stored} stored; {counters.dropped}")
+        if lossy_settled > stored:
+            found.append(f"{name}: {lossy_settled} lossy events settled, only {stored} stored")
+        if self._gaps:
+            found.append(f"{name}: a gap was told and the events before it never came: {self._gaps[0]}")
+        if self._stream is not None and self._stream.dropped:
+            found.append(f"{name}: the stream dropped {self._stream.dropped} events")
+        return found
+
+    async def power_off(self) -> None:
+        """No goodbye: the next life knows nothing of this one."""
+        counters = self.counters()
+        self._ledger.acked(self.life, counters.acked)
+        self.life.over = True
+        self.switches += counters.transport_switches
+        for link in self.wire.links:
+            link.go_dark()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.client._driver.stop()
+
+
+def newest(events: list[RealtimeEvent | Gap]) -> str:
+    """The last thing a subscriber got, for a report."""
+    return repr(events[-1]) if events else "nothing"
