@@ -31,6 +31,7 @@ EPOCH = bytes.fromhex("e0e1e2e3e4e5e6e7")
 BOOT = bytes.fromhex("b0b1b2b3b4b5b6b7")
 CLIENT_NONCE = bytes.fromhex("c0c1c2c3c4c5c6c7")
 SERVER_NONCE = bytes.fromhex("d0d1d2d3d4d5d6d7")
+AGREED = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE  # nobody has a use for them in so few events
 TOKEN_EXPIRES_IN_MS = 3_600_000
 RECEIVED_MS = 1_800_000_000_000
 RANDOM = 0x8000  # the device's 16 random bits, always the middle
@@ -94,6 +95,9 @@ class Conversation:
         identity.boot[:] = BOOT
         transports = (spec.TRANSPORT_WEBSOCKET, spec.TRANSPORT_POLLING)
         self.device = DeviceSession(profile, identity, SessionKey(), transports)
+        wishes = self.device.agreement
+        wishes.reads = wishes.sends = AGREED
+        wishes.unpacked_bytes = spec.UNPACKED_BYTES
         self.inbox = Inbox(self.device)
         self.critical = EventRing(64, 64)
         self.lossy = EventRing(64, 64)
@@ -129,7 +133,7 @@ class Conversation:
         self._open(now)
         self._device(now)  # HELLO
         numbers = (self.heartbeat_ms, self.window, spec.MAX_FRAME_BYTES, spec.RECONNECT_SPREAD_MS, 0, 0)
-        agreed = (self.window_bytes, TOKEN_EXPIRES_IN_MS, 0, 0, 0, spec.AUTH_NONE)
+        agreed = (self.window_bytes, TOKEN_EXPIRES_IN_MS, spec.UNPACKED_BYTES, AGREED, AGREED, spec.AUTH_NONE)
         payload = messages.welcome(
             SESSION_ID, SHORT_ID, INCARNATION, EPOCH, SERVER_NONCE, (*numbers, spec.SESSION_TTL_MS, *agreed)
         )

@@ -51,6 +51,7 @@ SESSION_PROFILE = (
     "connect_retry_interval_ms",
     "frame_bytes",
     "payload_bytes",
+    "message_bytes",
     "window_frames",
     "heartbeat_ms",
     "backoff_floor_ms",
@@ -76,8 +77,13 @@ def check_spec(spec: dict[str, Any]) -> None:
         room -= spec["frame"]["critical_prefix_bytes"] + spec["frame"]["record_head_bytes"] + 4
         if profile["payload_bytes"] > room:
             raise SystemExit(f"spec: {profile['name']}: payload_bytes is over the {room} bytes that a frame holds")
+        pieces = -(-(profile["message_bytes"] + 16) // (room - spec["frame"]["fragment_head_bytes"]))
+        if profile["message_bytes"] < profile["payload_bytes"] or pieces > profile["window_frames"]:
+            raise SystemExit(f"spec: {profile['name']}: message_bytes is below payload_bytes or takes over a window")
         slots = min(profile["critical_slots"], profile["lossy_slots"])
-        if profile["payload_bytes"] + 16 > slots * profile["slot_bytes"]:
+        if profile["memory_bytes"]:
+            slots = min(slots // 2, 255)  # what one event may take of the core's ring
+        if profile["message_bytes"] + 16 > slots * profile["slot_bytes"]:
             raise SystemExit(f"spec: {profile['name']}: the largest event does not fit the ring")
     for layout in spec["layouts"]:
         for wide in (False, True):
@@ -147,6 +153,7 @@ def write_c(spec: dict[str, Any]) -> str:
     numbers = (
         "frame_bytes",
         "payload_bytes",
+        "message_bytes",
         "slot_bytes",
         "critical_slots",
         "lossy_slots",
@@ -272,7 +279,15 @@ def write_docs(spec: dict[str, Any]) -> str:
         "max_retries",
         "frame_bytes",
     )
-    keys += ("payload_bytes", "window_frames", "heartbeat_ms", "backoff_floor_ms", "backoff_cap_ms", "poll_floor_ms")
+    keys += (
+        "payload_bytes",
+        "message_bytes",
+        "window_frames",
+        "heartbeat_ms",
+        "backoff_floor_ms",
+        "backoff_cap_ms",
+        "poll_floor_ms",
+    )
     rows = [[cell(profile[key]) for key in keys] for profile in spec["profiles"]]
     out += markdown(list(keys), rows)
     out += ["", "## Frame types and flags", ""]

@@ -17,10 +17,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a program, Python looks in this folder only
 
-from build_scripts import protocol_fields, vector_cases  # noqa: E402 - behind the line that makes it findable
+from build_scripts import coded_cases, protocol_fields, vector_cases  # noqa: E402 - behind the line that makes it findable
 from build_scripts.conversation import Conversation, Told  # noqa: E402
 
 VECTORS = ROOT / "spec" / "vectors" / "frames.json"
+CODED = ROOT / "spec" / "vectors" / "coded.json"
 DOCUMENT = ROOT / "docs" / "protocol.md"
 NOTE = "Written by build_scripts/make_vectors.py with the code of this project. docs/protocol.md says what it means."
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -37,6 +38,12 @@ def frames_json(told: list[Told]) -> str:
     lines += ["],", '"invalid": [']
     lines += _listed(vector_cases.invalid())
     return "\n".join([*lines, "]", "}", ""])
+
+
+def coded_json() -> str:
+    """The vectors of frames with flags by agreement."""
+    found = [protocol_fields.vector(item.name, item.sender, item.frame) for item in coded_cases.frames()]
+    return "\n".join(["{", f'"note": {json.dumps(NOTE)},', '"frames": [', *_listed(found), "]", "}", ""])
 
 
 def _listed(entries: list[dict[str, Any]]) -> list[str]:
@@ -58,6 +65,7 @@ def blocks(told: list[Told]) -> dict[str, list[str]]:
         "header-check": [f"    {resend.hex(' ')}", "", *steps, "", f"The check byte is {check:#04x}."],
         "conversation": [],
         "single-frames": [],
+        "coded-frames": [],
     }
     for item in told:
         found["conversation"] += example(item.name, item.sender, item.frame, item.said)
@@ -65,6 +73,9 @@ def blocks(told: list[Told]) -> dict[str, list[str]]:
     for name, sender, frame in vector_cases.single_frames():
         if name in shown:
             found["single-frames"] += example(name, sender, frame, shown[name])
+    for coded in coded_cases.frames():
+        if coded.said:
+            found["coded-frames"] += example(coded.name, coded.sender, coded.frame, coded.said)
     return found
 
 
@@ -88,6 +99,7 @@ def outputs() -> dict[Path, str]:
     told = Conversation().tell()
     return {
         VECTORS: frames_json(told),
+        CODED: coded_json(),
         DOCUMENT: with_blocks(DOCUMENT.read_text(encoding="utf-8"), blocks(told)),
     }
 

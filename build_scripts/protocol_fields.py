@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from build_scripts import delta_fields
 from flight_client._tables import CODES, LAYOUTS, NAMES
 from flight_client.events import decode_event
 from flight_client.session import spec
 from flight_client.session.device import states
-from flight_client.wire import FrameReader, decode_age, records
+from flight_client.wire import FrameReader, decode_age, plain_records, records
+from flight_client.wire.coding import CODINGS
 
 # Payloads as (field, kind). Kinds: u8 u16 u32 u64, a number = so many bytes, text8 / text16 = a length and a text,
 # ascii = 8 bytes of text, age, flags = u8 of header flags, zero1 to zero4 = reserved, rest = the text to the end, source = DELIVER's device id
-# and its padding, records.
+# and its padding, records, bytes = the rest as it is.
 _ENDING = [("code", "u8"), ("", "zero1"), ("text_bytes", "u16"), ("retry_after_ms", "u32"), ("text", "rest")]
 PAYLOADS: dict[str, list[tuple[str, str]]] = {
     "hello": [
@@ -60,6 +62,7 @@ PAYLOADS: dict[str, list[tuple[str, str]]] = {
     "refused": [
         ("seq", "u32"), ("code", "u8"), ("", "zero1"), ("text_bytes", "u16"), ("events", "u32"), ("text", "rest")
     ],
+    "piece": [("message", "u16"), ("number", "u16"), ("total", "u32"), ("piece", "bytes")],
     "probe": [("nonce", "8")],
     "probed": [("nonce", "8")],
     "poll": [("session_id", "16"), ("generation", "u32"), ("poll_number", "u32"), ("proof", "16")],
@@ -87,7 +90,7 @@ class Span(NamedTuple):
 
 def dissect(frame: bytes) -> tuple[dict[str, Any], list[Span]]:
     """The header's fields, and the spans of the whole frame."""
-    reader = FrameReader()
+    reader = FrameReader(spec.FLAGS_SUPPORTED)
     reader.feed(frame)
     assert reader.next()
     kind = TYPE_NAMES[reader.type]
@@ -103,7 +106,7 @@ def dissect(frame: bytes) -> tuple[dict[str, Any], list[Span]]:
         Span(8, 12, "", None, f"seq {reader.seq}" + (" (unsequenced)" if not reader.seq else "")),
         Span(12, 16, "", None, f"ack {reader.ack}" + (" (says nothing)" if not reader.ack else "")),
     ]
-    spans += payload_spans(_form(kind, flags), frame, reader.start, reader.end)
+    spans += payload_spans(_form(kind, flags), frame, reader.start, reader.end, reader.flags & CODINGS)
     if reader.flags & spec.FLAG_CHECKED:
         spans.append(Span(reader.end, reader.end + 4, "", None, "CRC-32C of all bytes before it"))
     assert [span.start for span in spans[1:]] == [span.end for span in spans[:-1]], f"{kind}: a hole between fields"
@@ -112,22 +115,40 @@ def dissect(frame: bytes) -> tuple[dict[str, Any], list[Span]]:
 
 
 def _form(kind: str, flags: list[str]) -> str:
+    if "more" in flags:
+        return "piece"
     return "data critical" if kind == "data" and "critical" in flags else kind
 
 
-def payload_spans(form: str, data: bytes, start: int, end: int) -> list[Span]:
+def payload_spans(form: str, data: bytes, start: int, end: int, coding: int = 0) -> list[Span]:
     """The payload's fields in order."""
     spans: list[Span] = []
     at = start
     for name, kind in PAYLOADS[form]:
         if kind == "records":
-            spans += record_spans(data, at, end)
+            spans += coded_spans(data, at, end, coding)
             at = end
             continue
         new = list(_field(name, kind, data, at, end))
         spans += new
         at = new[-1].end if new else at
     return spans
+
+
+def coded_spans(data: bytes, start: int, end: int, coding: int) -> Iterator[Span]:
+    """The records as they are written."""
+    if coding & spec.FLAG_COMPRESSED:
+        size = int.from_bytes(data[start : start + 4], "little")
+        yield Span(start, start + 4, "", None, f"{size} bytes before compression")
+        yield Span(start + 4, end, "", None, f"LZ4 block of {end - start - 4} bytes")
+    elif coding & spec.FLAG_DELTA:
+        for place, (at, entry_end, parts) in enumerate(delta_fields.entries(data, start, end)):
+            if parts is None:
+                yield from record_spans(data, at, entry_end, place)
+            else:
+                yield from (Span(*part[:2], "", None, part[2]) for part in parts)
+    else:
+        yield from record_spans(data, start, end)
 
 
 def _field(name: str, kind: str, data: bytes, at: int, end: int) -> Iterator[Span]:
@@ -141,6 +162,8 @@ def _field(name: str, kind: str, data: bytes, at: int, end: int) -> Iterator[Spa
     elif kind == "rest":
         if end > at:
             yield Span(at, end, name, data[at:end].decode(), f"{name}: {data[at:end].decode()!r}")
+    elif kind == "bytes":
+        yield Span(at, end, name, data[at:end].hex(), f"{name}: {end - at} bytes of the payload")
     elif kind == "ascii":
         text = data[at : at + 8].decode("ascii")
         yield Span(at, at + 8, name, text, f"{name}: {text!r}")
@@ -176,9 +199,9 @@ def _meaning(name: str, kind: str, number: int) -> str:
     return f" ({number:#x})" if name == "capabilities" else ""
 
 
-def record_spans(data: bytes, start: int, end: int) -> Iterator[Span]:
+def record_spans(data: bytes, start: int, end: int, first: int = 0) -> Iterator[Span]:
     """The records of a batch, field by field."""
-    for place, (layout, _, body_start, body_end) in enumerate(records(data, start, end)):
+    for place, (layout, _, body_start, body_end) in enumerate(records(data, start, end), first):
         entry = _LAYOUTS[layout & 0x7F]
         width = ", 64-bit sizes" if layout & _WIDE else ""
         yield Span(start, start + 1, "", None, f"record {place + 1}: layout {layout:#04x}, {entry['name']}{width}")
@@ -219,8 +242,10 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def events_of(data: bytes, start: int, end: int) -> list[dict[str, Any]]:
+def events_of(data: bytes, start: int, end: int, coding: int = 0) -> list[dict[str, Any]]:
     """The records as the vectors list them: layout, age and the event's fields as natural values."""
+    data = plain_records(data, start, end, coding)
+    start, end = 0, len(data)
     found = []
     for layout, age_ms, body_start, body_end in records(data, start, end):
         event = decode_event(layout, data[body_start:body_end])
@@ -238,9 +263,13 @@ def vector(name: str, sender: str, frame: bytes) -> dict[str, Any]:
     # An empty text has no bytes of its own, so no span; records stand in a member of their own.
     payload = {field: values.get(field, "") for field, kind in fields if kind != "records"}
     found: dict[str, Any] = {"name": name, "from": sender, "hex": frame.hex(), "frame": header, "payload": payload}
-    if header["type"] in ("data", "deliver"):
+    agreed = [flag for flag in header["flags"] if NAMES["flags"][flag] & spec.FLAGS_BY_AGREEMENT]
+    if agreed:
+        found["agreed"] = agreed
+    if header["type"] in ("data", "deliver") and "more" not in agreed:
         start = _records_start(header, frame)
-        found["records"] = events_of(frame, start, spec.HEADER_BYTES + header["payload_bytes"])
+        coding = sum(NAMES["flags"][flag] for flag in agreed)
+        found["records"] = events_of(frame, start, spec.HEADER_BYTES + header["payload_bytes"], coding)
     return found
 
 

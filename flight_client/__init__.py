@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RefusedError,
     )
     from .events import ComponentUpdate, FrameTime, Log, MemoryUpdate, Payload, SystemMonitoring, V6REvent
+    from .letters import DeadLetter
     from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
     from .streams import EventStream, RealtimeEvent, Source
 
@@ -34,6 +35,7 @@ __all__ = [
     "ConnectionState",
     "CoreMissingError",
     "Counters",
+    "DeadLetter",
     "EventError",
     "EventStream",
     "FlightError",
@@ -62,6 +64,7 @@ _HOME = {
     "ConnectionState": "observe",
     "CoreMissingError": "errors",
     "Counters": "observe",
+    "DeadLetter": "letters",
     "EventError": "errors",
     "EventStream": "streams",
     "FlightError": "errors",

@@ -4,52 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import re
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ._tables import CHANNELS, NAMES
+from ._tables import NAMES
 from .channels import Channel
 from .clock import monotonic_ms
 from .driver import Driver, TokenSource
-from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
+from .errors import CallerError, FlightError, LinkError, RefusedError
+from .identity import default_device_id, make_identity
+from .lanes import QueuedEvent
+from .letters import DeadLetter
 from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state
+from .outbox import Outbox
+from .packing import offer_flags
 from .platforms import get_platform
 from .proof import SessionKey
+from .rules import ChannelRules
 from .session.common.profile import profile_of
 from .session.device import codes
-from .session.device.identity import Identity
 from .session.device.machine import DeviceSession
 from .session.spec import (
     CHANNEL_NAME_BYTES,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
-    DEVICE_ID_BYTES,
-    FLAG_COMPRESSED,
-    FLAG_DELTA,
+    FLAG_MORE,
     MODE_PUBLISH,
-    MODE_SUBSCRIBE,
     STATE_CLOSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
     TOOL_CHANNELS,
-    UNPACKED_BYTES,
 )
-from .streams import EventStream, read_delivery
+from .streams import EventStream
+from .subscriptions import Subscriptions
 from .transports import Address, TransportFactory, available, factory
 
 _log = logging.getLogger("flight.client")
 
-_Told = TypeVar("_Told", StateChange, Gap)
+_Told = TypeVar("_Told", StateChange, Gap, DeadLetter)
 
-# Flags by agreement that the wire layer reads and writes.
-FLAGS = FLAG_DELTA | FLAG_COMPRESSED
-
-_GAP_NAMES = {value: name for name, value in NAMES["gap_reasons"].items()}
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
 
@@ -84,51 +79,27 @@ class Client:
         self.address = Address.parse(address)
         own = dict(transport_factories or {})
         chosen = self._choose(transports, own)
-        self.device_id = device_id or _default_device_id()
+        self.device_id = device_id or default_device_id()
         profile = profile_of(platform)
         assert profile is not None  # get_platform() knows the same names
-        identity = Identity(
-            self.device_id.encode(),
-            platform.encode(),
-            self.platform.number,
-            version.encode(),
-            NAMES["client_types"][self.platform.client_type],
-        )
-        identity.capabilities = self.platform.capability_bits
-        identity.boot[:] = os.urandom(8)
-        identity.token = token.encode() if isinstance(token, str) else b""
-        if _DEVICE_ID.fullmatch(self.device_id) is None:
-            raise CallerError(
-                what="not a device id",
-                value=self.device_id,
-                next_step="use 1 to 32 of A-Z, a-z, 0-9 and . _ : -, a letter or digit first",
-            )
-        if not identity.fits():
-            raise CallerError(
-                what="device id, version or token is empty or too long",
-                value=f"device id {self.device_id!r}, version {version!r}, token of {len(identity.token)} bytes",
-                next_step="keep to 32, 16 and 480 bytes",
-            )
+        identity = make_identity(self.platform, self.device_id, version, token if isinstance(token, str) else "")
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
         self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
-        self._session.agreement.reads = self._session.agreement.sends = FLAGS
-        self._session.agreement.unpacked_bytes = UNPACKED_BYTES
+        offer_flags(self._session.agreement, self.platform)
         factories = {NAMES["transports"][name]: own.get(name) or factory(name) for name in chosen}
-        self._driver = Driver(self._session, self.platform, self.address, token, factories, self)
+        self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
+        self._outbox.on_letter = self._tell_letter
+        self._driver = Driver(self._session, self._outbox, self.platform, self.address, token, factories, self)
         self._channels: dict[str, Channel] = {}
-        self._names: list[str] = []
-        self._streams: dict[int, list[EventStream]] = {}
+        self._names: dict[int, str] = {}
+        self._subscriptions = Subscriptions(self._driver.inbox, self._names, self._add_channel, self._leave_channel)
         self._state_hooks: list[Callable[[StateChange], None]] = []
         self._gap_hooks: list[Callable[[Gap], None]] = []
+        self._letter_hooks: list[Callable[[DeadLetter], None]] = []
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._state = ConnectionState.DISCONNECTED
         self._shown_transport = ""
-        self._accepted = 0
-        self._oldest_dropped = 0
-        self._closed_dropped = 0
-        self._refused_emits: dict[Outcome, int] = {}
-        self._delivered = 0
         self._error: FlightError | None = None
 
     def _choose(self, transports: Iterable[str] | None, own: Mapping[str, TransportFactory]) -> tuple[str, ...]:
@@ -209,12 +180,9 @@ class Client:
             self._finish()
 
     def _finish(self) -> None:
-        self._closed_dropped += self._queued()
         self._driver.clear()
         self._change_state(ConnectionState.CLOSED if self._error is None else ConnectionState.FAILED, "closed")
-        for streams in self._streams.values():
-            for stream in streams:
-                stream.finish(self._error)
+        self._subscriptions.finish(self._error)
         waiters, self._waiters = self._waiters, []
         for _, future in waiters:
             if not future.done():
@@ -225,15 +193,48 @@ class Client:
 
     # Events out
 
-    def channel(self, name: str) -> Channel:
-        """The channel with this name, for emitting. Raises CallerError for a bad name or too many channels."""
+    def channel(
+        self,
+        name: str,
+        *,
+        policy: str | None = None,
+        priority: str | None = None,
+        expires_ms: int | None = None,
+        retries: int | None = None,
+        retry_interval_ms: int | None = None,
+    ) -> Channel:
+        """The channel with this name, for emitting; what is said here first holds for the client's life.
+
+        policy: what happens to a lossy event when the queue is full: "drop-oldest" (the default), "latest-wins", which
+        also replaces the waiting event of the same key, or "refuse". priority: "low", "normal", "high" or "critical".
+        expires_ms: how long after emit() an event may still be sent; 0, the default, for ever. retries and
+        retry_interval_ms: how often critical events go again that the gateway's store refused.
+
+        Raises CallerError for a bad name or value, for too many channels, and for other rules than the channel has.
+        """
+        said = {
+            "policy": policy,
+            "priority": priority,
+            "expires_ms": expires_ms,
+            "retries": retries,
+            "retry_interval_ms": retry_interval_ms,
+        }
+        given = {key: value for key, value in said.items() if value is not None}
         known = self._channels.get(name)
         if known is None:
+            rules = ChannelRules(**given)  # type: ignore[arg-type]
+            rules.check()
             number = self._add_channel(name, MODE_PUBLISH)
-            known = self._channels[name] = Channel(self, name, number, self.platform.wide_sizes)
+            known = self._channels[name] = Channel(self, name, number, self.platform.wide_sizes, rules)
+        elif any(getattr(known.rules, key) != value for key, value in given.items()):
+            raise CallerError(
+                what=f"channel {name} has other rules already",
+                value=known.rules,
+                next_step="give them once, where the channel is first made",
+            )
         return known
 
-    def _add_channel(self, name: str, mode: int, start: int = 0, count: int = 0) -> int:
+    def _add_channel(self, name: str, mode: int, start: int = 0, count: int = 0, own: bool = False) -> int:
         sound = 0 < len(name) <= CHANNEL_NAME_BYTES and all(c in _NAME_CHARACTERS for c in name)
         if not sound or any(part in ("", ".", "..") for part in name.split("/")):
             raise CallerError(
@@ -242,40 +243,84 @@ class Client:
                 next_step=f"use 1 to {CHANNEL_NAME_BYTES} of a-z, 0-9, '.', '-', '_' and '/', with a name between slashes",
             )
         self._driver.check_thread()
-        number = self._session.channels.add(name.encode(), mode, start, count)
+        number = self._session.channels.add(name.encode(), mode, start, count, own)
         if number == 0:
             raise CallerError(
                 what="too many channels",
                 value=self._session.channels.limit,
                 next_step="use fewer channels: names, not values, belong into a channel's name",
             )
-        if number > len(self._names):
-            self._names.append(name)
+        self._names[number] = name
         self._driver.wake()
         return number
 
-    def _emit(self, number: int, layout: int, body: bytes, critical: bool) -> Outcome:
-        """Channel.emit() ends here."""
-        self._driver.check_thread()
-        state = self._session.channels.items[number - 1]
-        if self._session.state in (STATE_CLOSED, STATE_STOPPED) or self._state is ConnectionState.CLOSED:
-            return self._refuse(Outcome.REFUSED_CLOSED)
-        if state.code:
-            return self._refuse(Outcome.REFUSED_CHANNEL)
-        if len(body) > self.platform.payload_bytes:
-            return self._refuse(Outcome.REFUSED_TOO_LARGE)
-        ring = self._driver.critical if critical else self._driver.lossy
-        while not ring.put(number, layout, monotonic_ms(), body):
-            if critical or ring.count == 0:
-                return self._refuse(Outcome.REFUSED_FULL)
-            self._oldest_dropped += ring.drop_oldest()
-        self._accepted += 1
+    def _leave_channel(self, number: int) -> None:
+        self._session.channels.leave(number)
         self._driver.wake()
-        return Outcome.QUEUED
 
-    def _refuse(self, outcome: Outcome) -> Outcome:
-        self._refused_emits[outcome] = self._refused_emits.get(outcome, 0) + 1
+    def _put(self, event: QueuedEvent, critical: bool) -> Outcome:
+        """Channel.emit() ends here; a refusal is yet to be counted."""
+        self._driver.check_thread()
+        state = self._session.channels.items[event.channel - 1]
+        if self._session.state in (STATE_CLOSED, STATE_STOPPED) or self._state is ConnectionState.CLOSED:
+            return Outcome.REFUSED_CLOSED
+        if state.code:
+            return Outcome.REFUSED_CHANNEL
+        if len(event.body) > self.platform.payload_bytes and not self._takes_pieces():
+            return Outcome.REFUSED_TOO_LARGE
+        outcome = self._outbox.put(event, critical, monotonic_ms())
+        self._driver.wake()
         return outcome
+
+    def _takes_pieces(self) -> bool:
+        """Whether an event larger than a frame can go, as far as anybody knows before the first connection."""
+        session = self._session
+        return bool((session.agreement.up if session.known else session.agreement.sends) & FLAG_MORE)
+
+    def _refused(self, outcome: Outcome) -> Outcome:
+        return outcome if outcome.accepted else self._outbox.refuse(outcome)
+
+    async def _until_room(self, size: int, critical: bool) -> bool:
+        """Wait until an event of this size has room; False when the client is closed, or refused for good."""
+        try:
+            await self._until(lambda: self._outbox.has_room(size, critical))
+        except FlightError:
+            return False
+        return True
+
+    # Dead letters
+
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """The critical events that were accepted and could not be delivered, the oldest first; also after close()."""
+        return self._outbox.letters.all()
+
+    def discard(self, *letters: DeadLetter) -> None:
+        """Forget these dead letters."""
+        self._outbox.letters.remove(letters)
+
+    def replay(self, *letters: DeadLetter) -> int:
+        """Emit dead letters again, as new critical events without an expiry: these, or all that were surely not stored.
+
+        Returns how many were accepted; they are no dead letters any more. An event whose letter says `sent` may have
+        been stored, and to send it again may double it: that is why it has to be named.
+        """
+        taken = []
+        for letter in letters or [letter for letter in self.dead_letters() if not letter.sent]:
+            channel = self.channel(letter.channel)
+            if not channel.replay(letter).accepted:
+                break
+            taken.append(letter)
+        self.discard(*taken)
+        return len(taken)
+
+    def on_dead_letter(self, hook: Callable[[DeadLetter], None]) -> None:
+        """Call `hook` with each dead letter when it is written."""
+        self._letter_hooks.append(hook)
+
+    def _tell_letter(self, letter: DeadLetter) -> None:
+        _log.warning("a critical event on %s is a dead letter: %s", letter.channel, letter.cause)
+        for hook in self._letter_hooks:
+            self._call(hook, letter)
 
     # Events in
 
@@ -285,33 +330,11 @@ class Client:
         types: event types such as "memory-update"; none means all. channels: names; by default the channels on which
         those types usually travel. history: begin with the last `history` entries of each channel; by default only
         what comes from now on. After an interruption the stream goes on where it was; what is missing is told to
-        on_gap().
+        on_gap(). stream.close() leaves the channels that nobody else listens to.
 
         Raises CallerError for an unknown type or a bad channel name.
         """
-        wanted = frozenset(types)
-        defaults = {name: channel["event"] for name, channel in CHANNELS.items()}
-        unknown = wanted - set(defaults.values()) - {"payload"}
-        if unknown:
-            raise CallerError(
-                what="unknown event type",
-                value=", ".join(sorted(unknown)),
-                next_step=f"use one of: {', '.join(sorted({*defaults.values(), 'payload'}))}",
-            )
-        names = (
-            list(channels) if channels is not None else [n for n, e in defaults.items() if not wanted or e in wanted]
-        )
-        stream = EventStream(wanted, self._forget_stream)
-        start = NAMES["start_modes"]["live" if history is None else "last"]
-        for name in names:
-            number = self._add_channel(name, MODE_SUBSCRIBE, start, min(history or 0, 0xFFFF))
-            self._streams.setdefault(number, []).append(stream)
-        return stream
-
-    def _forget_stream(self, stream: EventStream) -> None:
-        for streams in self._streams.values():
-            if stream in streams:
-                streams.remove(stream)
+        return self._subscriptions.open(types, channels, history)
 
     # What can be seen
 
@@ -350,23 +373,21 @@ class Client:
 
     def counters(self) -> Counters:
         """A snapshot of all counters."""
-        tally = self._session.tally
-        dropped = {
-            "oldest": self._oldest_dropped,
-            "link": tally.link_dropped,
-            "unconfirmed": tally.unconfirmed,
-            "refused": tally.refused,
-            "closed": self._closed_dropped,
-            "too-large": self._driver.too_large + tally.too_large,
-        }
+        tally, outbox = self._session.tally, self._outbox
+        dropped = {**outbox.dropped, "link": tally.link_dropped, "unconfirmed": tally.unconfirmed}
+        dropped["refused"] = tally.refused
+        dropped["expired"] += tally.expired
+        dropped["too-large"] += tally.too_large
         return Counters(
-            accepted=self._accepted,
+            accepted=outbox.accepted,
             acked=tally.critical_acked,
             settled=tally.critical_acked + tally.lossy_settled,
             queued=self._queued(),
             dropped=dropped,
-            refused_emits={outcome.name.lower(): count for outcome, count in self._refused_emits.items()},
-            delivered=self._delivered,
+            dead_letters=len(outbox.letters),
+            dead_letters_dropped=outbox.letters.dropped,
+            refused_emits={outcome.name.lower(): count for outcome, count in outbox.refused_emits.items()},
+            delivered=self._subscriptions.delivered,
             duplicates=tally.duplicates,
             resent_frames=tally.resent_frames,
             connections=tally.connections,
@@ -375,8 +396,7 @@ class Client:
         )
 
     def _queued(self) -> int:
-        driver = self._driver
-        return driver.critical.count + driver.lossy.count + self._session.store.events_held
+        return self._outbox.waiting + self._session.store.events_held
 
     # What the driver reports
 
@@ -384,9 +404,11 @@ class Client:
         """A frame meant something (Listener)."""
         inbox = self._driver.inbox
         if result in (codes.MISSING, codes.DELIVERED_AFTER_HOLE):
-            self._tell_gap()
+            gap = self._subscriptions.gap()
+            for hook in self._gap_hooks:
+                self._call(hook, gap)
         if result in (codes.DELIVERED, codes.DELIVERED_AFTER_HOLE):
-            self._deliver(data)
+            self._subscriptions.deliver()
         elif result == codes.ENDED:
             ending = self._session.ending
             text = data[ending.text_start : ending.text_end].decode("utf-8", "replace")
@@ -394,10 +416,9 @@ class Client:
         elif result == codes.ANSWERED:
             code = self._session.channels.items[inbox.event_channel - 1].code
             if code:
-                refusal = RefusedError(code, f"channel {self._names[inbox.event_channel - 1]}")
+                refusal = RefusedError(code, f"channel {self._names[inbox.event_channel]}")
                 _log.warning("%s", refusal)
-                for stream in self._streams.get(inbox.event_channel, ()):
-                    stream.finish(refusal)
+                self._subscriptions.refused(inbox.event_channel, refusal)
         elif result == codes.BROKEN:
             _log.warning("the gateway broke the protocol; a new session begins")
 
@@ -406,9 +427,7 @@ class Client:
         session = self._session
         if session.state == STATE_STOPPED and self._error is None:
             self._error = self._driver.last_error or RefusedError(session.reason)
-            for streams in self._streams.values():
-                for stream in streams:
-                    stream.finish(self._error)
+            self._subscriptions.finish(self._error)
         state = connection_state(session.state, session.tally.connections)
         going_well = state in (ConnectionState.CONNECTED, ConnectionState.CLOSED)
         self._change_state(state, "" if going_well else str(self._driver.last_error or ""))
@@ -435,36 +454,6 @@ class Client:
         for hook in self._state_hooks:
             self._call(hook, change)
 
-    def _tell_gap(self) -> None:
-        inbox = self._driver.inbox
-        gap = Gap(
-            self._names[inbox.event_channel - 1],
-            _GAP_NAMES.get(inbox.gap_reason, "unannounced"),
-            int.from_bytes(inbox.gap_after, "little"),
-            int.from_bytes(inbox.gap_to, "little"),
-            bytes(inbox.gap_epoch).hex(),
-        )
-        for hook in self._gap_hooks:
-            self._call(hook, gap)
-
-    def _deliver(self, data: bytes) -> None:
-        inbox = self._driver.inbox
-        streams = self._streams.get(inbox.event_channel)
-        if not streams:
-            return
-        name = self._names[inbox.event_channel - 1]
-        try:
-            events = read_delivery(
-                data, inbox.event_start, inbox.event_records, inbox.event_end, name, inbox.event_flags
-            )
-        except FrameError as error:
-            _log.warning("an entry of %s could not be read: %s", name, error)
-            return
-        self._delivered += len(events)
-        for event in events:
-            for stream in streams:
-                stream.put(event)
-
     @staticmethod
     def _call(hook: Callable[[_Told], None], value: _Told) -> None:
         try:
@@ -483,14 +472,7 @@ class Client:
         await future
 
 
-_DEVICE_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{DEVICE_ID_BYTES - 1}}}", re.ASCII)
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
-
-
-def _default_device_id() -> str:
-    """Host name and process number, as far as the host name is made of what a device id may hold."""
-    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()).lstrip(".-")[:20]
-    return f"{host or 'host'}-{os.getpid()}"
 
 
 def _plain(text: str) -> str:

@@ -16,14 +16,16 @@ from typing import Any, Protocol
 
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
+from .outbox import Outbox
+from .packing import Packing
 from .platforms import Platform
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
 from .session.spec import (
     CODE_CREDENTIAL,
-    FLAG_COMPRESSED,
-    FLAG_DELTA,
+    DROP_EXPIRED,
+    DROP_TOO_LARGE,
     FLAGS_PLAIN,
     MAX_FRAME_BYTES,
     POLL_BODY_BYTES,
@@ -35,9 +37,9 @@ from .session.spec import (
     TYPE_PROBED,
 )
 from .transports import Address, Transport, TransportFactory
-from .wire.coding import compress_in_place, plain_records
 from .wire.frames import FrameReader, encode_frame, seal_frame
-from .wire.ring import EventRing
+
+_CAUSES = {DROP_EXPIRED: "expired", DROP_TOO_LARGE: "too-large"}
 
 _log = logging.getLogger("flight.client")
 
@@ -60,6 +62,7 @@ class Driver:
     def __init__(
         self,
         session: DeviceSession,
+        outbox: Outbox,
         platform: Platform,
         address: Address,
         token: TokenSource,
@@ -68,12 +71,9 @@ class Driver:
     ):
         self.session = session
         self.inbox = Inbox(session)
-        self.critical = EventRing(platform.critical_slots, platform.slot_bytes)
-        self.lossy = EventRing(platform.lossy_slots, platform.slot_bytes)
+        self.outbox = outbox
         self.last_error: FlightError | None = None
-        self.too_large = 0
-        """Accepted events that did not fit the frames which the gateway takes."""
-        self._batch_events = platform.batch_events
+        self._packing = Packing(session, outbox, platform.batch_events)
         self._address = address
         self._token = token
         self._factories = factories
@@ -111,11 +111,11 @@ class Driver:
             )
 
     def clear(self) -> None:
-        """Forget what the rings and the store hold; the client has counted it."""
-        for ring in (self.critical, self.lossy):
-            while ring.count:
-                ring.drop_oldest()
-        self.session.store.clear()
+        """Nothing more can go: what is queued counts as closed."""
+        store = self.session.store
+        while store.abandon():
+            self.outbox.close_frame(store.letter_slot, store.letter_sent)
+        self.outbox.close()
 
     def wake(self) -> None:
         """Something changed: look at it in this turn of the loop, once."""
@@ -139,8 +139,7 @@ class Driver:
         session = self.session
         while self._loop is not None:
             now = monotonic_ms()
-            session.waiting_critical = self.critical.count
-            session.waiting_lossy = self.lossy.count
+            self._look_at_lanes(now)
             command = session.poll(now, secrets.randbits(16))
             if command == codes.NOTHING:
                 break
@@ -150,22 +149,35 @@ class Driver:
         if self._loop is not None:
             self._set_timer()
 
+    def _look_at_lanes(self, now: int) -> None:
+        session, outbox = self.session, self.outbox
+        outbox.expire(now)
+        session.waiting_critical = outbox.critical.count
+        session.waiting_lossy = outbox.lossy.count
+        if session.waiting_critical and session.waiting_lossy:
+            session.critical_priority = outbox.critical.priority(now)
+            session.lossy_priority = outbox.lossy.priority(now)
+
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         assert self._loop is not None
-        wait_ms = self.session.wake_in_ms(monotonic_ms())
+        now = monotonic_ms()
+        wait_ms = self.outbox.expires_in_ms(now, self.session.wake_in_ms(now))
         self._timer = self._loop.call_later(max(1, wait_ms) / 1000, self.wake)
 
     def _obey(self, command: int, now: int) -> None:
         if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
-            command = self._pack(self.critical if command == codes.PACK_CRITICAL else self.lossy, now)
+            command = self._packing.pack(command, now)
         if command == codes.RECODE:
-            command = self._recode()
+            command = self._packing.recode()
         if command == codes.SEND:
             s = self.session
             total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
             self._body += memoryview(s.out.buffer)[:total]
+        elif command == codes.LETTER:
+            store = self.session.store
+            self.outbox.give_up(store.letter_slot, _CAUSES[store.letter_cause], store.letter_sent)
         elif command == codes.TURN:
             body, self._body = bytes(self._body), bytearray()
             if self._transport is not None:
@@ -177,30 +189,6 @@ class Driver:
             self._drop()
         elif command == codes.PROBE:
             self._task(self._probe(self.session.policy.probe_target()))
-
-    def _pack(self, ring: EventRing, now: int) -> int:
-        session = self.session
-        out, agreed = session.out, session.agreement.up
-        delta = agreed & FLAG_DELTA != 0
-        record_bytes = ring.pack(out.buffer, out.at, out.room, now, self._batch_events, delta=delta)
-        flags = FLAG_DELTA if delta and ring.packed_events > 1 else 0  # one event alone is a record as in any batch
-        compressed = compress_in_place(out.buffer, out.at, record_bytes) if agreed & FLAG_COMPRESSED else 0
-        if compressed:
-            record_bytes = compressed
-            flags |= FLAG_COMPRESSED
-        if not ring.packed_events and ring.count:
-            # The gateway granted smaller frames than the profile has: this event can never go.
-            self.too_large += ring.drop_oldest()
-        return session.packed(record_bytes, ring.packed_events, ring.packed_channel, now, flags)
-
-    def _recode(self) -> int:
-        """Records that were packed for a gateway which read more than this one does."""
-        out = self.session.out
-        plain = plain_records(out.buffer, out.at, out.at + out.count, out.flags)
-        if len(plain) > out.room:
-            return self.session.recoded(0)
-        out.buffer[out.at : out.at + len(plain)] = plain
-        return self.session.recoded(len(plain))
 
     # Transports
 
@@ -286,6 +274,9 @@ class Driver:
                 )
                 if result == codes.CONNECTED:
                     reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
+                if result == codes.EVENTS_REFUSED and self.session.store.letter_slot >= 0:
+                    store = self.session.store
+                    self.outbox.give_up(store.letter_slot, "refused", store.letter_sent, self.inbox.refused_code)
                 if result:
                     self._listener.on_result(result, data)
                 self._drop_if_over()

@@ -41,9 +41,10 @@ def connection_state(session_state: int, connections: int) -> ConnectionState:
 
 
 class Outcome(enum.Enum):
-    """What became of one emit. Only QUEUED means that the event was accepted."""
+    """What became of one emit. Only QUEUED and REPLACED mean that the event was accepted."""
 
     QUEUED = "queued"
+    REPLACED = "queued in place of an older event of the same key, which will not be sent"
     REFUSED_FULL = "refused: the queue is full"
     REFUSED_TOO_LARGE = "refused: larger than the platform allows"
     REFUSED_CHANNEL = "refused: the gateway does not allow this channel"
@@ -52,7 +53,7 @@ class Outcome(enum.Enum):
     @property
     def accepted(self) -> bool:
         """Whether the event will be delivered, or counted as dropped with a cause."""
-        return self is Outcome.QUEUED
+        return self in (Outcome.QUEUED, Outcome.REPLACED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class Counters:
     """A snapshot of a client's counters.
 
     At any moment accepted == settled + queued + sum(dropped.values()). settled = critical events acknowledged + lossy
-    events handed to a transport. Refused emits were never accepted and stand apart.
+    events handed to a transport. Refused emits were never accepted and stand apart. Of the dropped events the critical ones
+    lie among the dead letters: `dead_letters` are there now, `dead_letters_dropped` had no room there any more.
     """
 
     accepted: int
@@ -90,6 +92,8 @@ class Counters:
     settled: int
     queued: int
     dropped: dict[str, int]
+    dead_letters: int
+    dead_letters_dropped: int
     refused_emits: dict[str, int]
     delivered: int
     duplicates: int

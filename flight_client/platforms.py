@@ -24,6 +24,7 @@ class Platform:
     update_interval_ms: int
     capabilities: tuple[str, ...]
     payload_bytes: int
+    message_bytes: int
     slot_bytes: int
     critical_slots: int
     lossy_slots: int
@@ -63,6 +64,7 @@ def get_platform(name: str) -> Platform:
         update_interval_ms=profile["update_interval_ms"],
         capabilities=tuple(profile["capabilities"]),
         payload_bytes=profile["payload_bytes"],
+        message_bytes=profile["message_bytes"],
         slot_bytes=profile["slot_bytes"],
         critical_slots=profile["critical_slots"],
         lossy_slots=profile["lossy_slots"],

@@ -148,7 +148,7 @@ def test_a_float_is_rounded_to_the_resolution_of_its_field() -> None:
         (Log("x", None), "level", None),  # type: ignore[arg-type]
         (FrameTime(1, 2, 3, 65536), "count", (0, 65535)),
         (FrameTime(None, 2, 3, 4), "minimum_us", None),  # type: ignore[arg-type]
-        (Payload(1, bytes(16001)), "data", 16000),
+        (Payload(1, bytes(59993)), "data", 59992),
         (Payload(1, "text"), "data", None),  # type: ignore[arg-type]
     ],
 )

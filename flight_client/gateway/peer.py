@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from flight_client.clock import monotonic_ms
@@ -21,6 +22,7 @@ from flight_client.session import spec
 from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.session.gateway import machine, messages
 from flight_client.session.gateway.agreement import Agreement
+from flight_client.session.gateway.parts import Parts, pieces_of
 from flight_client.wire.coding import CODINGS, count_coded
 from flight_client.wire.frames import encode_frame
 from flight_client.wire.records import decode_age
@@ -36,7 +38,7 @@ _ENTRY_BYTES = spec.POLL_BODY_BYTES // 2 - spec.HEADER_BYTES - spec.TRAILER_BYTE
 
 
 # Flags by agreement that this gateway reads, and that it sends.
-READS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED
+READS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
 SENDS = READS
 
 
@@ -119,7 +121,11 @@ class Peer:
         self.detached_at = 0
         self.gone = False
         self.poll_lock = asyncio.Lock()
-        self._entry_limit = min(hello.frame_bytes - spec.HEADER_BYTES - spec.TRAILER_BYTES, _ENTRY_BYTES)
+        self._frame_room = min(hello.frame_bytes - spec.HEADER_BYTES - spec.TRAILER_BYTES, _ENTRY_BYTES)
+        self._parts = Parts(self.agreement.unpacked_in_bytes)
+        self._messages = 0  # payloads that were cut so far
+        self._pieces: Iterator[bytes] = iter(())  # of the entry that is being cut, for _pieces_of
+        self._pieces_of = (0, 0)  # its channel and flags
         self._channel_limit = channel_limit
         self._channels: dict[int, OpenChannel] = {}
         self._ready: deque[int] = deque()  # channels whose subscription has something
@@ -134,6 +140,7 @@ class Peer:
         """This transport is the current one from now on; the older is told and closed."""
         older, self.pipe = self.pipe, pipe
         self.transport = transport
+        self._parts.new_transport()
         if older is not None and older is not pipe:
             older.end(spec.CODE_STALE_GENERATION)
 
@@ -209,6 +216,8 @@ class Peer:
         elif kind == spec.TYPE_OPEN:
             self._open(channel, messages.read_open(data, start, end))
         elif kind == spec.TYPE_SKIP and seq:
+            for frame in self._parts.give_up() if self._parts.under_way() else ():
+                self.session.done(frame[0], now)
             self.session.done(seq, now)
         elif kind == spec.TYPE_RESEND:
             self.session.rewind()
@@ -226,6 +235,33 @@ class Peer:
             raise Violation(spec.CODE_MALFORMED, "critical batches are sequenced, lossy ones are not")
         if not self.agreement.may_send(bool(critical)):
             raise Violation(spec.CODE_MALFORMED, "a lane that HELLO did not ask for")
+        frames = [self.session.taken()] if seq else []
+        if flags & spec.FLAG_MORE:
+            whole = self._piece(frames, flags, number, data, start, end)
+            if not whole:
+                return
+            if seq:
+                frames = self._parts.finish()
+            data, start, end = whole, 0, len(whole)
+        elif seq and self._parts.under_way():
+            raise Violation(spec.CODE_MALFORMED, "a batch between the pieces of another")
+        self._batch(flags, number, frames, data, start, end)
+
+    def _piece(self, frames: list[list[int]], flags: int, number: int, data: bytes, start: int, end: int) -> bytes:
+        """One piece of a batch; the whole with the last one."""
+        if frames:
+            whole = self._parts.take_critical(frames[0], flags, number, data, start, end)
+        else:
+            whole = self._parts.take_lossy(flags, number, data, start, end)
+        if whole is None:
+            limit = self.agreement.unpacked_in_bytes
+            raise Violation(spec.CODE_MALFORMED, f"a piece that does not follow, or of more than {limit} bytes")
+        return whole
+
+    def _batch(self, flags: int, number: int, frames: list[list[int]], data: bytes, start: int, end: int) -> None:
+        """A whole batch. frames: what GatewaySession.taken() gave for the frames of a critical one, else empty."""
+        seq = frames[0][0] if frames else 0
+        critical = flags & spec.FLAG_CRITICAL
         counter = held = 0
         try:
             if critical:
@@ -242,10 +278,9 @@ class Peer:
             self._refuse(seq, number, events, spec.CODE_UNKNOWN_CHANNEL)
             return
         self._unsettled += 1
-        frame = self.session.taken() if seq else []
 
         def done(result: AppendResult) -> None:
-            self._stored(frame, number, events, result)
+            self._stored(frames, number, events, result)
 
         self.hub.publish(
             channel.name, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done,
@@ -261,20 +296,21 @@ class Peer:
             self.session.send(spec.TYPE_REFUSED, 0, number, payload)
         self.wake()
 
-    def _stored(self, frame: list[int], number: int, events: int, result: AppendResult) -> None:
-        """The store has answered. `frame`: what GatewaySession.taken() gave for a critical one, empty for a lossy one."""
+    def _stored(self, frames: list[list[int]], number: int, events: int, result: AppendResult) -> None:
+        """The store has answered; frames as in _batch()."""
         self._settled()
-        if self.gone or (frame and frame[1] == machine.FORGOTTEN):
+        if self.gone or (frames and frames[0][1] == machine.FORGOTTEN):
             return
         if result.status is AppendStatus.FAILED:
             self.counters.failed += events
             _log.error("%s: an append failed: %s", self.source.device_id, result.error)
-            self._refuse(frame[0] if frame else 0, number, events, spec.CODE_STORE)
+            self._refuse(frames[0][0] if frames else 0, number, events, spec.CODE_STORE)
             return
         self.counters.stored += result.events
         self.session.lossy_stored = result.lossy_stored
-        if frame:
+        for frame in frames:
             self.session.done(frame[0], monotonic_ms())
+        if frames:
             self.wake()
 
     # Channels
@@ -311,7 +347,11 @@ class Peer:
 
     async def _subscribe(self, number: int, channel: OpenChannel, asked: messages.Open) -> None:
         try:
-            limits = self.hub.subscriber_limits._replace(entry_bytes=self._entry_limit, flags=self.agreement.down)
+            limits = self.hub.subscriber_limits._replace(
+                entry_bytes=self._entry_limit(),
+                flags=self.agreement.down,
+                unpacked_bytes=self.agreement.unpacked_out_bytes,
+            )
             subscription = await self.hub.subscribe(
                 channel.name,
                 asked.start,
@@ -346,6 +386,7 @@ class Peer:
         channel = self._channels.pop(number, None)
         if channel is not None and channel.subscription is not None:
             channel.subscription.close()
+            self.session.forget(number)
 
     def _is_ready(self, number: int) -> None:
         if number not in self._ready_set:
@@ -377,6 +418,8 @@ class Peer:
 
     def _pull(self) -> bool:
         """Move one entry from a subscription into the session, the channels in turn. False when none has anything."""
+        if self._next_piece():
+            return True
         while self._ready:
             number = self._ready.popleft()
             channel = self._channels.get(number)
@@ -387,13 +430,33 @@ class Peer:
             self._ready.append(number)
             if isinstance(item, Entry):
                 down = self.agreement.down
-                flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0) | item.coding_for(down)
-                self.session.send(spec.TYPE_DELIVER, flags, number, item.payload_for(down))
+                coding, payload = item.form_for(down, self.agreement.unpacked_out_bytes)
+                flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0) | coding
+                if len(payload) > self._frame_room:
+                    self._messages += 1
+                    self._pieces = pieces_of(payload, self._messages, self._frame_room)
+                    self._pieces_of = number, flags | spec.FLAG_MORE
+                    return self._next_piece()
+                self.session.send(spec.TYPE_DELIVER, flags, number, payload)
             else:
                 payload = messages.gap(item.reason, self.hub.epoch, item.after, item.to)
                 self.session.send(spec.TYPE_GAP, 0, number, payload)
             return True
         return False
+
+    def _next_piece(self) -> bool:
+        """Send a piece of the entry that is being cut, if one is."""
+        piece = next(self._pieces, b"")
+        if piece:
+            number, flags = self._pieces_of
+            self.session.send(spec.TYPE_DELIVER, flags, number, piece)
+        return bool(piece)
+
+    def _entry_limit(self) -> int:
+        """The longest DELIVER payload that this device can be given."""
+        if self.agreement.down & spec.FLAG_MORE:
+            return max(self._frame_room, min(self.agreement.unpacked_out_bytes, spec.UNPACKED_BYTES))
+        return self._frame_room
 
 
 def _read_prefix(data: bytes, start: int, end: int) -> tuple[int, int]:

@@ -43,6 +43,7 @@ class SubscriberLimits(NamedTuple):
     bytes: int = spec.SUBSCRIBER_BYTES
     entry_bytes: int = spec.MAX_FRAME_BYTES  # a longer DELIVER payload does not fit the subscriber's frames
     flags: int = 0  # codings that the subscriber reads
+    unpacked_bytes: int = 0  # the most that it decompresses
 
 
 class Channel:
@@ -137,9 +138,10 @@ class Subscription:
         self.cursor = entry.offset
         if self._catching_up:
             self._refill()
-        if entry.coding & ~self._limits.flags:
-            size = len(entry.payload_for(self._limits.flags))
-        if size > self._limits.entry_bytes:
+        limits = self._limits
+        if size > limits.entry_bytes or entry.coding:
+            size = len(entry.form_for(limits.flags, limits.unpacked_bytes)[1])
+        if size > limits.entry_bytes:
             self.too_large_entries += 1
             return Gap(entry.previous, entry.offset, spec.GAP_LIMIT)
         self.delivered_entries += 1

@@ -117,6 +117,7 @@ CODE_TOO_MANY = 20
 ACK_DELAY_MS = 50
 RETRY_COUNT = 3
 RETRY_INTERVAL_MS = 2000
+PRIORITY_STEP_MS = 10000
 ACK_TIMEOUT_MS = 4000
 HEALTHY_MS = 10000
 UPGRADE_HEALTHY_MS = 60000
@@ -158,13 +159,13 @@ PREAUTH_MS = 10000
 # codes after which the client stops
 FATAL_CODES = (1, 2, 3, 12, 13, 18)
 
-# per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe
+# per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, message_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe
 PROFILES = {
-    "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 4, 10000, 250, 10000, 500, 1000, 0),
-    "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 8, 10000, 250, 10000, 250, 500, 0),
-    "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 16, 5000, 250, 10000, 100, 100, 1),
-    "v6r-cloud": (4, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 32, 5000, 250, 30000, 50, 20, 1),
-    "web": (5, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 32, 5000, 250, 30000, 50, 20, 1),
-    "host": (6, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 32, 5000, 250, 10000, 50, 20, 1),
-    "micro": (7, (1, 2, 3), 3000, 2, 10000, 1000, 640, 512, 2, 5000, 250, 30000, 250, 500, 0),
+    "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 512, 4, 10000, 250, 10000, 500, 1000, 0),
+    "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 896, 8, 10000, 250, 10000, 250, 500, 0),
+    "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 8000, 16, 5000, 250, 10000, 100, 100, 1),
+    "v6r-cloud": (4, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1),
+    "web": (5, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1),
+    "host": (6, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 10000, 50, 20, 1),
+    "micro": (7, (1, 2, 3), 3000, 2, 10000, 1000, 640, 512, 512, 2, 5000, 250, 30000, 250, 500, 0),
 }

@@ -3,7 +3,15 @@
 from flight_client.wire.coding import compress_in_place, count_coded, plain_records
 from flight_client.wire.compression import compress_payload, decompress_payload
 from flight_client.wire.frames import FrameReader, StreamReader, encode_frame, seal_frame
-from flight_client.wire.records import count_records, decode_age, encode_age, records, skip_records, unpack_delta
+from flight_client.wire.records import (
+    count_records,
+    decode_age,
+    encode_age,
+    records,
+    skip_records,
+    unpack_delta,
+    write_record,
+)
 from flight_client.wire.ring import EventRing
 
 __all__ = [
@@ -23,4 +31,5 @@ __all__ = [
     "seal_frame",
     "skip_records",
     "unpack_delta",
+    "write_record",
 ]

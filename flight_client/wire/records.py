@@ -6,13 +6,14 @@ from flight_client.errors import CallerError
 from flight_client.session.spec import MAX_FRAME_BYTES, RECORD_HEAD_BYTES
 from flight_client.wire._core_access import ARGUMENT, BYTES, Buffer, ffi, frame_error, lib, readable
 
-__all__ = ["count_records", "decode_age", "encode_age", "records", "skip_records", "unpack_delta"]
+__all__ = ["count_records", "decode_age", "encode_age", "records", "skip_records", "unpack_delta", "write_record"]
 
 _AGE_NONE = 0xFFFFFFFF
 _INDEX = struct.Struct("=IIII")  # the core writes words of this machine
 # The smallest record: a head and four bytes of body.
 _RECORD_BYTES = RECORD_HEAD_BYTES + 4
 _CHUNK_RECORDS = 256
+_SHORT_BODY_BYTES = 1016
 
 
 def records(data: Buffer, start: int, end: int, *, delta: bool = False) -> list[tuple[int, int | None, int, int]]:
@@ -76,6 +77,24 @@ def skip_records(data: Buffer, start: int, end: int, n: int) -> int:
     if offset < 0:
         raise frame_error(offset, start)
     return start + offset
+
+
+def write_record(out: bytearray, at: int, layout: int, age_ms: int | None, body: Buffer) -> int:
+    """Write one record; its bytes. For events that are larger than the ring takes: all others go through it."""
+    size = len(body)
+    long = size > _SHORT_BODY_BYTES
+    head = bytes((layout, 255 if long else size // 4)) + encode_age(age_ms).to_bytes(2, "little")
+    if long:
+        head += size.to_bytes(4, "little")
+    end = at + len(head) + size
+    if size % 4 or end > len(out):
+        raise CallerError(
+            "this record cannot be written",
+            value=(size, len(out) - at),
+            next_step="a body has a multiple of 4 bytes, and the buffer must hold it with its head of up to 8",
+        )
+    out[at:end] = head + body
+    return end - at
 
 
 def encode_age(age_ms: int | None) -> int:

@@ -70,8 +70,9 @@ def test_a_stale_file_is_named_and_written_anew(
     monkeypatch.setattr(make_vectors, "ROOT", tmp_path)
     monkeypatch.setattr(make_vectors, "DOCUMENT", document)
     monkeypatch.setattr(make_vectors, "VECTORS", tmp_path / "vectors" / "frames.json")
+    monkeypatch.setattr(make_vectors, "CODED", tmp_path / "vectors" / "coded.json")
     assert make_vectors.main(["--check"]) == 1
-    assert "stale: vectors/frames.json, protocol.md" in capsys.readouterr().out
+    assert "stale: vectors/frames.json, vectors/coded.json, protocol.md" in capsys.readouterr().out
     assert not (tmp_path / "vectors").exists()
     assert make_vectors.main([]) == 0
     assert document.read_text(encoding="utf-8") == text
@@ -157,7 +158,7 @@ def test_the_device_writes_this_hello_and_the_gateway_reads_it(entry: dict[str, 
     identity.token, identity.capabilities = texts[3], said["capabilities"]
     identity.boot[:] = bytes.fromhex(said["boot"])
     identity.incarnation[:] = bytes.fromhex(said["incarnation"])
-    numbers = (1, (2,), 1, 1, 1, 1, said["frame_limit"], 1, said["window_frames"], 1, 1, 1, 1, 1, 0)
+    numbers = (1, (2,), 1, 1, 1, 1, said["frame_limit"], 1, 1, said["window_frames"], 1, 1, 1, 1, 1, 0)
     buffer = bytearray(spec.HELLO_FRAME_BYTES)
     wishes = Agreement(Profile(numbers))
     wishes.reads, wishes.sends, wishes.lanes, wishes.auth = (
@@ -363,11 +364,13 @@ def test_a_decoder_written_from_the_document_refuses_every_invalid_vector(entry:
 def test_every_example_in_the_document_is_the_vector_of_its_name() -> None:
     text = make_vectors.DOCUMENT.read_text(encoding="utf-8")
     shown = 0
+    coded = json.loads(make_vectors.CODED.read_text(encoding="utf-8"))["frames"]
+    known = BY_NAME | {entry["name"]: entry for entry in coded}
     for part in text.split("\n**")[1:]:
         name = part.split("**", 1)[0]
         lines = part.split("```text\n", 1)[1].split("\n```", 1)[0].splitlines()
         octets = "".join(line[6:53].replace(" ", "") for line in lines)
-        assert octets == BY_NAME[name]["hex"], name
+        assert octets == known[name]["hex"], name
         shown += 1
     assert shown > 30
 

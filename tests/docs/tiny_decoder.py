@@ -38,6 +38,7 @@ HEADS = {
     "deliver": "offset:Q previous:Q received_ms:Q source_short_id:8s counter:q held:H source_platform:B",
     "gap": "reason:B -:B -:B -:B epoch:8s after:Q to:Q",
     "refused": "seq:q code:B -:B text_bytes:H events:q",
+    "piece": "message:H number:H total:q",
     "probe": "nonce:8s",
     "poll": "session_id:16s generation:q poll_number:q proof:16s",
 }
@@ -89,8 +90,11 @@ def crc32c(data: bytes) -> int:
     return crc ^ 0xFFFFFFFF
 
 
-def decode(frame: bytes, limit: int = 65536) -> dict[str, Any]:
-    """Header, payload fields and records of one whole frame."""
+FLAGS = {"critical": 1, "batch": 2, "compressed": 4, "more": 8, "checked": 0x20, "delta": 0x40}
+
+
+def decode(frame: bytes, limit: int = 65536, agreed: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Header, payload fields and records of one whole frame; agreed: flags beyond the plain ones."""
     if len(frame) < 16:
         raise Refused("CUT" if frame and frame[0] >> 4 == 15 else "MAGIC")
     first, kind, flags, check, length, channel, seq, ack = struct.unpack("<BBBBHHII", frame[:16])
@@ -99,12 +103,13 @@ def decode(frame: bytes, limit: int = 65536) -> dict[str, Any]:
     need(check == header_check(frame), "CHECK")
     need(first & 15 == 1, "VERSION")
     need(kind in TYPES, "TYPE")
-    need(not flags & ~0x23, "FLAGS")
+    need(not flags & ~(0x23 | sum(FLAGS[name] for name in agreed)), "FLAGS")
     need(seq < LIMIT and ack < LIMIT, "NUMBER")
     need(total <= min(limit, 65536), "LENGTH")
     need(total == len(frame), "CUT")
     need(not flags & 0x20 or crc32c(frame[:-4]) == int.from_bytes(frame[-4:], "little"), "CRC")
-    names = [name for name, bit in (("critical", 1), ("batch", 2), ("checked", 0x20)) if flags & bit]
+    names = [name for name, bit in FLAGS.items() if flags & bit]
+    need(not flags & 0x5C or TYPES[kind] in ("data", "deliver"), "payload")
     head = {"type": TYPES[kind], "flags": names, "check": check, "payload_bytes": length}
     head |= {"channel": channel, "seq": seq, "ack": ack}
     return {"frame": head, **payload(head, frame[16 : 16 + length])}
@@ -140,6 +145,10 @@ def payload(head: dict[str, Any], data: bytes) -> dict[str, Any]:
     kind, critical = head["type"], "critical" in head["flags"]
     if kind == "data":
         need("batch" in head["flags"] and critical == bool(head["seq"]), "payload")
+    if "more" in head["flags"]:
+        found, at = fields_of("piece", data)
+        need(at < len(data) and len(data) - at <= found["total"] <= 65536, "payload")
+        return {"payload": {**found, "piece": data[at:].hex()}}
     found, at = fields_of("critical" if kind == "data" and critical else kind, data)
     if kind == "hello":
         need("checked" in head["flags"], "payload")
@@ -168,7 +177,91 @@ def payload(head: dict[str, Any], data: bytes) -> dict[str, Any]:
     if kind not in ("data", "deliver"):
         return {"payload": found}
     need(kind == "deliver" or (at < len(data) and found.get("counter", 1)), "payload")
-    return {"payload": found, "records": [*records(data[at:])]}
+    data = data[at:]
+    if "compressed" in head["flags"]:
+        data = decompress(data)
+    return {"payload": found, "records": [*records(undelta(data) if "delta" in head["flags"] else data)]}
+
+
+def decompress(data: bytes) -> bytes:
+    """An LZ4 block behind its size."""
+    size, out, at = int.from_bytes(data[:4], "little"), bytearray(), 4
+    need(len(data) > 4 and 0 < size <= min(65536, 255 * (len(data) - 4)), "COMPRESSED")
+
+    def length(half: int) -> int:
+        nonlocal at
+        more = half == 15
+        while more:
+            half += data[at]
+            more = data[at] == 255
+            at += 1
+        return half
+
+    while True:
+        token = data[at]
+        at += 1
+        literals = length(token >> 4)
+        out += data[at : at + literals]
+        at += literals
+        if at == len(data):
+            need(len(out) == size, "COMPRESSED")
+            return bytes(out)
+        offset = int.from_bytes(data[at : at + 2], "little")
+        at += 2
+        for _ in range(length(token & 15) + 4):
+            out.append(out[-offset])
+
+
+def undelta(data: bytes) -> bytes:
+    """A delta batch as plain records."""
+    out = bytearray()
+    kept: list[dict[str, Any]] = []
+    at = age = step = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            value |= (byte & 0x7F) << shift
+            at, shift = at + 1, shift + 7
+            if not byte & 0x80:
+                return value
+
+    while at < len(data):
+        control, last = data[at], age
+        if not control & 0x40:
+            words = struct.calcsize("<" + "".join(code for _, code, _ in LAYOUTS[control][1])) // 4
+            head = 8 if data[at + 1] == 255 else 4
+            size = int.from_bytes(data[at + 4 : at + 8], "little") if head == 8 else 4 * data[at + 1]
+            need(all(control != one["layout"] for one in kept), "RECORD")
+            age = int.from_bytes(data[at + 2 : at + 4], "little")
+            if len(kept) < 4 and words <= 12:
+                fixed = struct.unpack_from(f"<{words}I", data, at + head)
+                kept.append({"layout": control, "fixed": list(fixed), "mask": 0})
+            step = (age - last) % 65536 if out else 0
+            out += data[at : at + head + size]
+            at += head + size
+            continue
+        need(not control & 0xA0 and control & 3 < len(kept), "RECORD")
+        at += 1
+        layout = kept[control & 3]
+        folded = varint() if control & 4 else 0
+        age = (age + step + (folded >> 1 ^ -(folded & 1))) % 65536
+        step = (age - last) % 65536
+        layout["mask"] = varint() if control & 8 else layout["mask"]
+        for n in range(len(layout["fixed"])):
+            if layout["mask"] >> n & 1:
+                folded = varint()
+                layout["fixed"][n] = (layout["fixed"][n] + (folded >> 1 ^ -(folded & 1))) % 2**32
+        body = struct.pack(f"<{len(layout['fixed'])}I", *layout["fixed"])
+        if control & 16:
+            size = 4 * varint()
+            body += data[at : at + size]
+            at += size
+        need(len(body) <= 1016, "too long for this decoder")
+        out += struct.pack("<BBH", layout["layout"], len(body) // 4, age) + body
+    return bytes(out)
 
 
 def records(data: bytes) -> list[dict[str, Any]]:

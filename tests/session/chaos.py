@@ -3,7 +3,7 @@
 # mypy: ignore-errors
 # MicroPython has no typing module, so the types are left out.
 
-from flight_client.session.spec import STATE_READY, TRANSPORT_POLLING, TRANSPORT_WEBSOCKET
+from flight_client.session.spec import FLAG_DELTA, FLAG_MORE, STATE_READY, TRANSPORT_POLLING, TRANSPORT_WEBSOCKET
 from tests.session.harness import World
 
 FAULTS = (
@@ -18,6 +18,7 @@ FAULTS = (
     "trimmed-window",
     "store-fails",
     "expiry",
+    "agreement",
 )
 
 PLATFORMS = ("host", "vita", "micro", "psp", "dreamcast")
@@ -36,7 +37,7 @@ class Chaos:
             transports = (TRANSPORT_WEBSOCKET,)
         elif seed % 4 == 2:
             transports = (TRANSPORT_POLLING,)
-        self.world = World(transports, platform, seed + 1)
+        self.world = World(transports, platform, seed + 1, 640 if seed % 3 == 0 else 0)
         self.faults = {}
         self.critical = []
         self.lossy = []
@@ -82,7 +83,8 @@ class Chaos:
     def publish(self):
         """Another client publishes to the channel that the device subscribes to."""
         for _ in range(1 + self.pick(3)):
-            self.world.store.log.append(b"%04d" % self.published)
+            text = b"%04d" % self.published
+            self.world.store.log.append(text * (400 if self.world.large and self.published % 4 == 3 else 1))
             self.published += 1
 
     def fault(self):
@@ -113,6 +115,9 @@ class Chaos:
             world.gateway.store_fails = True
         elif name == "expiry":
             world.expires_ms = (0, 300, 3000, 20000)[self.pick(4)]
+        elif name == "agreement" and world.large:
+            world.gateway.reads = (0, FLAG_MORE, FLAG_DELTA, FLAG_MORE | FLAG_DELTA)[self.pick(4)]
+            world.restart_gateway()
         self.faults[name] += 1
 
     def heal(self):
@@ -181,6 +186,7 @@ class Chaos:
             found.append(f"{tally.lossy_settled} lossy settled, {len(store.lossy_events)} stored")
         lost = len(self.critical) + len(self.lossy) - len(store.critical_events) - len(store.lossy_events)
         dropped = tally.refused + tally.expired + tally.link_dropped + tally.unconfirmed
+        dropped += tally.too_large + world.too_large + world.too_large_lossy
         if dropped - both != lost:
             found.append(f"{dropped} dropped, {lost} lost")
         if world.delivered != store.log[-len(world.delivered) :] or world.gaps:

@@ -14,45 +14,52 @@ from flight_client.session.device import codes
 from flight_client.session.device.identity import Identity
 from flight_client.session.device.inbox import Inbox
 from flight_client.session.device.machine import DeviceSession
-from flight_client.session.device.prover import Prover
-from flight_client.session.spec import HEADER_BYTES, PROFILES, TRANSPORT_POLLING, TRANSPORT_WEBSOCKET
-from tests.session.harness_gateway import Gateway, Store
+from flight_client.session.spec import (
+    DROP_TOO_LARGE,
+    FLAG_DELTA,
+    FLAG_MORE,
+    HEADER_BYTES,
+    PROFILES,
+    TRANSPORT_POLLING,
+    TRANSPORT_WEBSOCKET,
+)
+from tests.session.harness_gateway import Gateway
+from tests.session.parts import NoProof, Store
 
 EVENTS_PER_FRAME = 4
 
 
-class NoProof(Prover):
-    """The session's cryptography, left out; the calls are counted."""
-
-    def __init__(self):
-        self.keys = 0
-        self.attached = 0
-        self.polled = 0
-
-    def begin(self, token, client_nonce, server_nonce):
-        self.keys += 1
-
-    def attach(self, out, at, generation):
-        self.attached += 1
-
-    def poll(self, out, at, generation, number):
-        self.polled += 1
+def is_large(number):
+    """Which of the numbered events are larger than a frame."""
+    return number % 6 >= 4
 
 
 class World:
     """The device, the gateway behind a pipe, and the time."""
 
-    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1):
+    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0):
         self.now = 0x3FFFFF00  # the clock wraps soon: it must not matter
         self.seed = seed
         self.profile = Profile(PROFILES[platform])
+        self.large = frame_bytes > 0  # some events are larger than a frame, and both sides know of pieces
+        if self.large:
+            self.profile.frame_bytes = frame_bytes
+            self.profile.window_frames = max(4, self.profile.window_frames)
         identity = Identity(b"vita-1", platform.encode(), self.profile.platform, b"1.0", 1)
         identity.token = b"token"
         self.prover = NoProof()
         self.device = DeviceSession(self.profile, identity, self.prover, transports)
+        if self.large:
+            self.device.agreement.reads = self.device.agreement.sends = FLAG_MORE | FLAG_DELTA
+            self.device.agreement.unpacked_bytes = 4096
         self.inbox = Inbox(self.device)
         self.store = Store(b"epoch--1")
         self.gateway = Gateway(self.store)
+        if self.large:
+            self.gateway.reads = self.gateway.sends = FLAG_MORE | FLAG_DELTA
+        self.recoded = 0
+        self.too_large = 0  # critical events that could not go, so large as they were
+        self.too_large_lossy = 0
         self.reachable = {1, 2, 3, 4, 5}
         self.mute = set()  # transports whose opening neither succeeds nor fails
         self.pipe_open = False
@@ -108,6 +115,9 @@ class World:
         device = self.device
         if command == codes.PACK_CRITICAL or command == codes.PACK_LOSSY:
             command = self.pack(self.critical if command == codes.PACK_CRITICAL else self.lossy)
+        if command == codes.RECODE:
+            self.recoded += 1
+            command = device.recoded(device.out.count)  # the harness writes its events the same way with any flag
         if command == codes.OPEN:
             self.open(device.policy.transport())
         elif command == codes.DROP:
@@ -133,6 +143,10 @@ class World:
         store = self.device.store
         buffer = store.buffer(store.letter_slot)
         at = HEADER_BYTES + 8
+        if self.large and store._behind[store.letter_slot]:
+            at += 8
+        if store.letter_cause == DROP_TOO_LARGE:
+            why = "too-large"
         events = [get_u32(buffer, at + 4 * i) for i in range(store.letter_events)]
         self.letters.append((why, store.letter_sent, events))
 
@@ -140,7 +154,7 @@ class World:
         total = self.checksum
         for i in range(5):
             total = (total * 31 + frame[i]) & 0xFFFFFF
-        for byte in frame[5]:
+        for byte in frame[5][:80]:
             total = (total * 31 + byte) & 0xFFFFFF
         self.checksum = total
 
@@ -157,14 +171,47 @@ class World:
 
     def pack(self, ring):
         device = self.device
+        if self.large and is_large(ring[0]):
+            return self.pack_large(ring)
         events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME)
         for i in range(events):
+            if self.large and is_large(ring[0]):
+                events = i
+                break
             put_u32(device.out.buffer, device.out.at + 4 * i, ring.pop(0))
+        self.treat(ring)
+        return device.packed(4 * events, events, 1, self.now, device.agreement.up & FLAG_DELTA)
+
+    def treat(self, ring):
+        out = self.device.out
         if ring is self.critical:
-            device.out.expires_ms = self.expires_ms
+            out.expires_ms = self.expires_ms
             if self.retries >= 0:
-                device.out.retries = self.retries
-        return device.packed(4 * events, events, 1, self.now)
+                out.retries = self.retries
+
+    def pack_large(self, ring):
+        """An event of its own: its number, and bytes that only pieces can carry, or nearly."""
+        device = self.device
+        room = device.out.frame_room
+        size = 4 * (room * (1 + ring[0] % 3) // 4) + 40
+        code = device.pack_large(size)
+        if code == codes.TOO_LARGE:
+            if ring is self.critical:
+                self.too_large += 1
+                self.letters.append(("too-large", False, [ring[0]]))
+            else:
+                self.too_large_lossy += 1
+            ring.pop(0)
+            return device.packed(0, 0, 0, self.now)
+        if code == codes.NOTHING:
+            return code
+        number = ring.pop(0)
+        for i in range(0, size, 4):
+            put_u32(device.out.buffer, device.out.at + i, number)
+        if number % 6 == 5:
+            size = 4  # as if compression had helped that much
+        self.treat(ring)
+        return device.packed(size, 1, 1, self.now)
 
     def turn(self):
         frames, self.body = self.body, []
@@ -205,15 +252,15 @@ class World:
         return bool(out)
 
     def feed(self, frames):
-        for kind, channel, seq, ack, payload in frames:
-            self.receive(kind, channel, seq, ack, payload)
+        for kind, flags, channel, seq, ack, payload in frames:
+            self.receive(kind, channel, seq, ack, payload, flags)
 
     def receive(self, kind, channel=0, seq=0, ack=0, payload=b"", flags=0):
         """The device reads one frame."""
         result = self.inbox.receive(kind, flags, channel, seq, ack, payload, 0, len(payload), self.now, self.random())
         self.log.append((kind, seq, ack, result))
         if result == codes.DELIVERED or result == codes.DELIVERED_AFTER_HOLE:
-            self.delivered.append(bytes(payload[self.inbox.event_records : self.inbox.event_end]))
+            self.delivered.append(bytes(self.inbox.event_data[self.inbox.event_records : self.inbox.event_end]))
         if result == codes.MISSING or result == codes.DELIVERED_AFTER_HOLE:
             self.gaps.append((self.inbox.gap_reason, bytes(self.inbox.gap_after), bytes(self.inbox.gap_to)))
         if result == codes.EVENTS_REFUSED and self.device.store.letter_slot >= 0:
@@ -271,7 +318,8 @@ class World:
         tally = self.device.tally
         queued = len(self.critical) + len(self.lossy) + self.device.store.events_held
         settled = tally.critical_acked + tally.lossy_settled
-        return accepted - settled - queued - tally.refused - tally.expired - tally.link_dropped - tally.unconfirmed
+        dropped = tally.refused + tally.expired + tally.too_large + tally.link_dropped + tally.unconfirmed
+        return accepted - settled - queued - dropped - self.too_large - self.too_large_lossy
 
     def law(self):
         if self.keep_law and self.balance(self.accepted) != 0:

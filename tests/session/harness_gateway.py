@@ -7,6 +7,7 @@ from flight_client.session.common.fields import get_u32
 from flight_client.session.gateway import machine as gateway_machine
 from flight_client.session.gateway import messages
 from flight_client.session.gateway.agreement import Agreement
+from flight_client.session.gateway.parts import Parts, pieces_of
 from flight_client.session.spec import (
     CODE_OK,
     CODE_STALE_GENERATION,
@@ -14,6 +15,9 @@ from flight_client.session.spec import (
     CODE_UNKNOWN_CHANNEL,
     CODE_UNKNOWN_SESSION,
     FLAG_CRITICAL,
+    FLAG_DELTA,
+    FLAG_MORE,
+    FLAGS_BY_AGREEMENT,
     GAP_EPOCH,
     GAP_TRIMMED,
     MODE_SUBSCRIBE,
@@ -36,20 +40,6 @@ from flight_client.session.spec import (
 )
 
 
-class Store:
-    """What survives a gateway: events, the mark, the log and its epoch."""
-
-    def __init__(self, epoch):
-        self.epoch = epoch
-        self.mark = 0
-        self.lossy = 0
-        self.critical_events = []
-        self.lossy_events = []
-        self.incarnations = 0
-        self.log = []  # entry n of the channel stands at offset n + 1
-        self.first = 1  # the oldest offset that was not trimmed
-
-
 class Gateway:
     """A gateway of one device."""
 
@@ -69,7 +59,10 @@ class Gateway:
         self.hold = False  # keep frames unstored, as a slow engine would
         self.refuse = False  # refuse every batch: its channel is not open
         self.store_fails = False  # refuse every batch: it cannot be stored now
-        self.waiting = []  # (seq, flags, payload, what the session has of it)
+        self.frame_room = 0
+        self.parts = None
+        self.cutting = []
+        self.waiting = []  # (what the session has of its frames, flags, payload)
         self.opened = []
         self.channel = 0  # the channel that is subscribed
         self.position = 0  # what was sent to it last
@@ -85,7 +78,7 @@ class Gateway:
         self.attach_answer = None  # the same for ATTACH
 
     def take(self, kind, flags, channel, seq, ack, payload, now, out):
-        """One frame from the device; replies go to `out` as (kind, channel, seq, ack, payload)."""
+        """One frame from the device; replies go to `out` as (kind, flags, channel, seq, ack, payload)."""
         self.frames_in += 1
         self.kinds_in.append(kind)
         if kind == TYPE_HELLO:
@@ -99,7 +92,7 @@ class Gateway:
         hello = messages.read_hello(payload, 0, len(payload))
         self.agreement = Agreement(hello, self.reads, self.sends, 4096)
         if self.answer is not None:
-            out.append((self.answer[0], 0, 0, 0, messages.ending(self.answer[1], self.answer[2], "no")))
+            out.append((self.answer[0], 0, 0, 0, 0, messages.ending(self.answer[1], self.answer[2], "no")))
             return
         incarnation = hello.incarnation
         if incarnation == bytes(8):
@@ -108,6 +101,9 @@ class Gateway:
             self.store.mark = 0
             self.store.lossy = 0
         self.sessions += 1
+        self.parts = Parts(4096)
+        self.frame_room = hello.frame_bytes - 20
+        self.cutting = []
         self.session_id = bytes((self.sessions & 255,)) + self.store.epoch + bytes(7)
         self.session = gateway_machine.GatewaySession(
             hello.window_frames, hello.window_bytes, self.heartbeat_ms, self.window, self.window_bytes
@@ -133,15 +129,17 @@ class Gateway:
             0,
         )
         reply = messages.welcome(self.session_id, b"abcdefgh", incarnation, self.store.epoch, bytes(8), numbers)
-        out.append((TYPE_WELCOME, 0, 0, 0, reply))
+        out.append((TYPE_WELCOME, 0, 0, 0, 0, reply))
 
     def attach(self, kind, payload, now, out):
         asked = messages.read_attach(payload, 0, len(payload))
         if self.attach_answer is not None:
-            out.append((self.attach_answer[0], 0, 0, 0, messages.ending(self.attach_answer[1], self.attach_answer[2])))
+            out.append(
+                (self.attach_answer[0], 0, 0, 0, 0, messages.ending(self.attach_answer[1], self.attach_answer[2]))
+            )
             return
         if self.session is None or asked.session_id != self.session_id:
-            out.append((TYPE_RESET, 0, 0, 0, messages.ending(CODE_UNKNOWN_SESSION)))
+            out.append((TYPE_RESET, 0, 0, 0, 0, messages.ending(CODE_UNKNOWN_SESSION)))
             return
         if kind == TYPE_POLL:
             self.polls.append(now)
@@ -150,14 +148,15 @@ class Gateway:
             self.session.ack_now(now)
             return
         if asked.generation <= self.session.generation:
-            out.append((TYPE_RESET, 0, 0, 0, messages.ending(CODE_STALE_GENERATION)))
+            out.append((TYPE_RESET, 0, 0, 0, 0, messages.ending(CODE_STALE_GENERATION)))
             return
         self.resumes += 1
         self.flush(now)
+        self.parts.new_transport()
         if not self.session.attach(asked.generation, asked.number, now):
             raise AssertionError("the device attached with impossible numbers")
         reply = messages.resumed(asked.generation, self.session.ack(), self.store.lossy, self.spread_ms)
-        out.append((TYPE_RESUMED, 0, 0, 0, reply))
+        out.append((TYPE_RESUMED, 0, 0, 0, 0, reply))
 
     def in_session(self, kind, flags, channel, seq, ack, payload, now):
         session = self.session
@@ -174,20 +173,48 @@ class Gateway:
         elif kind == TYPE_CLOSE:
             self.closed = True
         elif kind == TYPE_SKIP:
+            for frame in self.parts.give_up() if self.parts.under_way() else ():
+                session.done(frame[0], now)
             session.done(seq, now)
-        elif kind == TYPE_DATA and (self.refuse or self.store_fails):
-            events = (len(payload) - (8 if seq else 0)) // 4
+        elif kind == TYPE_DATA:
+            self.data(flags, channel, seq, payload, now)
+
+    def data(self, flags, channel, seq, payload, now):
+        """A batch, or a piece of one."""
+        if flags & FLAGS_BY_AGREEMENT & ~self.agreement.up:
+            raise AssertionError("a flag that was not agreed on")
+        if flags & FLAG_DELTA:
+            self.store.coded += 1
+        session = self.session
+        frames = [session.taken()] if seq else []
+        whole = payload
+        if flags & FLAG_MORE and seq:
+            whole = self.parts.take_critical(frames[0], flags, channel, payload, 0, len(payload))
+        elif flags & FLAG_MORE:
+            whole = self.parts.take_lossy(flags, channel, payload, 0, len(payload))
+        elif seq and self.parts.under_way():
+            whole = None
+        if whole is None:
+            raise AssertionError("a piece that does not follow")
+        if not whole:
+            return
+        if flags & FLAG_MORE:
+            self.store.wholes += 1
+            if seq:
+                frames = self.parts.finish()
+            whole = whole[: 12 if seq else 4]  # one event: its number stands for the rest
+        if self.refuse or self.store_fails:
+            events = (len(whole) - (8 if seq else 0)) // 4
             self.refused_events += events
             said = messages.refused(seq, CODE_UNKNOWN_CHANNEL if self.refuse else CODE_STORE, events)
             if seq:
-                session.refuse(seq, channel, said)
+                session.refuse(frames[0][0], channel, said)
             else:
                 session.send(TYPE_REFUSED, 0, channel, said)
-        elif kind == TYPE_DATA:
-            if self.hold:
-                self.waiting.append((seq, flags, payload, session.taken() if seq else None))
-            else:
-                self.keep(seq, flags, payload, now)
+        elif self.hold:
+            self.waiting.append((frames, flags, whole))
+        else:
+            self.keep(frames, flags, whole, now)
 
     def open(self, channel, asked):
         self.opened.append((asked.name, asked.mode, asked.start, asked.offset))
@@ -216,7 +243,7 @@ class Gateway:
     def gap(self, channel, reason, after, to):
         self.session.send(TYPE_GAP, 0, channel, messages.gap(reason, self.store.epoch, after, to))
 
-    def keep(self, seq, flags, payload, now):
+    def keep(self, frames, flags, payload, now):
         if flags & FLAG_CRITICAL:
             counter = get_u32(payload, 0)
             for at in range(8, len(payload), 4):
@@ -224,7 +251,8 @@ class Gateway:
                     self.store.critical_events.append(get_u32(payload, at))
                     self.store.mark = counter
                 counter += 1
-            self.session.done(seq, now)
+            for frame in frames:
+                self.session.done(frame[0], now)
         else:
             for at in range(0, len(payload), 4):
                 self.store.lossy_events.append(get_u32(payload, at))
@@ -235,19 +263,34 @@ class Gateway:
         """The slow engine has stored what it was given."""
         waiting = self.waiting
         self.waiting = []
-        for seq, flags, payload, taken in waiting:
-            if taken is None or taken[1] == gateway_machine.WAITS:
-                self.keep(seq, flags, payload, now)
+        for frames, flags, payload in waiting:
+            if not frames or frames[0][1] == gateway_machine.WAITS:
+                self.keep(frames, flags, payload, now)
 
     def deliver(self, offset, previous, body, device=b"", channel=1):
         """One DELIVER, whatever the log says."""
         head = offset.to_bytes(8, "little") + previous.to_bytes(8, "little") + bytes(23)
         padding = bytes(-len(device) & 3)
-        self.session.send(TYPE_DELIVER, 0, channel, head + bytes((len(device),)) + device + padding + body)
+        payload = head + bytes((len(device),)) + device + padding + body
+        if len(payload) <= self.frame_room or not self.agreement.down & FLAG_MORE:
+            self.session.send(TYPE_DELIVER, 0, channel, payload)
+            return
+        self.cutting = list(pieces_of(payload, offset, self.frame_room))
+        self.store.wholes_out += 1
+        self.cut(channel)
+
+    def cut(self, channel):
+        """Send the next piece of an entry that is larger than a frame."""
+        self.session.send(TYPE_DELIVER, FLAG_MORE, channel, self.cutting.pop(0))
 
     def pull(self):
         """Move one entry of the log into the session; False when there is none or the window is full."""
-        if self.channel == 0 or self.position >= len(self.store.log) or not self.session.can_send():
+        if self.channel == 0 or not self.session.can_send():
+            return False
+        if self.cutting:
+            self.cut(self.channel)
+            return True
+        if self.position >= len(self.store.log):
             return False
         self.position += 1
         self.deliver(self.position, self.position - 1, self.store.log[self.position - 1], b"", self.channel)
@@ -259,6 +302,6 @@ class Gateway:
         while True:
             frame = self.session.next_frame(now)
             if frame is not None:
-                out.append((frame[0], frame[2], frame[3], self.session.ack(), frame[4]))
+                out.append((frame[0], frame[1], frame[2], frame[3], self.session.ack(), frame[4]))
             elif not self.pull():
                 return

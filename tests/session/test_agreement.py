@@ -94,7 +94,9 @@ def test_a_flag_on_a_frame_that_does_not_take_it_breaks_the_protocol(flag):
         assert world.receive(kind, payload=bytes(8), flags=flag) == codes.BROKEN
         assert world.device.state == STATE_WAITING
     world = ready()
-    assert world.receive(TYPE_DELIVER, channel=9, seq=1, payload=bytes(44), flags=flag) == codes.QUIET
+    payload = bytes(4) + (100).to_bytes(4, "little") + bytes(44)  # as good a first piece as any
+    world.inbox.pieces.limit = 100
+    assert world.receive(TYPE_DELIVER, channel=9, seq=1, payload=payload, flags=flag) == codes.QUIET
     assert world.device.state == STATE_READY
 
 

@@ -13,7 +13,7 @@ from flight_client.session.spec import (
     TYPE_SKIP,
 )
 from tests.session.device_world import BOTH, POLLING, emit, kinds, ready
-from tests.session.harness_gateway import Store
+from tests.session.parts import Store
 
 WEB = (2,)
 

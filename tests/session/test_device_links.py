@@ -34,7 +34,7 @@ from tests.session.device_world import (
     ready,
 )
 from tests.session.harness import World
-from tests.session.harness_gateway import Store
+from tests.session.parts import Store
 
 # Refused events
 
@@ -337,5 +337,6 @@ def test_closing_ends_when_the_transport_dies_or_the_gateway_ends_it():
 def test_what_the_store_holds_can_be_counted_and_cleared_after_the_end():
     world = in_state(STATE_CLOSED)
     assert world.device.store.events_held == 1
-    world.device.store.clear()
+    assert world.device.store.abandon()
+    assert not world.device.store.abandon()
     assert world.device.store.events_held == 0

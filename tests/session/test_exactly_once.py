@@ -38,6 +38,11 @@ def test_nothing_critical_is_lost_or_doubled_and_every_loss_is_counted(share):
         note("entries delivered", world.device.tally.delivered_entries)
         note("connections", world.device.tally.connections)
         note("transport switches", world.device.policy.switches)
+        note("batches in pieces", world.store.wholes)
+        note("entries in pieces", world.store.wholes_out)
+        note("batches of differences", world.store.coded)
+        note("batches written anew", world.recoded)
+        note("large events given up", world.device.tally.too_large + world.too_large)
         note("resent frames", world.device.tally.resent_frames)
         for name, count in chaos.faults.items():
             note(f"fault {name}", count)
@@ -50,4 +55,8 @@ def test_the_runs_met_every_fault():
     assert all(_totals[f"fault {name}"] > SEEDS for name in FAULTS)
     for name in ("refused", "expired", "lost with a link", "entries delivered", "transport switches", "resent frames"):
         assert _totals[name] > SEEDS, name
+    for name in ("batches in pieces", "entries in pieces", "batches of differences"):
+        assert _totals[name] > SEEDS, name
+    assert _totals["batches written anew"] > SEEDS // 10
+    assert _totals["large events given up"] > SEEDS // 10
     assert _totals["connections"] > 5 * SEEDS

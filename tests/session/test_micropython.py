@@ -39,7 +39,7 @@ def folder(tmp_path_factory) -> Path:
     (root / "tests" / "session").mkdir(parents=True)
     (root / "tests" / "__init__.py").write_text("")
     (root / "tests" / "session" / "__init__.py").write_text("")
-    for name in ("harness.py", "harness_gateway.py", "chaos.py"):
+    for name in ("harness.py", "parts.py", "harness_gateway.py", "chaos.py"):
         shutil.copy(ROOT / "tests" / "session" / name, root / "tests" / "session" / name)
     shutil.copy(ROOT / "tests" / "session" / "micropython_run.py", root / "run.py")
     return root

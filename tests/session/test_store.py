@@ -202,9 +202,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.next_counter = counter
 
     @rule()
-    def clear(self):
-        self.store.clear()
-        self.acked += sum(held.events for held in self.held if not held.given_up)
+    def abandon(self):
+        for held in self.held:
+            if not held.given_up:
+                assert self.store.abandon()
+                self.give_up(held)
+        assert not self.store.abandon()
         self.base += len(self.held)
         self.held = []
         self.cursor = self.sent = 0

@@ -42,7 +42,7 @@ class Frame:
 
 def frames_of(data: bytes) -> list[Frame]:
     """The frames of a message or a body."""
-    reader = FrameReader()
+    reader = FrameReader(spec.FLAGS_SUPPORTED)
     reader.feed(data, spec.MAX_FRAME_BYTES)
     found = []
     while reader.next():

@@ -25,11 +25,14 @@ from typing import NamedTuple
 
 from flight_client.errors import LinkError
 from flight_client.session import spec
+from flight_client.session.spec import FLAG_COMPRESSED
 from flight_client.wire.coding import plain_records
+from flight_client.wire.compression import compress_payload
 
 READ_BYTES = 262144  # what one read() gives at most, so that catching up stays in small steps
 EPOCH_BYTES = 8
 INCARNATION_BYTES = 8
+COMPRESS_BYTES = 1024  # from here on an entry is compressed for subscribers that read it
 MARKS_TOTAL = 100_000  # marks kept over all devices: a flood of device ids must not fill the store
 
 # offset, previous, received_ms, short id, counter, held, platform id, length of the device id
@@ -81,7 +84,7 @@ class Entry:
     """A stored batch. Its DELIVER payload is built once and shared by every subscriber."""
 
     __slots__ = (
-        "_plain", "channel", "coding", "counter", "events", "held", "incarnation", "offset", "payload", "previous",
+        "_packed", "_plain", "channel", "coding", "counter", "events", "held", "incarnation", "offset", "payload", "previous",
         "received_ms", "source",
     )  # fmt: skip
 
@@ -103,25 +106,40 @@ class Entry:
         self.coding = batch.coding
         self.payload = b"".join((head, source.tail, batch.records))
         self._plain = b""
+        self._packed: bytes | None = None  # b"": not worth it
 
     @property
     def records(self) -> bytes:
-        """The events as the device packed them."""
-        return self.payload[_DELIVER_HEAD.size + len(self.source.tail) :]
+        """The events, without any coding."""
+        return self.form_for(0, 0)[1][self._records_at() :]
 
-    def payload_for(self, flags: int) -> bytes:
-        """The DELIVER payload for a subscriber that reads these flags: as it is stored, or with plain records."""
-        if not self.coding & ~flags:
-            return self.payload
-        if not self._plain:  # decoded once, for all who need it
-            start = _DELIVER_HEAD.size + len(self.source.tail)
-            records = plain_records(self.payload, start, len(self.payload), self.coding)
-            self._plain = self.payload[:start] + records
-        return self._plain
+    def form_for(self, flags: int, unpacked_bytes: int) -> tuple[int, bytes]:
+        """Coding and DELIVER payload for a subscriber that reads these flags and decompresses so much.
 
-    def coding_for(self, flags: int) -> int:
-        """The coding of what payload_for() gives."""
-        return 0 if self.coding & ~flags else self.coding
+        As it is stored where that will do; else with plain records, or compressed, which is done once for all who need it.
+        """
+        if self.coding & ~flags or (self.coding & FLAG_COMPRESSED and self._unpacked_bytes() > unpacked_bytes):
+            if not self._plain:
+                start = self._records_at()
+                records = plain_records(self.payload, start, len(self.payload), self.coding)
+                self._plain = self.payload[:start] + records
+            return 0, self._plain
+        if not flags & FLAG_COMPRESSED or self.coding & FLAG_COMPRESSED or len(self.payload) < COMPRESS_BYTES:
+            return self.coding, self.payload
+        start = self._records_at()
+        if self._packed is None:
+            records_packed = compress_payload(memoryview(self.payload)[start:])
+            self._packed = b"" if records_packed is None else self.payload[:start] + records_packed
+        if not self._packed or len(self.payload) - start > unpacked_bytes:
+            return self.coding, self.payload
+        return self.coding | FLAG_COMPRESSED, self._packed
+
+    def _records_at(self) -> int:
+        return _DELIVER_HEAD.size + len(self.source.tail)
+
+    def _unpacked_bytes(self) -> int:
+        start = self._records_at()
+        return int.from_bytes(self.payload[start : start + 4], "little")
 
     def __repr__(self) -> str:
         return (

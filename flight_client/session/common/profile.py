@@ -10,7 +10,7 @@ class Profile:
     """
 
     def __init__(
-        self, values: tuple[int, tuple[int, ...], int, int, int, int, int, int, int, int, int, int, int, int, int]
+        self, values: tuple[int, tuple[int, ...], int, int, int, int, int, int, int, int, int, int, int, int, int, int]
     ):
         (
             self.platform,
@@ -21,6 +21,7 @@ class Profile:
             self.connect_retry_interval_ms,
             self.frame_bytes,
             self.payload_bytes,
+            self.message_bytes,
             self.window_frames,
             self.heartbeat_ms,
             self.backoff_floor_ms,

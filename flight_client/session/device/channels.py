@@ -14,6 +14,8 @@ class ChannelState:
         self.count = count
         self.asked = False  # OPEN was sent on this transport
         self.opened = False  # OPENED came back in this session
+        self.leaving = 0  # 2: OPEN with mode 0 has to be sent, 1: its answer is awaited
+        self.own = False  # nobody else shares it: another entry may have the same name
         self.code = 0  # the gateway's answer
         self.positioned = False  # epoch and offset are known
         self.epoch = bytearray(8)
@@ -28,18 +30,40 @@ class ChannelTable:
         self.items: list[ChannelState] = []
         self.unopened = 0  # channels for which OPEN has yet to be sent
 
-    def add(self, name: bytes, mode: int, start: int = START_LIVE, count: int = 0) -> int:
-        """Add a channel, or widen the mode of a known one; its number, or 0 when the table is full."""
+    def add(self, name: bytes, mode: int, start: int = START_LIVE, count: int = 0, own: bool = False) -> int:
+        """Add a channel, or widen the mode of a known one; its number, or 0 when the table is full.
+
+        `own`: never a known one. The place of a channel that was left is used again.
+        """
+        free = 0
         for i in range(len(self.items)):
             state = self.items[i]
-            if state.name == name:
+            if state.mode == 0 and state.opened and free == 0:
+                free = i + 1
+            if state.name == name and state.mode and not own and not state.own:
                 self._widen(state, mode, start, count)
                 return i + 1
-        if len(self.items) >= self.limit:
+        if free == 0 and len(self.items) >= self.limit:
             return 0
-        self.items.append(ChannelState(name, mode, start, count))
+        state = ChannelState(name, mode, start, count)
+        state.own = own
         self.unopened += 1
+        if free:
+            self.items[free - 1] = state
+            return free
+        self.items.append(state)
         return len(self.items)
+
+    def leave(self, number: int) -> None:
+        """Nobody listens to this channel any more: OPEN with mode 0, then OPEN again if it is published to."""
+        state = self.items[number - 1]
+        state.mode &= ~MODE_SUBSCRIBE
+        state.positioned = False
+        state.opened = False
+        state.leaving = 2
+        if state.asked:
+            state.asked = False
+            self.unopened += 1
 
     def _widen(self, state: ChannelState, mode: int, start: int, count: int) -> None:
         if state.mode | mode == state.mode:
@@ -67,15 +91,23 @@ class ChannelTable:
 
     def sent_open(self, number: int) -> None:
         """OPEN for this channel went out."""
-        self.items[number - 1].asked = True
-        self.unopened -= 1
+        state = self.items[number - 1]
+        again = state.leaving == 2 and state.mode != 0  # it was left, now it is opened for publishing alone
+        if state.leaving:
+            state.leaving = 1
+        if not again:
+            state.asked = True
+            self.unopened -= 1
 
     def ask_again(self, all_channels: bool) -> None:
         """A new transport: ask for what was not answered; with a new session ask for everything."""
         self.unopened = 0
         for state in self.items:
             if all_channels:
-                state.opened = False
+                state.opened = state.mode == 0
+                state.leaving = 0
+            elif state.leaving:
+                state.leaving = 2
             state.asked = state.opened
             if not state.asked:
                 self.unopened += 1

@@ -9,6 +9,7 @@ PACK_CRITICAL = 4  # pack critical events into `out` from out_at, at most out_ro
 PACK_LOSSY = 5  # the same with lossy events
 TURN = 6  # what was sent since the last TURN goes out together; on polling it is one request
 LETTER = 8  # a critical frame's time was over: store.letter_slot, letter_events, letter_sent
+TOO_LARGE = 10  # answer of pack_large() only: this event can never go
 RECODE = 9  # write the records in `out`, from out.at, out.count bytes, without out.flags; answer with recoded()
 PROBE = 7  # try policy.probe_target() on a throw-away connection; answer with probed()
 

@@ -1,12 +1,14 @@
 """What a device does with each frame it receives."""
 
 from ..common.fields import Buffer, copy, get_u32
+from ..common.reassembly import WAIT, WHOLE, Reassembly
 from ..spec import (
     CODE_PROOF,
     CODE_STALE_GENERATION,
     CODE_STORE,
     CODE_UNKNOWN_SESSION,
     FATAL_CODES,
+    FLAG_MORE,
     FLAGS_BY_AGREEMENT,
     GAP_UNANNOUNCED,
     MODE_SUBSCRIBE,
@@ -49,6 +51,7 @@ class Inbox:
     def __init__(self, session: DeviceSession):
         self.session = session
         self.event_channel = 0
+        self.event_data: Buffer = b""  # where the rest points into: the frame, or what pieces were put together to
         self.event_start = 0  # of the whole DELIVER payload
         self.event_records = 0  # where its records begin
         self.event_end = 0
@@ -58,6 +61,7 @@ class Inbox:
         self.gap_after = bytearray(8)
         self.gap_to = bytearray(8)
         self.refused_code = 0
+        self.pieces = Reassembly(0)
 
     def receive(
         self, kind: int, flags: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int,
@@ -78,6 +82,7 @@ class Inbox:
             if not welcome.read(data, start, end) or not session.agreement.granted_what_was_asked(welcome):
                 return self._broken(now, random)
             session.begin()
+            self.pieces = Reassembly(session.agreement.unpacked_bytes)
             session.session_ready(now)
             return CONNECTED
         if kind == TYPE_RESUMED and state == STATE_ATTACHING:
@@ -97,8 +102,7 @@ class Inbox:
                 session.tally.duplicates += 1
             kind = TYPE_SKIP  # a duplicate or a jump: only its acknowledgement counts
         if kind == TYPE_DELIVER:
-            self.event_flags = flags & FLAGS_BY_AGREEMENT
-            result = self._deliver(channel, data, start, end)
+            result = self._entry(flags, channel, data, start, end)
         elif kind == TYPE_ACK or kind == TYPE_HEARTBEAT:
             result = self._counts(kind, data, start, end)
         elif kind == TYPE_GAP:
@@ -134,6 +138,21 @@ class Inbox:
         session.session_ready(now)
         return CONNECTED
 
+    def _entry(self, flags: int, channel: int, data: Buffer, start: int, end: int) -> int:
+        """DELIVER, whole or one piece of it."""
+        self.event_flags = flags & FLAGS_BY_AGREEMENT & ~FLAG_MORE
+        self.event_data = data
+        if not flags & FLAG_MORE:
+            return BROKEN if self.pieces.under_way() else self._deliver(channel, data, start, end)
+        abandoned = self.pieces.abandoned
+        code = self.pieces.push(flags, channel, data, start, end)
+        if code == WAIT and abandoned == self.pieces.abandoned:
+            return QUIET
+        if code != WHOLE or abandoned != self.pieces.abandoned:
+            return BROKEN
+        self.event_data = self.pieces.buffer
+        return self._deliver(channel, self.event_data, 0, len(self.event_data))
+
     def _deliver(self, channel: int, data: Buffer, start: int, end: int) -> int:
         if end - start < _DELIVER_HEAD:
             return BROKEN
@@ -141,7 +160,7 @@ class Inbox:
         if records > end:
             return BROKEN
         state = self.session.channels.get(channel)
-        if state is None or not state.mode & MODE_SUBSCRIBE:
+        if state is None or state.leaving or not state.mode & MODE_SUBSCRIBE:
             return QUIET  # left in the meantime
         if self.session.channels.is_old(state, data, start):
             self.session.tally.duplicates += 1
@@ -168,7 +187,7 @@ class Inbox:
         if end - start < 28:
             return BROKEN
         state = self.session.channels.get(channel)
-        if state is None:
+        if state is None or state.leaving:
             return QUIET
         self.event_channel = channel
         self.gap_reason = data[start]
@@ -184,8 +203,10 @@ class Inbox:
             return BROKEN
         state.code = data[start]
         granted = data[start + 1]  # less than we want when it answers an OPEN from before the mode was widened
-        state.opened = state.code != 0 or granted & state.mode == state.mode
-        if state.code == 0 and granted & MODE_SUBSCRIBE and not state.positioned:
+        if state.leaving == 1 and state.code == 0 and granted == 0:
+            state.leaving = 0
+        state.opened = state.leaving == 0 and (state.code != 0 or granted & state.mode == state.mode)
+        if state.code == 0 and granted & MODE_SUBSCRIBE and not state.positioned and state.leaving == 0:
             self.session.channels.position(state, data, start + 4, start + 12)
         self.event_channel = channel
         return ANSWERED

@@ -200,6 +200,10 @@ class DeviceSession:
         """The driver packed events as PACK_ asked; answers SEND, or NOTHING when there were none."""
         return self.sender.packed(record_bytes, events, channel, now, flags)
 
+    def pack_large(self, record_bytes: int) -> int:
+        """The first event does not fit the room that PACK_ named: PACK_ again, NOTHING to wait, or TOO_LARGE."""
+        return self.sender.pack_large(record_bytes)
+
     def recoded(self, record_bytes: int) -> int:
         """The driver wrote records without their coding, as RECODE asked; answers NOTHING, or LETTER with 0 bytes."""
         return self.sender.recoded(record_bytes)
@@ -343,6 +347,7 @@ class DeviceSession:
     def session_ready(self, now: int) -> None:
         """WELCOME or RESUMED was read: frames may flow."""
         self.store.rewind()
+        self.sender.new_transport()
         self.store.settled(self.resumed or self._log_kept)
         self.policy.ready(now)
         self.channels.ask_again(not self.resumed)

@@ -65,8 +65,8 @@ def write_poll(out: bytearray, session_id: Buffer, generation: int, number: int)
 
 
 def write_open(out: bytearray, state: ChannelState) -> int:
-    """OPEN: a stream that was interrupted goes on behind what the application has had."""
-    out[_AT] = state.mode
+    """OPEN: a stream that was interrupted goes on behind what the application has had; mode 0 leaves the channel."""
+    out[_AT] = 0 if state.leaving == 2 else state.mode
     out[_AT + 1] = START_AFTER if state.positioned else state.start
     put_u16(out, _AT + 2, state.count)
     copy(out, _AT + 4, state.epoch, 0, 8)

@@ -25,6 +25,7 @@ class Outgoing:
         self.retry_ms = 0
         self.control = bytearray(HELLO_FRAME_BYTES)  # of everything that is not events
         self.lossy = bytearray(frame_bytes)
+        self.large = bytearray(0)  # a batch that is larger than a frame
         self.buffer = self.control
         self.frame_room = frame_bytes  # largest frame that the peer and we can take
         self.turn_bytes = 0  # of this turn so far
@@ -38,6 +39,15 @@ class Outgoing:
         self.buffer = buffer
         self.count = count
         self.turn_bytes += HEADER_BYTES + count
+
+    def pack_large(self, prefix_bytes: int, record_bytes: int) -> None:
+        """One event that is larger than a frame is to be packed, into a buffer that is made for the first of them."""
+        size = HEADER_BYTES + prefix_bytes + record_bytes
+        if len(self.large) < size:
+            self.large = bytearray(size)
+        self.buffer = self.large
+        self.at = HEADER_BYTES + prefix_bytes
+        self.room = record_bytes
 
     def pack_into(self, buffer: bytearray, prefix_bytes: int) -> None:
         """Events are to be packed into this buffer, behind a prefix."""

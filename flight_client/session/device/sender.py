@@ -6,15 +6,20 @@ LOSSY_AFTER critical frames one of waiting lossy events goes in any case. So nei
 
 from ..common.clock import elapsed
 from ..common.fields import put_u32
+from ..common.reassembly import write_head
 from ..spec import (
     ACK_TIMEOUT_MS,
     CRITICAL_PREFIX_BYTES,
+    DROP_TOO_LARGE,
     FLAG_BATCH,
     FLAG_CRITICAL,
+    FLAG_MORE,
+    FRAGMENT_HEAD_BYTES,
     HEADER_BYTES,
     NUMBER_LIMIT,
     POLL_BODY_BYTES,
     STATE_CLOSING,
+    TRAILER_BYTES,
     TYPE_ACK,
     TYPE_CLOSE,
     TYPE_DATA,
@@ -23,7 +28,7 @@ from ..spec import (
     TYPE_RESEND,
     TYPE_SKIP,
 )
-from .codes import LETTER, NOTHING, PACK_CRITICAL, PACK_LOSSY, RECODE
+from .codes import LETTER, NOTHING, PACK_CRITICAL, PACK_LOSSY, RECODE, TOO_LARGE
 from .messages import write_close, write_open
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
@@ -45,6 +50,13 @@ class Sender:
         self.sent_at = 0  # when the last turn began
         self.close_sent = False
         self._packing = NOTHING
+        self._needs = 0  # slots of the store that a large critical event waits for
+        self._messages = 0  # payloads cut so far
+        self._piece = 0  # number of the next piece of the lossy payload in out.large
+        self._piece_at = 0  # ... where it begins, and where the payload ends
+        self._piece_end = 0
+        self._piece_flags = 0
+        self._piece_channel = 0
         self._run = 0  # critical frames packed since lossy events went last
 
     def next_frame(self, now: int) -> int:
@@ -55,9 +67,9 @@ class Sender:
             return NOTHING
         number = session.channels.next_unopened()
         if number:
+            count = write_open(out.control, session.channels.items[number - 1])
             session.channels.sent_open(number)
-            state = session.channels.items[number - 1]
-            return session.emit(TYPE_OPEN, 0, number, 0, out.control, write_open(out.control, state))
+            return session.emit(TYPE_OPEN, 0, number, 0, out.control, count)
         if session.receipts.resend_wanted:
             session.receipts.resend_wanted = False
             return session.emit(TYPE_RESEND, 0, 0, 0, out.control, 0)
@@ -72,8 +84,10 @@ class Sender:
         session = self.session
         if events == 0:
             return NOTHING
+        out = session.out
+        if out.buffer is out.large and not self._fits_a_frame(record_bytes):
+            return self._packed_large(record_bytes, channel, now, flags)
         if self._packing == PACK_CRITICAL:
-            out = session.out
             counter = session.next_counter
             session.store.commit(
                 record_bytes, events, channel, counter, now, out.expires_ms, out.retries, out.retry_ms, flags
@@ -85,6 +99,83 @@ class Sender:
         session.tally.lossy_handed += events
         session.tally.lossy_settled += events
         return session.emit(TYPE_DATA, FLAG_BATCH | flags, channel, 0, session.out.lossy, record_bytes)
+
+    def pack_large(self, record_bytes: int) -> int:
+        """The event that PACK_ asked for does not fit a frame: PACK_ again, with more room and for this event alone.
+
+        NOTHING: it waits until the store has room for its pieces. TOO_LARGE: it can never go.
+        """
+        session = self.session
+        agreement = session.agreement
+        critical = self._packing == PACK_CRITICAL
+        prefix = CRITICAL_PREFIX_BYTES if critical else 0
+        total = prefix + record_bytes
+        if not agreement.up & FLAG_MORE or total > agreement.unpacked_out_bytes:
+            return TOO_LARGE
+        if critical:
+            pieces = (total + self._chunk() - 1) // self._chunk()
+            most = min(session.store.frames, self.window)
+            if pieces > most or total + pieces * FRAGMENT_HEAD_BYTES > self.window_bytes:
+                return TOO_LARGE
+            if session.store.frames - session.store.used < pieces:
+                self._needs = pieces
+                return NOTHING
+        session.out.pack_large(prefix, record_bytes)
+        return self._packing
+
+    def _chunk(self) -> int:
+        """Bytes of a large payload in one piece."""
+        return self.session.out.frame_room - HEADER_BYTES - TRAILER_BYTES - FRAGMENT_HEAD_BYTES
+
+    def _fits_a_frame(self, record_bytes: int) -> bool:
+        """Whether what lies in out.large turned out to be small; then it is where a frame's events belong."""
+        out = self.session.out
+        count = out.at - HEADER_BYTES + record_bytes
+        if count > self._chunk() + FRAGMENT_HEAD_BYTES:
+            return False
+        critical = self._packing == PACK_CRITICAL
+        buffer = self.session.store.free_buffer() if critical else out.lossy
+        buffer[HEADER_BYTES : HEADER_BYTES + count] = memoryview(out.large)[HEADER_BYTES : HEADER_BYTES + count]
+        return True
+
+    def _packed_large(self, record_bytes: int, channel: int, now: int, flags: int) -> int:
+        """One event lies in out.large."""
+        session = self.session
+        out = session.out
+        self._messages = self._messages + 1 & 0xFFFF
+        if self._packing == PACK_CRITICAL:
+            session.store.commit_pieces(
+                out.large, record_bytes, self._chunk(), self._messages, 1, channel, session.next_counter, now,
+                out.expires_ms, out.retries, out.retry_ms, flags,
+            )  # fmt: skip
+            self._run += 1
+            session.next_counter += 1
+            return self._send_stored(now)
+        self._run = 0
+        session.tally.lossy_handed += 1
+        session.tally.lossy_settled += 1
+        self._piece = 0
+        self._piece_at = HEADER_BYTES
+        self._piece_end = HEADER_BYTES + record_bytes
+        self._piece_flags = FLAG_BATCH | FLAG_MORE | flags
+        self._piece_channel = channel
+        return self._send_piece()
+
+    def _send_piece(self) -> int:
+        """The next piece of the lossy payload."""
+        out = self.session.out
+        size = min(self._chunk(), self._piece_end - self._piece_at)
+        write_head(out.lossy, HEADER_BYTES, self._messages, self._piece, self._piece_end - HEADER_BYTES)
+        start = HEADER_BYTES + FRAGMENT_HEAD_BYTES
+        out.lossy[start : start + size] = memoryview(out.large)[self._piece_at : self._piece_at + size]
+        self._piece += 1
+        self._piece_at += size
+        count = FRAGMENT_HEAD_BYTES + size
+        return self.session.emit(TYPE_DATA, self._piece_flags, self._piece_channel, 0, out.lossy, count)
+
+    def new_transport(self) -> None:
+        """What was under way unsequenced is lost with the old transport."""
+        self._piece_at = self._piece_end
 
     def urgent(self, now: int) -> bool:
         """Whether something should not wait for the profile's update interval."""
@@ -114,9 +205,9 @@ class Sender:
             if store.expire(now):
                 session.tally.expired += store.letter_events
                 return LETTER
-            if store.flags(store.next_slot()) & ~session.agreement.up:
-                return self._recode()
-            return self._send_stored(now)
+            return self._send_stored(now) if self._sendable() else self._recode()
+        if self._piece_at < self._piece_end:
+            return self._send_piece()
         if session.waiting_lossy and session.may_number() and (self._lossy_first() or not self._critical_room()):
             session.out.pack_into(session.out.lossy, 0)
             self._packing = PACK_LOSSY
@@ -127,11 +218,24 @@ class Sender:
             return PACK_CRITICAL
         return NOTHING
 
+    def _sendable(self) -> bool:
+        """Whether this gateway takes the next frame as it was packed: for another one, perhaps."""
+        return (
+            not self.session.store.flags(self.session.store.next_slot()) & ~self.session.agreement.up and self._fits()
+        )
+
+    def _fits(self) -> bool:
+        session = self.session
+        room = session.out.frame_room - HEADER_BYTES - TRAILER_BYTES
+        return session.store.fits(room, self.window, self.window_bytes, session.agreement.unpacked_out_bytes)
+
     def _recode(self) -> int:
-        """A frame was packed for a gateway that read more than this one does."""
+        """The frame was packed for a gateway that took more than this one does."""
         store = self.session.store
         out = self.session.out
         slot = store.next_slot()
+        if store.flags(slot) & FLAG_MORE or not self._fits():
+            return self.recoded(0)
         out.pack_into(store.buffer(slot), CRITICAL_PREFIX_BYTES)
         out.count = store.payload_bytes(slot) - CRITICAL_PREFIX_BYTES
         out.flags = store.flags(slot)
@@ -143,7 +247,7 @@ class Sender:
         if record_bytes:
             session.store.recode(record_bytes)
             return NOTHING
-        session.store.give_up()
+        session.store.give_up(DROP_TOO_LARGE)
         session.tally.too_large += session.store.letter_events
         return LETTER
 
@@ -151,6 +255,9 @@ class Sender:
         """Whether critical events wait and may be packed: a whole frame must fit the windows."""
         session = self.session
         store = session.store
+        if store.frames - store.used < self._needs:
+            return False
+        self._needs = 0
         if not session.waiting_critical or not store.room() or store.used >= self.window or store.cursor < store.used:
             return False
         return store.used == 0 or store.bytes_out + session.out.frame_room <= self.window_bytes

@@ -6,11 +6,23 @@ Go-back-N: the receiver accepts the next number only, so a resend starts at `cur
 
 A frame leaves by its acknowledgement. If it is given up instead (its events expired, or the gateway refused it for good),
 its events go to the owner as a *letter* and the slot becomes a SKIP: it keeps its number, and has nothing to carry.
+
+An event larger than a frame lies in a row of slots, one for each piece. They go, are refused, expire and are acknowledged
+together: the gateway acknowledges none of them before it has stored the whole.
 """
 
 from ..common.clock import elapsed, later
-from ..common.fields import age_code, get_u32, put_u16, put_u32
-from ..spec import CRITICAL_PREFIX_BYTES, HEADER_BYTES
+from ..common.fields import age_code, put_u16, put_u32
+from ..common.reassembly import write_head
+from ..spec import (
+    CRITICAL_PREFIX_BYTES,
+    DROP_CLOSED,
+    DROP_EXPIRED,
+    DROP_REFUSED,
+    FLAG_MORE,
+    FRAGMENT_HEAD_BYTES,
+    HEADER_BYTES,
+)
 
 # What the gateway may have of a frame.
 _NOTHING = 0  # it was never sent, or the gateway has said that it has not stored it
@@ -32,6 +44,7 @@ class SendStore:
         self.acked_events = 0  # freed by the last call of acknowledge()
         self.letter_slot = -1  # the frame that was given up last: its events lie in its buffer until the next command
         self.letter_events = 0
+        self.letter_cause = DROP_EXPIRED
         self.letter_sent = False  # the gateway may have stored it: nobody can say
         self._hold_seq = 0  # a refused frame: it and what follows wait ...
         self._hold_until = 0  # ... until then
@@ -46,7 +59,11 @@ class SendStore:
         self._retry_ms = [0] * frames
         self._sent_at = [0] * frames
         self._doubt = [0] * frames  # _NOTHING, _MAYBE, _FOR_EVER
-        self._flags = [0] * frames  # how its records are written
+        self._flags = [0] * frames  # how its records are written, and FLAG_MORE for a piece
+        self._counter = [0] * frames  # of the first event of its batch
+        self._span = [0] * frames  # events of the whole batch; _events has them at its last piece only
+        self._piece = [0] * frames  # 0 for a whole frame and for the first piece
+        self._behind = [0] * frames  # pieces that follow
         self._skip = [0] * frames  # given up: SKIP takes its number
 
     def room(self) -> bool:
@@ -71,22 +88,57 @@ class SendStore:
         refused it with a code that allows that, each time retry_ms later. flags: how its records are written.
         """
         slot = self.free_slot()
-        buffer = self._buffers[slot]
-        put_u32(buffer, HEADER_BYTES, counter)
-        put_u16(buffer, HEADER_BYTES + 4, 0)
-        put_u16(buffer, HEADER_BYTES + 6, 0)
-        self._bytes[slot] = CRITICAL_PREFIX_BYTES + record_bytes
+        _write_prefix(self._buffers[slot], counter)
+        self._keep(slot, CRITICAL_PREFIX_BYTES + record_bytes, events, counter, flags)
         self._events[slot] = events
         self._channel[slot] = channel
         self._packed_at[slot] = now
         self._expires_ms[slot] = expires_ms
         self._retries[slot] = retries
         self._retry_ms[slot] = retry_ms
-        self._flags[slot] = flags
-        self._doubt[slot] = _NOTHING
-        self._skip[slot] = 0
         self.used += 1
         self.events_held += events
+
+    def commit_pieces(
+        self, large: bytearray, record_bytes: int, chunk: int, message: int, events: int, channel: int, counter: int,
+        now: int, expires_ms: int, retries: int, retry_ms: int, flags: int,
+    ) -> None:  # fmt: skip
+        """Take a batch that is larger than a frame, from its buffer into as many slots as it takes, `chunk` bytes each.
+
+        The caller has made sure that there are enough of them. The rest is as with commit().
+        """
+        total = CRITICAL_PREFIX_BYTES + record_bytes
+        count = (total + chunk - 1) // chunk
+        _write_prefix(large, counter)
+        for number in range(count):
+            slot = self.free_slot()
+            at = number * chunk
+            size = min(chunk, total - at)
+            buffer = self._buffers[slot]
+            write_head(buffer, HEADER_BYTES, message, number, total)
+            start = HEADER_BYTES + FRAGMENT_HEAD_BYTES
+            buffer[start : start + size] = memoryview(large)[HEADER_BYTES + at : HEADER_BYTES + at + size]
+            self._keep(slot, FRAGMENT_HEAD_BYTES + size, events, counter, flags | FLAG_MORE)
+            self._piece[slot] = number
+            self._behind[slot] = count - 1 - number
+            self._events[slot] = 0 if self._behind[slot] else events
+            self._channel[slot] = channel
+            self._packed_at[slot] = now
+            self._expires_ms[slot] = expires_ms
+            self._retries[slot] = retries
+            self._retry_ms[slot] = retry_ms
+            self.used += 1
+        self.events_held += events
+
+    def _keep(self, slot: int, payload_bytes: int, span: int, counter: int, flags: int) -> None:
+        self._bytes[slot] = payload_bytes
+        self._counter[slot] = counter
+        self._span[slot] = span
+        self._flags[slot] = flags
+        self._piece[slot] = 0
+        self._behind[slot] = 0
+        self._doubt[slot] = _NOTHING
+        self._skip[slot] = 0
 
     def to_send(self, window: int, window_bytes: int, now: int) -> bool:
         """Whether a frame waits to be sent, or sent again, on this transport, and the window has room for it."""
@@ -105,9 +157,9 @@ class SendStore:
         """Give the frame at the cursor up if its time is over; only with to_send(). True: there is a letter."""
         slot = (self._head + self.cursor) % self.frames
         limit_ms = self._expires_ms[slot]
-        if self._skip[slot] or limit_ms == 0 or elapsed(now, self._packed_at[slot]) < limit_ms:
+        if self._skip[slot] or self._piece[slot] or limit_ms == 0 or elapsed(now, self._packed_at[slot]) < limit_ms:
             return False
-        self._give_up(slot)
+        self._give_up(slot, DROP_EXPIRED)
         return True
 
     def next_slot(self) -> int:
@@ -118,21 +170,38 @@ class SendStore:
         """How the records of a slot's frame are written."""
         return self._flags[slot]
 
+    def fits(self, frame_payload_bytes: int, pieces: int, window_bytes: int, unpacked_bytes: int) -> bool:
+        """Whether a gateway with these limits can take the frame at the cursor, and all pieces with it."""
+        slot = self.next_slot()
+        if self._skip[slot] or self._piece[slot]:
+            return True  # the first piece was asked
+        if self._bytes[slot] > frame_payload_bytes:
+            return False
+        if not self._behind[slot]:
+            return True
+        count = self._behind[slot] + 1
+        total = 0
+        for i in range(count):
+            total += self._bytes[(slot + i) % self.frames]
+        heads = count * FRAGMENT_HEAD_BYTES
+        return count <= pieces and total <= window_bytes and total - heads <= unpacked_bytes
+
     def recode(self, record_bytes: int) -> None:
         """The records of the slot at the cursor are plain now."""
         slot = self.next_slot()
         self._bytes[slot] = CRITICAL_PREFIX_BYTES + record_bytes
         self._flags[slot] = 0
 
-    def give_up(self) -> None:
+    def give_up(self, cause: int) -> None:
         """Give the frame at the cursor up: there is a letter."""
-        self._give_up(self.next_slot())
+        self._give_up(self.next_slot(), cause)
 
     def take(self, now: int) -> int:
         """The next slot to send: sets how long it was held and moves the cursor. Its number is base + cursor before."""
         slot = (self._head + self.cursor) % self.frames
         if not self._skip[slot]:
-            put_u16(self._buffers[slot], HEADER_BYTES + 4, age_code(elapsed(now, self._packed_at[slot])))
+            if not self._piece[slot]:
+                put_u16(self._buffers[slot], self._prefix_at(slot) + 4, age_code(elapsed(now, self._packed_at[slot])))
             if self._doubt[slot] == _NOTHING:
                 self._doubt[slot] = _MAYBE
         self._sent_at[slot] = now
@@ -199,12 +268,18 @@ class SendStore:
         """
         if seq < self.base or seq >= self.base + self.sent:
             return False
+        slot = (self._head + seq - self.base) % self.frames
+        seq -= self._piece[slot]  # the whole batch is refused
+        if seq < self.base:
+            return False  # its first piece was acknowledged
+        slot = (slot - self._piece[slot]) % self.frames
         while self.cursor > seq - self.base:
             self.cursor -= 1
             self.bytes_out -= self._bytes[(self._head + self.cursor) % self.frames]
-        slot = (self._head + seq - self.base) % self.frames
-        if self._doubt[slot] == _MAYBE:
-            self._doubt[slot] = _NOTHING
+        for i in range(self._behind[slot] + 1):
+            part = (slot + i) % self.frames
+            if self._doubt[part] == _MAYBE:
+                self._doubt[part] = _NOTHING
         self._hold_seq = 0
         if self._skip[slot]:
             return True
@@ -213,13 +288,20 @@ class SendStore:
             self._hold_seq = seq
             self._hold_until = later(now, self._retry_ms[slot])
         else:
-            self._give_up(slot)
+            self._give_up(slot, DROP_REFUSED)
         return True
 
-    def clear(self) -> None:
-        """Forget everything; the owner has counted events_held."""
+    def abandon(self) -> bool:
+        """The owner closes: the oldest frame that has events leaves with a letter. False when there is none."""
         while self.used:
+            if self.cursor:
+                self.bytes_out -= self._bytes[self._head]
+            skipped = self._skip[self._head]
+            self._give_up(self._head, DROP_CLOSED)
             self._free_oldest()
+            if not skipped:
+                return True
+        return False
 
     def renumber(self) -> None:
         """A new session: number from 1, nothing sent yet."""
@@ -232,23 +314,31 @@ class SendStore:
         """A new incarnation: give the events new counters from `counter`; returns the next free one."""
         for i in range(self.used):
             slot = (self._head + i) % self.frames
-            put_u32(self._buffers[slot], HEADER_BYTES, counter)
+            self._counter[slot] = counter
+            if not self._piece[slot]:
+                put_u32(self._buffers[slot], self._prefix_at(slot), counter)
             counter += self._events[slot]
         return counter
 
-    def _last_counter(self, slot: int) -> int:
-        return get_u32(self._buffers[slot], HEADER_BYTES) + self._events[slot] - 1
+    def _prefix_at(self, slot: int) -> int:
+        return HEADER_BYTES + (FRAGMENT_HEAD_BYTES if self._flags[slot] & FLAG_MORE else 0)
 
-    def _give_up(self, slot: int) -> None:
-        """The events leave; the number stays. The frame must not be among those that are under way."""
+    def _last_counter(self, slot: int) -> int:
+        return self._counter[slot] + self._span[slot] - 1
+
+    def _give_up(self, slot: int, cause: int) -> None:
+        """The events leave; the numbers stay. A whole frame, or a first piece, that is not among those under way."""
         self.letter_slot = slot
-        self.letter_events = self._events[slot]
-        self.letter_sent = self._doubt[slot] != _NOTHING
-        self.events_held -= self._events[slot]
-        self._events[slot] = 0
-        self._bytes[slot] = 0
-        self._flags[slot] = 0
-        self._skip[slot] = 1
+        self.letter_cause = cause
+        for _ in range(self._behind[slot] + 1):
+            self.letter_events = self._events[slot]  # of the last piece: it has them
+            self.letter_sent = self._doubt[slot] != _NOTHING
+            self._events[slot] = 0
+            self._bytes[slot] = 0
+            self._flags[slot] = 0
+            self._skip[slot] = 1
+            slot = (slot + 1) % self.frames
+        self.events_held -= self.letter_events
 
     def _free_oldest(self) -> None:
         events = self._events[self._head]
@@ -262,3 +352,9 @@ class SendStore:
         self._head = (self._head + 1) % self.frames
         self.base += 1
         self.used -= 1
+
+
+def _write_prefix(buffer: bytearray, counter: int) -> None:
+    put_u32(buffer, HEADER_BYTES, counter)
+    put_u16(buffer, HEADER_BYTES + 4, 0)
+    put_u16(buffer, HEADER_BYTES + 6, 0)

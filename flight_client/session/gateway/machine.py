@@ -15,6 +15,8 @@ from ..spec import (
     NUMBER_LIMIT,
     RECEIVE_BYTES,
     TYPE_ACK,
+    TYPE_DELIVER,
+    TYPE_GAP,
     TYPE_HEARTBEAT,
     TYPE_REFUSED,
     TYPE_RESEND,
@@ -203,6 +205,14 @@ class GatewaySession:
         self._held.append((kind, flags, channel, self.next_out, payload))
         self._held_bytes += len(payload)
         self.next_out += 1
+
+    def forget(self, channel: int) -> None:
+        """The device left this channel: entries on their way to it would be taken for those of what it opens next."""
+        for i in range(len(self._held)):
+            kind, _, number, seq, payload = self._held[i]
+            if number == channel and (kind == TYPE_DELIVER or kind == TYPE_GAP):
+                self._held_bytes -= len(payload)
+                self._held[i] = (TYPE_SKIP, 0, 0, seq, b"")
 
     def held(self) -> int:
         """Frames that were not yet acknowledged."""

@@ -1,0 +1,45 @@
+"""How a channel treats its events: fixed when the channel is made."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ._tables import NAMES
+from .errors import CallerError
+from .session.spec import NUMBER_LIMIT, RETRY_COUNT, RETRY_INTERVAL_MS
+
+LATEST_WINS = "latest-wins"
+DROP_OLDEST = "drop-oldest"
+REFUSE = "refuse"
+POLICIES = (DROP_OLDEST, LATEST_WINS, REFUSE)
+
+PRIORITIES: dict[str, int] = NAMES["priorities"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What happens to the events of one channel.
+
+    policy: of lossy events when there is no room; critical ones are refused then, whatever it says. `latest-wins` also
+    replaces the waiting event of the same key. priority: what goes first. expires_ms: how long after emit an event may
+    still be sent, 0 = for ever. retries, retry_interval_ms: how often and after what time a critical batch goes again
+    that the gateway's store refused; an outage spends nothing.
+    """
+
+    policy: str = DROP_OLDEST
+    priority: str = "normal"
+    expires_ms: int = 0
+    retries: int = RETRY_COUNT
+    retry_interval_ms: int = RETRY_INTERVAL_MS
+
+    def check(self) -> None:
+        """Raises CallerError for a value that cannot work."""
+        for name, value, known in (("policy", self.policy, POLICIES), ("priority", self.priority, PRIORITIES)):
+            if value not in known:
+                raise CallerError(what=f"unknown {name}", value=value, next_step=f"use one of: {', '.join(known)}")
+        for name in ("expires_ms", "retries", "retry_interval_ms"):
+            number = getattr(self, name)
+            if not 0 <= number < NUMBER_LIMIT // 2:  # times are compared by their difference
+                raise CallerError(
+                    what=f"{name} is out of range", value=number, next_step=f"use 0 to {NUMBER_LIMIT // 2 - 1}"
+                )
