@@ -16,11 +16,11 @@ from .errors import CallerError, FlightError, LinkError, RefusedError
 from .identity import default_device_id, make_identity
 from .lanes import QueuedEvent
 from .letters import DeadLetter
-from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state
+from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state, plain
 from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import get_platform
-from .proof import SessionKey
+from .proof import client_key
 from .rules import ChannelRules
 from .session.common.profile import profile_of
 from .session.device import codes
@@ -65,13 +65,15 @@ class Client:
         version: str = "0.1.0",
         transports: Iterable[str] | None = None,
         transport_factories: Mapping[str, TransportFactory] | None = None,
+        device_key: bytes | str | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
 
         address: http://host:port of the gateway. token: what `flight gateway` printed, or a callable (plain or async)
         that is asked before each attempt. platform: a profile of the spec. device_id: up to 32 bytes, the same one
         after every restart; by default host name and process number. transports: names in order of preference instead
-        of the profile's. transport_factories: own makers of transports (transports/base.py), by name.
+        of the profile's. transport_factories: own makers of transports (transports/base.py), by name. device_key: the secret that the
+        gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
 
         Raises CallerError for a value that cannot work.
         """
@@ -85,12 +87,14 @@ class Client:
         identity = make_identity(self.platform, self.device_id, version, token if isinstance(token, str) else "")
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
-        self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
+        key = client_key(device_key)
+        self._session = DeviceSession(profile, identity, key, numbers, limit)
+        self._session.agreement.auth = key.auth
         offer_flags(self._session.agreement, self.platform)
         factories = {NAMES["transports"][name]: own.get(name) or factory(name) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
-        self._driver = Driver(self._session, self._outbox, self.platform, self.address, token, factories, self)
+        self._driver = Driver(self._session, key, self._outbox, self.platform, self.address, token, factories, self)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
         self._subscriptions = Subscriptions(self._driver.inbox, self._names, self._add_channel, self._leave_channel)
@@ -412,7 +416,7 @@ class Client:
         elif result == codes.ENDED:
             ending = self._session.ending
             text = data[ending.text_start : ending.text_end].decode("utf-8", "replace")
-            self._driver.last_error = RefusedError(ending.code, _plain(text))
+            self._driver.last_error = RefusedError(ending.code, plain(text))
         elif result == codes.ANSWERED:
             code = self._session.channels.items[inbox.event_channel - 1].code
             if code:
@@ -473,8 +477,3 @@ class Client:
 
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
-
-
-def _plain(text: str) -> str:
-    """The gateway's words for a log or a terminal: control characters spelt out."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -15,6 +15,7 @@ from flight_client._tables import CODES, STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
 from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
+from flight_client.gateway.device_keys import load_device_keys
 from flight_client.gateway.engines import open_engine
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.inside import MemoryListener
@@ -56,7 +57,10 @@ class Gateway:
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
         self.hub = Hub(engine, settings.hub_limits, permit=permits)
         verifier = TokenVerifier([self.key])
-        self.registry = Registry(self.hub, verifier.verify_token, monotonic_ms, settings.sessions)
+        device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
+        self.registry = Registry(
+            self.hub, verifier.verify_token, monotonic_ms, settings.sessions, device_keys=device_keys
+        )
         self.port = settings.port
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -166,6 +170,7 @@ class Gateway:
                 "attached": sum(1 for peer in self.registry.peers() if peer.pipe is not None),
                 "refused": {codes.get(code, str(code)): count for code, count in counters.by_code.items()},
                 "malformed": counters.malformed,
+                "forged": counters.forged,
             },
             "channels": len(self.hub.channels()),
             "subscribers": self.hub.subscribers(),

@@ -8,7 +8,7 @@ import logging
 from aiohttp import web
 
 from flight_client.errors import FrameError, RefusedError
-from flight_client.gateway.greeting import closing, greet, malformed, reset
+from flight_client.gateway.greeting import closing, greet, malformed, reset, untagged_end
 from flight_client.gateway.peer import Peer, Violation
 from flight_client.gateway.registry import Registry
 from flight_client.session import spec
@@ -27,15 +27,16 @@ class PollPipe:
 
     turn_based = True
 
-    def __init__(self) -> None:
+    def __init__(self, peer: Peer) -> None:
         self.ending: bytes | None = None
+        self._peer = peer
 
     def wake(self) -> None:
         """Nothing to do: the device asks."""
 
     def end(self, code: int, retry_after_ms: int = 0, text: str = "") -> None:
         """Told with the next reply, if there is one."""
-        self.ending = closing(code, retry_after_ms, text)
+        self.ending = self._peer.sealing.closing(code, retry_after_ms, text)
 
 
 async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
@@ -51,7 +52,7 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
         return _given_up(408, f"the request was not complete after {spec.PREAUTH_MS} ms")
     except (web.RequestPayloadError, ConnectionError):
         return _given_up(400, "the request ended early")
-    reader = FrameReader()
+    reader = FrameReader(spec.FLAGS_PLAIN | spec.FLAG_AUTHENTICATED)  # ATTACH and POLL may have a tag
     reader.feed(data, spec.MAX_FRAME_BYTES)
     try:
         if not reader.next():
@@ -59,19 +60,21 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
         if reader.type != spec.TYPE_POLL:
             peer, answer = await greet(registry, reader, data)
             if peer is not None:
-                peer.attach(PollPipe(), "polling")
+                peer.attach(PollPipe(peer), "polling")
             return _reply(answer)
-        asked = messages.read_attach(data, reader.start, reader.end)
+        asked = messages.read_attach(data, reader.start, untagged_end(reader))
         if asked is None:
             return _reply(malformed(registry, "POLL cannot be read"))
         peer = registry.polled(asked)
         async with peer.poll_lock:
             if registry.polled(asked) is not peer:  # while it waited the session may have ended, or moved on
                 raise RefusedError(spec.CODE_UNKNOWN_SESSION)
-            reader.allowed_flags = spec.FLAGS_PLAIN | peer.agreement.up
+            reader.allowed_flags = peer.sealing.allowed_flags
+            peer.sealing.open(reader)
             return _reply(await _poll(registry, peer, asked.number, reader, data))
     except FrameError as error:
-        return _reply(malformed(registry, error.what))
+        registry.unreadable(error)
+        return _reply(closing(spec.CODE_MALFORMED, 0, error.what))
     except RefusedError as error:
         return _reply(reset(error.code, error.text))
 
@@ -85,13 +88,14 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
         if reader.ack and not peer.session.acknowledge(reader.ack):  # POLL itself acknowledges the last reply
             raise Violation(spec.CODE_SEQUENCE, f"acknowledgement {reader.ack}")
         while reader.next():
+            flags = peer.sealing.open(reader)
             if reader.type == spec.TYPE_CLOSE:
                 await peer.settle(_SETTLE_S)
                 registry.drop(peer, spec.CODE_OK)
-                return closing(spec.CODE_OK)
+                return peer.sealing.closing(spec.CODE_OK)
             peer.take(
                 reader.type,
-                reader.flags,
+                flags,
                 reader.channel,
                 reader.seq,
                 reader.ack,
@@ -105,7 +109,7 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
         registry.counters.malformed += 1
         _log.warning("%s: %s", peer.source.device_id, error.text)
         registry.drop(peer, error.code, error.text)
-        return closing(error.code, 0, error.text)
+        return peer.sealing.closing(error.code, 0, error.text)
     await peer.settle(_SETTLE_S)
     if isinstance(pipe, PollPipe) and pipe.ending is not None:
         return pipe.ending
