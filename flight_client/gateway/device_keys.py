@@ -29,7 +29,9 @@ def load_device_keys(path: Path) -> dict[str, bytes]:
     except OSError as error:
         raise _bad(path, f"cannot be read ({error.strerror})", "give this user the right to read it") from error
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise _bad(path, f"can be read by others (mode {stat.S_IMODE(mode):04o})", f"chmod 600 {path}, and make new keys")
+        raise _bad(
+            path, f"can be read by others (mode {stat.S_IMODE(mode):04o})", f"chmod 600 {path}, and make new keys"
+        )
     if len(data) > _FILE_BYTES:
         raise _bad(path, f"is larger than {_FILE_BYTES} bytes", "remove devices that are gone")
     try:

@@ -12,8 +12,8 @@ from flight_client._tables import NAMES
 from flight_client.errors import EventError, FrameError
 from flight_client.events import EVENT_TYPES, decode_event, encode_event
 from flight_client.gateway.engines.base import Batch, Entry, Source
-from flight_client.gateway.peer import Peer
-from flight_client.gateway.peer_parts import OpenChannel, Violation
+from flight_client.gateway.peer import Peer, Violation
+from flight_client.gateway.peer_parts import OpenChannel
 from flight_client.proof import SessionKey
 from flight_client.session import spec
 from flight_client.session.common.profile import Profile
@@ -25,6 +25,7 @@ from flight_client.session.device.identity import Identity
 from flight_client.session.gateway import messages as gateway
 from flight_client.wire import FrameReader, count_records, encode_frame, records
 from tests.docs import tiny_decoder
+from tests.support.tenures import endless
 
 VECTORS = json.loads(make_vectors.VECTORS.read_text(encoding="utf-8"))
 FRAMES: list[dict[str, Any]] = VECTORS["frames"]
@@ -339,7 +340,7 @@ def test_the_gateway_refuses_an_invalid_payload_in_a_sound_frame(entry: dict[str
         assert hello is not None
         source = Source("vita-1", 3, b"short_id")
         hub: Any = None  # what is malformed never reaches it
-        peer = Peer(hub, None, hello, source, bytes(16), SessionKey(), bytes(8), 5000, (16, 1 << 16), 32)
+        peer = Peer(hub, endless(), hello, source, bytes(16), SessionKey(), bytes(8), 5000, (16, 1 << 16), 32)
         peer._channels[1] = OpenChannel("log", spec.MODE_PUBLISH)
         with pytest.raises(Violation) as caught:
             peer.take(reader.type, reader.flags, reader.channel, reader.seq, reader.ack, frame, start, end, 0)

@@ -39,7 +39,7 @@ class Outgoing:
         self.seq = seq
         self.buffer = buffer
         self.count = count
-        self.turn_bytes += HEADER_BYTES + count + self.behind_bytes
+        self.turn_bytes += HEADER_BYTES + count + self.behind_bytes - TRAILER_BYTES
 
     def pack_large(self, prefix_bytes: int, record_bytes: int) -> None:
         """One event that is larger than a frame is to be packed, into a buffer that is made for the first of them."""
