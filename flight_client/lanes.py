@@ -28,7 +28,7 @@ _HIGHEST = max(PRIORITIES.values())
 class QueuedEvent:
     """One event on its way out."""
 
-    __slots__ = ("body", "channel", "expires_ms", "key", "layout", "number", "rules", "stamp_ms")
+    __slots__ = ("body", "channel", "expires_ms", "key", "layout", "number", "rules", "size", "stamp_ms")
 
     def __init__(
         self, channel: int, layout: int, body: bytes, stamp_ms: int, rules: ChannelRules, expires_ms: int,
@@ -42,11 +42,7 @@ class QueuedEvent:
         self.expires_ms = expires_ms
         self.key = key
         self.number = 0
-
-    @property
-    def size(self) -> int:
-        """What it counts against the lane's bound."""
-        return _HEAD_BYTES + len(self.body)
+        self.size = _HEAD_BYTES + len(body)  # what it counts against the lane's bound
 
     def expired(self, now: int) -> bool:
         """Whether its time is over."""
@@ -103,7 +99,8 @@ class Lane:
     def replace(self, older: QueuedEvent, newer: QueuedEvent) -> None:
         """The newer event takes the older one's place in the queue; the caller has made room."""
         self.bytes += newer.size - older.size
-        older.body, older.stamp_ms, older.expires_ms = newer.body, newer.stamp_ms, newer.expires_ms
+        older.body, older.size = newer.body, newer.size
+        older.stamp_ms, older.expires_ms = newer.stamp_ms, newer.expires_ms
         self._expires(older)
 
     # Out

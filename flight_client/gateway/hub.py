@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,15 +24,19 @@ from flight_client.gateway.engines.base import (
     Source,
     failed,
 )
+from flight_client.gateway.fingerprints import Fingerprints, checksum
 from flight_client.gateway.names import check_channel_name, printable, refusal
 from flight_client.gateway.subscription import Channel, Gap, SubscriberLimits, Subscription
 from flight_client.session import spec
+from flight_client.wire.coding import plain_records
 
 __all__ = ["Gap", "Hub", "HubLimits", "SubscriberLimits", "Subscription"]
 
 # permit(identity, channel, mode) -> whether this identity may publish (MODE_PUBLISH) or subscribe (MODE_SUBSCRIBE)
 Permit = Callable[[Any, str, int], bool]
 Key = tuple[str, bytes]  # device id, incarnation
+
+_log = logging.getLogger("flight.gateway")
 
 
 @dataclass(slots=True, frozen=True)
@@ -51,6 +56,7 @@ class HubCounters:
     failed: int = 0
     delivered: int = 0  # taken by subscribers
     dropped: int = 0  # dropped from full subscriber queues
+    conflicts: int = 0  # of the published: came with counters that had stood for other events
 
 
 class Hub:
@@ -71,6 +77,7 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._on_the_way: dict[Key, list[int]] = {}  # critical: appends without a result, counter of the last event
         self._counters = HubCounters()
+        self._fingerprints = Fingerprints()
 
     async def start(self) -> None:
         """Open the engine and learn where each channel stands."""
@@ -105,7 +112,7 @@ class Hub:
         """A copy, with the open subscriptions added up."""
         now = self._counters
         total = HubCounters(
-            now.batches, now.published, now.stored, now.duplicate, now.failed, now.delivered, now.dropped
+            now.batches, now.published, now.stored, now.duplicate, now.failed, now.delivered, now.dropped, now.conflicts
         )
         for channel in self._channels.values():
             for subscription in channel.subscribers:
@@ -151,6 +158,17 @@ class Hub:
     def _publish_critical(self, batch: Batch, done: OnResult) -> None:
         key = (batch.source.device_id, batch.incarnation)
         events = batch.events
+        records = batch.records
+        if batch.coding:  # the same events may come again written in another way
+            records = plain_records(records, 0, len(records), batch.coding)
+        check = checksum(batch.channel, records)
+        if self._fingerprints.differs(key, batch.counter, check):
+            if not self._counters.conflicts:  # the first one only: a broken device must not fill the log
+                _log.warning(
+                    "device %r sent other events with counter %d, which it had used: they are acknowledged and not stored",
+                    batch.source.device_id, batch.counter,
+                )  # fmt: skip
+            self._counters.conflicts += events
         ahead = self._on_the_way.setdefault(key, [0, 0])
         # A batch that goes back behind what is on its way is sent again: it has nothing to wait for.
         batch.follows = ahead[1] if ahead[1] < batch.counter else 0
@@ -161,6 +179,8 @@ class Hub:
             ahead[0] -= 1
             if not ahead[0] and self._on_the_way.get(key) is ahead:
                 del self._on_the_way[key]
+            if result.status is AppendStatus.STORED:
+                self._fingerprints.stored(key, batch.counter, check)
             self._finish(events, result, done)
 
         self.engine.append(batch, settle)

@@ -373,6 +373,9 @@ class Peer:
         if channel is not None and channel.subscription is not None:
             channel.subscription.close()
             self.session.forget(number)
+            if self._pieces_of[0] == number and next(self._pieces, b""):  # the device waits for the rest
+                self._pieces = iter(())
+                self.session.send(spec.TYPE_SKIP, 0, number, b"")
 
     def _is_ready(self, number: int) -> None:
         if number not in self._ready_set:

@@ -279,3 +279,23 @@ async def test_pieces_go_on_over_a_new_transport_and_the_lossy_lane_begins_anew(
         assert frame.ack in (1, 3)
         await raw.open(3, b"log")
     assert bench.gateway.hub.counters().stored == 1
+
+
+async def test_a_channel_that_is_left_in_the_midst_of_an_entry_gives_it_up(bench: Bench) -> None:
+    async with RawStream(bench.address) as small, RawStream(bench.address) as raw:
+        await session_of(small, bench, b"small-1", frame_bytes=1024, flags_read=MORE, window_frames=2)
+        await session_of(raw, bench)
+        await raw.send(data(BATCH, large()))
+        first = await small.expect(spec.TYPE_DELIVER)
+        second = await small.expect(spec.TYPE_DELIVER)
+        assert first.flags & second.flags & MORE
+        await small.send(encode_frame(spec.TYPE_ACK, 0, 0, 0, second.seq, bytes(4)))
+        third = await small.expect(spec.TYPE_DELIVER)
+        await small.open(1, b"", 0, count=0)
+        await small.send(encode_frame(spec.TYPE_ACK, 0, 0, 0, third.seq + 1, bytes(4)))
+        skip = await small.expect(spec.TYPE_SKIP)
+        assert (skip.channel, skip.seq) == (1, third.seq + 1)
+        await small.open(1, b"log", 2)
+        await raw.send(data(BATCH, record()))
+        frame = await small.expect(spec.TYPE_DELIVER)
+        assert entry_of(frame) == record()

@@ -64,6 +64,8 @@ class Chaos:
     def step(self):
         world = self.world
         action = self.pick(16)
+        world.device.critical_priority = self.pick(4)
+        world.device.lossy_priority = self.pick(4)
         if action < 5:
             for _ in range(1 + self.pick(6)):
                 self.critical.append(world.accepted)

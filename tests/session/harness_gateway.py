@@ -219,6 +219,12 @@ class Gateway:
     def open(self, channel, asked):
         self.opened.append((asked.name, asked.mode, asked.start, asked.offset))
         position = 0
+        if asked.mode == 0 and self.channel == channel:
+            self.channel = 0
+            self.session.forget(channel)
+            if self.cutting:
+                self.cutting = []
+                self.session.send(TYPE_SKIP, 0, channel, b"")
         if asked.mode & MODE_SUBSCRIBE:
             if self.channel != channel:
                 self.starts_after = self.subscribe(channel, asked)

@@ -7,6 +7,7 @@ from flight_client.session.spec import (
     MODE_PUBLISH,
     MODE_SUBSCRIBE,
     START_LIVE,
+    STATE_READY,
     TYPE_DELIVER,
     TYPE_GAP,
     TYPE_OPENED,
@@ -183,3 +184,92 @@ def test_a_channel_that_is_widened_before_it_was_asked_for_is_asked_for_once():
     table = ChannelTable(4)
     assert table.add(b"a", MODE_PUBLISH) == table.add(b"a", MODE_SUBSCRIBE) == 1
     assert table.unopened == 1
+
+
+# Channels that are left
+
+
+def modes(world, since=0):
+    return [(name, mode) for name, mode, _, _ in world.gateway.opened[since:]]
+
+
+def test_a_channel_that_nobody_listens_to_is_left_and_its_place_is_used_again():
+    world = subscribed()
+    world.device.channels.leave(1)
+    assert world.device.channels.items[0].leaving
+    world.run()
+    state = world.device.channels.items[0]
+    assert modes(world)[-1] == (b"events", 0)
+    assert (state.opened, state.leaving, state.asked, world.device.channels.unopened) == (True, 0, True, 0)
+    assert world.receive(TYPE_DELIVER, 1, 0, 0, deliver(1, 0)) == codes.QUIET
+    assert world.device.channels.add(b"other", 2) == 1
+    world.run()
+    assert modes(world)[-1] == (b"other", 2)
+
+
+def test_a_channel_that_is_left_but_published_to_is_opened_again_for_that():
+    world = ready()
+    world.device.channels.add(b"events", 3)
+    world.run()
+    asked = len(world.gateway.opened)
+    world.device.channels.leave(1)
+    world.run()
+    assert modes(world, asked) == [(b"events", 0), (b"events", 1)]
+    state = world.device.channels.items[0]
+    assert (state.mode, state.opened, state.leaving) == (1, True, 0)
+
+
+def test_what_was_on_its_way_when_a_channel_was_left_does_not_reach_what_is_opened_next():
+    world = ready()
+    world.device.channels.add(b"events", 3)
+    world.run()
+    world.lose_replies = True
+    world.device.channels.leave(1)
+    world.run()
+    world.device.channels.add(b"events", 2, 2, 5)
+    assert world.receive(TYPE_DELIVER, 1, world.device.receipts.next_in, 0, deliver(7, 6)) == codes.QUIET
+    gap = messages.gap(1, b"epoch--1", 6, 9)
+    assert world.receive(TYPE_GAP, 1, world.device.receipts.next_in, 0, gap) == codes.QUIET
+    opened = messages.opened(0, 3, b"epoch--1", 6)  # the answer to what was asked before
+    assert world.receive(TYPE_OPENED, 1, payload=opened) == codes.ANSWERED
+    state = world.device.channels.items[0]
+    assert not state.positioned
+    assert not state.opened
+
+
+def test_leaving_is_asked_for_again_on_a_new_transport_and_forgotten_in_a_new_session():
+    world = subscribed()
+    world.lose_replies = True
+    world.device.channels.leave(1)
+    world.run()
+    assert world.device.channels.items[0].leaving == 1
+    asked = len(world.gateway.opened)
+    world.cut()
+    world.lose_replies = False
+    world.sleep_ms(5000)
+    assert modes(world, asked) == [(b"events", 0)]
+    assert world.device.channels.items[0].opened
+    world = subscribed()
+    world.reachable = set()
+    world.cut()
+    world.device.channels.leave(1)
+    world.restart_gateway()
+    world.reachable = {2}
+    world.sleep_ms(20000)
+    assert world.device.state == STATE_READY
+    assert world.gateway.opened == []
+    assert world.device.channels.unopened == 0
+
+
+def test_a_channel_of_its_own_has_a_number_of_its_own_and_is_not_shared():
+    table = ChannelTable(3)
+    assert table.add(b"a", MODE_SUBSCRIBE) == 1
+    assert table.add(b"a", MODE_SUBSCRIBE, 2, 5, True) == 2
+    assert table.add(b"a", MODE_SUBSCRIBE, 2, 7, True) == 3
+    assert table.add(b"a", MODE_PUBLISH) == 1
+    assert table.add(b"b", MODE_PUBLISH) == 0
+    assert table.items[2].count == 7
+    first = ChannelTable(3)
+    assert first.add(b"a", MODE_SUBSCRIBE, 2, 5, True) == 1
+    assert first.add(b"a", MODE_SUBSCRIBE) == 2  # what one has for itself is not shared either
+    assert first.add(b"a", MODE_SUBSCRIBE) == 2

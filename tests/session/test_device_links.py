@@ -334,9 +334,10 @@ def test_closing_ends_when_the_transport_dies_or_the_gateway_ends_it():
     assert world.device.state == STATE_CLOSED
 
 
-def test_what_the_store_holds_can_be_counted_and_cleared_after_the_end():
+def test_what_the_store_holds_can_be_counted_and_taken_out_after_the_end():
     world = in_state(STATE_CLOSED)
-    assert world.device.store.events_held == 1
-    assert world.device.store.abandon()
-    assert not world.device.store.abandon()
-    assert world.device.store.events_held == 0
+    store = world.device.store
+    assert store.events_held == 1
+    assert store.abandon()
+    assert (store.events_held, store.letter_events, store.letter_sent) == (0, 1, True)
+    assert not store.abandon()

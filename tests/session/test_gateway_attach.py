@@ -2,7 +2,7 @@
 
 from flight_client.session.gateway import messages
 from flight_client.session.gateway.machine import FORGOTTEN, IGNORE, TAKE, VIOLATION, WAITS
-from flight_client.session.spec import TYPE_DELIVER, TYPE_REFUSED, TYPE_SKIP
+from flight_client.session.spec import TYPE_DELIVER, TYPE_GAP, TYPE_REFUSED, TYPE_SKIP
 from tests.session.test_gateway import T0, kinds, session
 
 
@@ -75,3 +75,18 @@ def test_more_bytes_than_the_window_are_a_violation_but_for_a_single_frame():
     gateway.refuse(3, 1, messages.refused(3, 15, 2))
     assert [gateway.receive(seq, 2, T0, 25) for seq in (3, 4)] == [TAKE, TAKE]
     assert gateway.receive(5, 2, T0, 1) == VIOLATION
+
+
+# Channels that are left
+
+
+def test_entries_of_a_channel_that_was_left_are_not_sent_any_more():
+    gateway = session()
+    for kind, channel in ((TYPE_DELIVER, 1), (TYPE_DELIVER, 2), (TYPE_GAP, 1), (TYPE_REFUSED, 1)):
+        gateway.send(kind, 0, channel, b"1234")
+    assert kinds(gateway) == [TYPE_DELIVER, TYPE_DELIVER, TYPE_GAP, TYPE_REFUSED]
+    gateway.forget(1)
+    gateway.rewind()
+    assert kinds(gateway) == [TYPE_SKIP, TYPE_DELIVER, TYPE_SKIP, TYPE_REFUSED]
+    assert gateway.acknowledge(5)
+    assert gateway.can_send()

@@ -5,7 +5,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from flight_client import Client, ConnectionState, Gap, Payload
+from flight_client import Client, ConnectionState, DeadLetter, Gap, Payload
+from flight_client.events import decode_event
 from flight_client.observe import Counters
 from flight_client.streams import EventStream, RealtimeEvent
 
@@ -75,6 +76,8 @@ class Device:
             transport_factories={n: f for n, f in factories(self.wire).items() if n in role.transports},
         )
         client.on_gap(self._hear_gap)
+        client.on_dead_letter(self._note_letter)
+        self._note_packing(client, self.life)
         if role.follows:
             self._stream = client.events(channels=role.follows, history=0xFFFF if role.from_start else None)
             self._tasks.append(self._run(self._read(self._stream)))
@@ -120,6 +123,21 @@ class Device:
         while self._gaps and self._gaps[0][0] <= self.life.taken:
             gap = self._gaps.pop(0)[1]
             self.life.received.setdefault(gap.channel, []).append(gap)
+
+    def _note_packing(self, client: Client, life: Life) -> None:
+        """Channels overtake each other on the way into frames; what is acknowledged follows that order."""
+        outbox = client._outbox
+        packed_critical = outbox.packed_critical
+
+        def note(slot: int, now: int) -> tuple[int, int, int]:
+            life.packed += [number_in(event.layout, event.body) for event in outbox.critical.packed]
+            return packed_critical(slot, now)
+
+        outbox.packed_critical = note  # type: ignore[method-assign]
+
+    def _note_letter(self, letter: DeadLetter) -> None:
+        life = self.life
+        self._ledger.given_up(life, number_in(letter.layout, letter.body), letter.sent)
 
     # Seen from outside
 
@@ -178,6 +196,13 @@ class Device:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.client._driver.stop()
+
+
+def number_in(layout: int, body: bytes) -> int:
+    """The number of an event of the simulation."""
+    event = decode_event(layout, body)
+    assert isinstance(event, Payload)
+    return int.from_bytes(event.data, "little")
 
 
 def newest(events: list[RealtimeEvent | Gap]) -> str:

@@ -81,8 +81,12 @@ class Life:
     critical: list[int] = field(default_factory=list)  # accepted, in order
     lossy: list[int] = field(default_factory=list)
     channels: list[str] = field(default_factory=list)  # of each number
+    packed: list[int] = field(
+        default_factory=list
+    )  # critical, in the order of their counters: so they are acknowledged
+    letters: set[int] = field(default_factory=set)  # critical events that were given up
     acked: int = 0  # critical events that the client was told are stored
-    floors: list[tuple[int, int]] = field(default_factory=list)  # (index of a log, acked when it began)
+    floors: list[tuple[int, set[int]]] = field(default_factory=list)  # (index of a log, acked when it began)
     over: bool = False
     received: dict[str, list[RealtimeEvent | Gap]] = field(default_factory=dict)
     taken: int = 0
@@ -109,7 +113,7 @@ class Ledger:
         self.logs.append(log)
         for life in self.lives:
             if not life.over:
-                life.floors.append((log.index, life.acked))
+                life.floors.append((log.index, set(life.packed[: life.acked])))
 
     def stored(self, epoch: bytes, entry: Entry) -> None:
         self.problems += self._by_epoch[epoch].add(entry)
@@ -117,10 +121,21 @@ class Ledger:
     def acked(self, life: Life, count: int) -> None:
         """The client counts this many critical events as stored: they must be."""
         while life.acked < count:
-            number = life.critical[life.acked]
+            number = life.packed[life.acked]
             if not any(number in log.critical.get(life.index, ()) for log in self.logs):
                 self.problems.append(f"event {number} of {life.device_id} was acknowledged and never stored")
             life.acked += 1
+
+    def given_up(self, life: Life, number: int, may_be_stored: bool) -> None:
+        """The client wrote a dead letter: the event has its fate, and is not stored if the letter says so."""
+        life.critical.remove(number)
+        if number in life.packed:
+            life.packed.remove(number)
+        life.letters.add(number)
+        if not may_be_stored and any(number in log.critical.get(life.index, ()) for log in self.logs):
+            self.problems.append(
+                f"event {number} of {life.device_id} is a dead letter that was not sent, and is stored"
+            )
 
     def check_end(self) -> list[str]:
         """The rules that hold when everything has come to rest."""
@@ -139,7 +154,7 @@ class Ledger:
             found.append(f"{life.device_id}: {len(life.critical) - life.acked} critical events have no fate")
         for first, acked in life.floors:
             kept = set().union(*(log.critical.get(life.index, set()) for log in self.logs[first:]))
-            lost = [number for number in life.critical[acked:] if number not in kept]
+            lost = [number for number in life.critical if number not in acked and number not in kept]
             if lost:
                 found.append(f"{life.device_id}: critical event {lost[0]} is not in log {first} or later")
         stored = set().union(*(log.critical.get(life.index, set()) for log in self.logs))
@@ -151,7 +166,7 @@ class Ledger:
     def _check_only_accepted(self, life: Life) -> list[str]:
         found = []
         for name, accepted, of_log in (
-            ("critical", life.critical, [log.critical for log in self.logs]),
+            ("critical", [*life.critical, *life.letters], [log.critical for log in self.logs]),
             ("lossy", life.lossy, [log.lossy for log in self.logs]),
         ):
             stored = set().union(*(lane.get(life.index, set()) for lane in of_log))

@@ -37,6 +37,11 @@ class Reassembly:
         self._total = 0
         self.buffer = bytearray()
 
+    def leave(self, channel: int) -> None:
+        """What was begun for this channel will not be finished."""
+        if self._channel == channel:
+            self.abandon()
+
     def push(self, flags: int, channel: int, data: Buffer, start: int, end: int) -> int:
         """Take the payload of one frame."""
         if end - start <= FRAGMENT_HEAD_BYTES:

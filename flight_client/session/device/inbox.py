@@ -119,7 +119,7 @@ class Inbox:
         if seq and not session.receipts.take(seq, now):
             if seq < session.receipts.next_in:
                 session.tally.duplicates += 1
-            kind = TYPE_SKIP  # a duplicate or a jump: only its acknowledgement counts
+            kind = 0  # a duplicate or a jump: only its acknowledgement counts
         if kind == TYPE_DELIVER:
             result = self._entry(flags, channel, data, start, end)
         elif kind == TYPE_ACK or kind == TYPE_HEARTBEAT:
@@ -130,6 +130,8 @@ class Inbox:
             result = self._opened(channel, data, start, end)
         elif kind == TYPE_REFUSED:
             result = self._refused(channel, data, start, end, now)
+        elif kind == TYPE_SKIP:
+            self.pieces.leave(channel)
         elif kind == TYPE_RESEND:
             session.store.rewind()
         elif kind == TYPE_RENEWED:

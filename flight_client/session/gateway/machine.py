@@ -213,7 +213,7 @@ class GatewaySession:
             kind, _, number, seq, payload = self._held[i]
             if number == channel and (kind == TYPE_DELIVER or kind == TYPE_GAP):
                 self._held_bytes -= len(payload)
-                self._held[i] = (TYPE_SKIP, 0, 0, seq, b"")
+                self._held[i] = (TYPE_SKIP, 0, number, seq, b"")  # the channel: pieces of it are worth nothing
 
     def held(self) -> int:
         """Frames that were not yet acknowledged."""
