@@ -256,7 +256,7 @@ def test_the_device_writes_this_open_and_the_gateway_reads_it(entry: dict[str, A
     assert (found.epoch.hex(), found.offset, found.name.decode()) == (said["epoch"], said["offset"], said["name"])
 
 
-@of_types("resumed", "opened", "gap", "refused", "ack", "heartbeat", "reset", "close")
+@of_types("resumed", "opened", "gap", "refused", "ack", "heartbeat", "reset", "close", "renewed")
 def test_the_writers_of_answers_give_exactly_these_payloads(entry: dict[str, Any]) -> None:
     said, data, kind = entry["payload"], payload_of(entry), entry["frame"]["type"]
     if kind == "resumed":
@@ -269,6 +269,9 @@ def test_the_writers_of_answers_give_exactly_these_payloads(entry: dict[str, Any
         assert gateway.gap(said["reason"], bytes.fromhex(said["epoch"]), said["after"], said["to"]) == data
     elif kind == "refused":
         assert gateway.refused(said["seq"], said["code"], said["events"], said["text"]) == data
+    elif kind == "renewed":
+        made = gateway.renewed(said["code"], said["token_expires_in_ms"], said["text"], bool(said["unasked"]))
+        assert made == data
     elif kind == "ack":
         assert gateway.counts(said["lossy_stored"]) == data
     elif kind == "heartbeat":
@@ -279,6 +282,15 @@ def test_the_writers_of_answers_give_exactly_these_payloads(entry: dict[str, Any
         assert found.read(data, 0, len(data))
         assert (found.code, found.retry_after_ms) == (said["code"], said["retry_after_ms"])
         assert data[found.text_start : found.text_end].decode() == said["text"]
+
+
+@of_types("token")
+def test_the_device_writes_this_token_and_the_gateway_reads_it(entry: dict[str, Any]) -> None:
+    data = payload_of(entry)
+    buffer = bytearray(128)
+    token = entry["payload"]["token"].encode()
+    assert buffer[16 : 16 + device.write_token(buffer, token)] == data
+    assert gateway.read_token(data, 0, len(data)) == token
 
 
 def test_the_device_writes_this_close() -> None:
