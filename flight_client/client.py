@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -21,6 +22,7 @@ from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import get_platform
 from .proof import client_key
+from .resume_file import ResumeFile
 from .rules import ChannelRules
 from .session.common.profile import profile_of
 from .session.device import codes
@@ -66,6 +68,7 @@ class Client:
         transports: Iterable[str] | None = None,
         transport_factories: Mapping[str, TransportFactory] | None = None,
         device_key: bytes | str | None = None,
+        resume_file: str | Path | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
 
@@ -74,6 +77,7 @@ class Client:
         after every restart; by default host name and process number. transports: names in order of preference instead
         of the profile's. transport_factories: own makers of transports (transports/base.py), by name. device_key: the secret that the
         gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
+        resume_file: where the numbers are kept while the program is off, see critical_done.
 
         Raises CallerError for a value that cannot work.
         """
@@ -95,6 +99,9 @@ class Client:
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
         self._driver = Driver(self._session, key, self._outbox, self.platform, self.address, token, factories, self)
+        if resume_file is not None:
+            self._driver.resume = ResumeFile(Path(resume_file), self.device_id)
+            self._driver.resume.restore(self._session)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
         self._subscriptions = Subscriptions(self._driver.inbox, self._names, self._add_channel, self._leave_channel)
@@ -356,6 +363,15 @@ class Client:
     def queued(self) -> int:
         """Events accepted and neither settled nor dropped."""
         return self._queued()
+
+    @property
+    def critical_done(self) -> int:
+        """Critical events that need not be emitted again, counted from the first start with this resume file.
+
+        A program that keeps its critical events itself, in their order, connects first after a restart and then emits
+        those behind this number. They need one priority, and no expiry.
+        """
+        return self._session.counted + self._session.settled_counter()
 
     @property
     def epoch(self) -> str:

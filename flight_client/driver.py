@@ -21,6 +21,7 @@ from .outbox import Outbox
 from .packing import Packing
 from .platforms import Platform
 from .proof import SessionKey
+from .resume_file import ResumeFile
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
@@ -81,6 +82,7 @@ class Driver:
     ):
         self.session = session
         self._key = key  # the session's own prover
+        self.resume: ResumeFile | None = None
         self.inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
@@ -142,6 +144,11 @@ class Driver:
             self._soon.cancel()
         self._loop = None
         self._drop()
+        if self.resume is not None and self.session.tally.connections:
+            try:
+                self.resume.keep(self.session)
+            except LinkError as error:  # the record lags: the gateway's mark makes up for it
+                _log.warning("%s", error)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._closings, return_exceptions=True)
@@ -311,6 +318,8 @@ class Driver:
                     secrets.randbits(16),
                 )
                 if result == codes.CONNECTED:
+                    if self.resume is not None:
+                        self.resume.keep(self.session)  # before the first critical event of a new incarnation goes
                     reader.allowed_flags = self._allowed_flags()
                 if result == codes.EVENTS_REFUSED and self.session.store.letter_slot >= 0:
                     store = self.session.store
@@ -320,7 +329,7 @@ class Driver:
                 if result:
                     self._listener.on_result(result, data)
                 self._drop_if_over()
-        except FrameError as error:
+        except (FrameError, LinkError) as error:
             if isinstance(error, TagError):
                 self.session.tally.forged += 1
             self._link_failed(transport, error)

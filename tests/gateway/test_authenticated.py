@@ -54,7 +54,7 @@ def opened(session: Session, frame: Frame, generation: int = 0) -> bytes:
 
 
 async def greeted(raw: RawStream, bench: Bench) -> Session:
-    session = await raw.hello(bench.token(), DEVICE, KEY)
+    session = await raw.hello(bench.token(), DEVICE, device_key=KEY)
     await raw.send(session.tagged(open_frame(1, b"log")))
     answer = await raw.expect(spec.TYPE_OPENED)
     assert opened(session, answer)[0] == spec.CODE_OK
@@ -144,7 +144,7 @@ async def test_a_wrong_tag_ends_the_transport_and_not_the_session(bench: Bench, 
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_a_wrong_tag_in_a_polling_request_does_not_reach_the_session(bench: Bench, wrong: str) -> None:
     async with RawPoller(bench.address) as poller:
-        session = await poller.hello(bench.token(), DEVICE, KEY)
+        session = await poller.hello(bench.token(), DEVICE, device_key=KEY)
         await poller.poll(session.poll_frame(1), session.tagged(open_frame(1, b"log")))
         [close] = await poller.poll(session.poll_frame(2), bad_tags(session)[wrong])
         assert (close.kind, close.code) == (spec.TYPE_CLOSE, spec.CODE_MALFORMED)
@@ -181,7 +181,7 @@ async def test_attach_and_poll_need_their_tags_too(bench: Bench) -> None:
             await raw.send(frame)
             assert (await raw.expect(spec.TYPE_CLOSE)).code == spec.CODE_MALFORMED
     async with RawPoller(bench.address) as poller:
-        session = await poller.hello(bench.token(), DEVICE, KEY)
+        session = await poller.hello(bench.token(), DEVICE, device_key=KEY)
         [poll] = frames_of(session.poll_frame(1))
         more = encode_frame(spec.TYPE_POLL, poll.flags, 0, 0, 1, poll.payload)  # another acknowledgement
         bare = encode_frame(spec.TYPE_POLL, spec.FLAG_CHECKED, 0, 0, 0, poll.payload[:40])

@@ -61,7 +61,7 @@ def test_all_frames_but_hello_are_flagged_and_leave_room_for_the_tag(transports)
         assert 16 + count + TAG_BYTES + TRAILER_BYTES <= len(buffer)
         return result
 
-    world.device.emit = emit_frame
+    world.device.emit = emit_frame  # type: ignore[method-assign]
     world.start()
     world.device.channels.add(b"events", 3)
     emit(world, 2000)

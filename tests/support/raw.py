@@ -204,9 +204,8 @@ class RawStream:
             found.append(frame)
         return found
 
-    async def hello(
-        self, token: str, device_id: bytes = b"raw-1", device_key: bytes | None = None, **other: Any
-    ) -> Session:
+    async def hello(self, token: str, device_id: bytes = b"raw-1", **other: Any) -> Session:
+        device_key = other.pop("device_key", None)
         other.setdefault("auth", 0 if device_key is None else 1)
         await self.send(hello_frame(token, device_id, **other))
         return Session(token, (await self.expect(spec.TYPE_WELCOME)).payload, device_key)
@@ -246,9 +245,8 @@ class RawPoller:
         assert status == 200, body
         return frames_of(body)
 
-    async def hello(
-        self, token: str, device_id: bytes = b"raw-1", device_key: bytes | None = None, **other: Any
-    ) -> Session:
+    async def hello(self, token: str, device_id: bytes = b"raw-1", **other: Any) -> Session:
+        device_key = other.pop("device_key", None)
         other.setdefault("auth", 0 if device_key is None else 1)
         [welcome] = await self.poll(hello_frame(token, device_id, **other))
         assert welcome.kind == spec.TYPE_WELCOME, welcome

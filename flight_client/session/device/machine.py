@@ -12,7 +12,7 @@ what we owe for what came in, store.py what may have to go again, inbox.py what 
 """
 
 from ..common.clock import elapsed, later
-from ..common.fields import fill, is_zero, same
+from ..common.fields import Buffer, fill, is_zero, same
 from ..common.profile import Profile
 from ..spec import (
     AUTH_NONE,
@@ -89,6 +89,7 @@ class DeviceSession:
         self.critical_priority = 0  # of what waits: the driver may set both too
         self.lossy_priority = 0
         self.next_counter = 1  # counter of the next critical event
+        self.counted = 0  # critical events of earlier incarnations
         self.out = Outgoing(profile.frame_bytes)
         self.receipts = Receipts(profile)
         self.renewal = Renewal()
@@ -134,6 +135,16 @@ class DeviceSession:
         self.policy.failed(now)
         self._go(states.FAILED)
         self._retry_at = later(now, self.policy.wait_ms(random))
+
+    def restore(self, incarnation: Buffer, mark: int, counted: int) -> None:
+        """Go on with the numbers of a resume record (common/resume.py); before start()."""
+        self.identity.incarnation[:] = incarnation
+        self.next_counter = mark + 1
+        self.counted = counted
+
+    def settled_counter(self) -> int:
+        """Every critical event of this incarnation up to this counter is settled."""
+        return self.store.first_counter(self.next_counter) - 1
 
     def turn_done(self, now: int) -> None:
         """The transport takes the next turn: the reply to a poll was read, or the bytes are with the socket."""
@@ -393,6 +404,7 @@ class DeviceSession:
         incarnation = self.identity.incarnation
         self._log_kept = same(self._epoch, 0, welcome.epoch, 0, 8)
         if is_zero(incarnation, 0, 8) or not same(incarnation, 0, welcome.incarnation, 0, 8):
+            self.counted = max(0, self.counted + self.settled_counter() - welcome.mark)
             incarnation[:] = welcome.incarnation
             self._log_kept = False
             self.next_counter = self.store.recount(welcome.mark + 1)
