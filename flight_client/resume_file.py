@@ -67,7 +67,7 @@ class ResumeFile:
             session.settled_counter(),
             session.counted,
         )
-        if new == (record.incarnation, record.epoch, record.mark, record.before):
+        if new == (bytes(record.incarnation), bytes(record.epoch), record.mark, record.before):
             return
         record.incarnation[:], record.epoch[:], record.mark, record.before = new
         record.serial = later(record.serial, 1)

@@ -108,7 +108,7 @@ def test_exactly_the_types_of_the_spec_are_known() -> None:
 def test_exactly_the_supported_flags_are_accepted() -> None:
     accepted = {flags for flags in range(256) if decode(build_frame(flags=flags)) > 0}
     assert accepted == {flags for flags in range(256) if flags & ~0x7F == 0}
-    assert decode(build_frame(flags=0x10)) == decode(build_frame(flags=0x80)) == FLAGS
+    assert decode(build_frame(flags=0x90)) == decode(build_frame(flags=0x80)) == FLAGS
 
 
 @pytest.mark.parametrize("number", [2**30, 2**31, 2**32 - 1])
