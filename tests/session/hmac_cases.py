@@ -1,9 +1,9 @@
-"""What test_hmac_sha256.py runs under both interpreters: every case, with and without the interpreter's own. Common subset."""
+"""What test_hmac_sha256.py runs on a board: every case, with and without the interpreter's own. Common subset."""
 
 # mypy: ignore-errors
 # MicroPython has no typing module, so the types are left out.
 
-from flight_client.session.common.hmac_sha256 import Hmac, OwnSha256, same_code, sha256
+from flight_client.hmac_sha256 import Hmac, OwnSha256, same_code, sha256
 
 # RFC 4231: key, data, code
 RFC_4231 = (

@@ -5,10 +5,6 @@ no board needs big integers for it. It is slow (some milliseconds per 64 bytes o
 enough, for a tag on every frame only where frames are few.
 """
 
-TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
-if TYPE_CHECKING:
-    from .fields import Buffer
-
 try:
     import hashlib
 except ImportError:
@@ -61,7 +57,7 @@ def _part(high: int, low: int, count: int) -> int:
 class OwnSha256:
     """As hashlib.sha256: update() with any number of pieces, then digest() once."""
 
-    def __init__(self, data: "Buffer" = b"") -> None:
+    def __init__(self, data: bytes = b"") -> None:
         self._state = list(_START)  # upper and lower halves in turns
         self._words = [0] * 128
         self._block = bytearray(BLOCK_BYTES)
@@ -69,7 +65,7 @@ class OwnSha256:
         self._bytes = 0
         self.update(data)
 
-    def update(self, data: "Buffer") -> None:
+    def update(self, data: bytes) -> None:
         """More bytes."""
         self._bytes += len(data)
         for i in range(len(data)):
@@ -113,7 +109,7 @@ class OwnSha256:
             words[i + 1] = low & 0xFFFF
         self._rounds(list(state))
 
-    def _rounds(self, s: "list[int]") -> None:
+    def _rounds(self, s: list) -> None:
         words, state = self._words, self._state
         for i in range(0, 128, 2):
             hi, lo = s[8], s[9]
@@ -143,7 +139,7 @@ class OwnSha256:
 _best = getattr(hashlib, "sha256", OwnSha256)
 
 
-def sha256(data: "Buffer") -> bytes:
+def sha256(data: bytes) -> bytes:
     """The digest of `data`, 32 bytes."""
     return _best(data).digest()
 
@@ -151,7 +147,7 @@ def sha256(data: "Buffer") -> bytes:
 class Hmac:
     """One key, for any number of messages."""
 
-    def __init__(self, key: "Buffer", own: bool = False) -> None:
+    def __init__(self, key: bytes, own: bool = False) -> None:
         """own: use the SHA-256 of this file in any case."""
         self._hash = OwnSha256 if own else _best
         if len(key) > BLOCK_BYTES:
@@ -163,7 +159,7 @@ class Hmac:
             self._inner[i] = byte ^ 0x36
             self._outer[i] = byte ^ 0x5C
 
-    def digest(self, first: "Buffer", second: "Buffer" = b"") -> bytes:
+    def digest(self, first: bytes, second: bytes = b"") -> bytes:
         """The code of both parts, one behind the other; 32 bytes, of which a proof or a tag takes the first."""
         inner = self._hash(self._inner)
         inner.update(first)
@@ -173,7 +169,7 @@ class Hmac:
         return outer.digest()
 
 
-def same_code(a: "Buffer", b: "Buffer") -> bool:
+def same_code(a: bytes, b: bytes) -> bool:
     """Whether two codes are equal, in a time that does not tell where they differ."""
     if len(a) != len(b):
         return False
