@@ -30,7 +30,7 @@ FLOOR = {
     "outbox": 6,
     "packing": 7,
     "resume_file": 6,
-    "driver": 7,
+    "driver": 8,
     "streams": 7,
     "subscriptions": 8,
     "channels": 9,

@@ -273,3 +273,14 @@ def test_a_channel_of_its_own_has_a_number_of_its_own_and_is_not_shared():
     assert first.add(b"a", MODE_SUBSCRIBE, 2, 5, True) == 1
     assert first.add(b"a", MODE_SUBSCRIBE) == 2  # what one has for itself is not shared either
     assert first.add(b"a", MODE_SUBSCRIBE) == 2
+
+
+def test_a_channel_may_be_left_before_it_was_asked_for():
+    world = ready()
+    world.device.channels.add(b"a", MODE_SUBSCRIBE)
+    world.device.channels.leave(1)
+    assert world.device.channels.unopened == 1
+    world.run()
+    assert modes(world) == [(b"a", 0)]
+    assert world.device.channels.items[0].opened
+    assert world.device.channels.unopened == 0

@@ -267,3 +267,13 @@ def test_a_mark_in_the_midst_of_a_frame_keeps_the_frame(mark):
     store = filled()
     store.acknowledge_counters(mark)
     assert store.events_held == 8 - 2 * (mark // 2 if mark < 8 else 4)
+
+
+def test_a_closing_owner_gets_a_letter_for_each_frame_that_was_not_given_up_before():
+    store = filled(frames=3, sent=2)
+    assert store.refuse(1, False, 0)
+    letters = []
+    while store.abandon():
+        letters.append((store.letter_events, store.letter_sent))
+    assert letters == [(2, True), (2, False)]
+    assert (store.used, store.events_held, store.bytes_out) == (0, 0, 0)

@@ -8,6 +8,7 @@ from typing import Any
 from flight_client import Client, ConnectionState, DeadLetter, Gap, Payload
 from flight_client.events import decode_event
 from flight_client.observe import Counters
+from flight_client.rules import POLICIES, PRIORITIES
 from flight_client.streams import EventStream, RealtimeEvent
 
 from .chance import Machine
@@ -81,7 +82,8 @@ class Device:
         if role.follows:
             self._stream = client.events(channels=role.follows, history=0xFFFF if role.from_start else None)
             self._tasks.append(self._run(self._read(self._stream)))
-        channels = [client.channel(name) for name in role.publishes]
+        rules = random.Random(f"rules of {role.device_id}, life {self.life.index}")  # not the scene's: found seeds stay
+        channels = [client.channel(name, **some_rules(rules)) for name in role.publishes]
         self._tasks.append(self._run(client.connect()))
         if not channels:
             return
@@ -196,6 +198,17 @@ class Device:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.client._driver.stop()
+
+
+def some_rules(chance: random.Random) -> dict[str, Any]:
+    """How the program treats the events of one channel."""
+    if chance.random() < 0.5:
+        return {}
+    return {
+        "policy": chance.choice(POLICIES),
+        "priority": chance.choice(list(PRIORITIES)),
+        "expires_ms": chance.choice((0, 0, 500, 5000, 30000)),
+    }
 
 
 def number_in(layout: int, body: bytes) -> int:

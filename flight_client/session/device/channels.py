@@ -83,11 +83,12 @@ class ChannelTable:
 
     def next_unopened(self) -> int:
         """The number of a channel for which OPEN has yet to be sent; 0 when there is none."""
-        if self.unopened:
-            for i in range(len(self.items)):
-                if not self.items[i].asked:
-                    return i + 1
-        return 0
+        if self.unopened == 0:
+            return 0
+        number = 1
+        while self.items[number - 1].asked:
+            number += 1
+        return number
 
     def sent_open(self, number: int) -> None:
         """OPEN for this channel went out."""
