@@ -413,6 +413,7 @@ class Client:
             connections=tally.connections,
             reconnects=max(0, tally.connections - 1),
             transport_switches=self._session.policy.switches,
+            forged=tally.forged,
         )
 
     def _queued(self) -> int:

@@ -101,6 +101,7 @@ class Counters:
     connections: int
     reconnects: int
     transport_switches: int
+    forged: int = 0  # frames without their right authentication tag
 
     @property
     def law_holds(self) -> bool:

@@ -444,8 +444,6 @@ class Peer:
 
     def _pull(self) -> bool:
         """Move one entry from a subscription into the session, the channels in turn. False when none has anything."""
-        if self.session.paused:
-            return False
         if self._next_piece():
             return True
         while self._ready:

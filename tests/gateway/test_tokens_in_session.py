@@ -195,7 +195,9 @@ async def test_at_the_end_nothing_is_delivered_or_stored_and_a_new_token_brings_
 async def test_the_grace_outlives_transports_and_then_the_session_ends(bench: Hands) -> None:
     async with RawStream(bench.address) as raw:
         session = await raw.hello(bench.new())
-    bench.shift_s = LIFE_S + 1
+        bench.shift_s = LIFE_S + 1
+        await raw.send(open_frame(1, b"log"))
+        assert (await raw.expect(spec.TYPE_RENEWED)).payload[1] == 1
     bench.gateway.registry.expire()
     async with RawStream(bench.address) as raw:
         await raw.send(session.attach_frame(1))

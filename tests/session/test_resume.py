@@ -1,6 +1,8 @@
 """The resume record: 64 bytes, two copies, and no moment at which the power could go and take both."""
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +51,17 @@ def test_what_was_written_is_read(serial):
     found = Resume()
     assert found.unpack(b"xx" + packed(record(serial, 77)), 2)
     assert fields(found) == fields(record(serial, 77))
+
+
+def test_the_example_of_the_document_is_what_is_written():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text("utf-8")
+    (text,) = re.findall(r"```text\n(46 52 [0-9a-f \n]+)```", page)
+    made = record(7, 41)
+    made.incarnation[:] = bytes.fromhex("1122334455667788")
+    made.epoch[:] = bytes.fromhex("e0e1e2e3e4e5e6e7")
+    made.before = 3
+    made.starts = 2
+    assert packed(made) == bytes.fromhex(text)
 
 
 def test_any_one_or_two_changed_bits_are_found():
