@@ -130,6 +130,26 @@ def test_at_the_end_no_events_go_and_all_of_them_go_after_a_new_token(transports
     assert world.device.tally.link_dropped == 0
 
 
+def test_what_was_sent_to_a_gateway_that_had_stopped_goes_again_at_once():
+    world = world_with_token(0, [b"second"])
+    world.gateway.end_token()
+    emit(world, 2)
+    world.run()
+    assert TYPE_DATA in kinds(world)
+    assert world.store.critical_events == []
+    world.sleep_ms(TOKEN_SPACING_MS + 500)
+    assert world.store.critical_events == [0, 1]
+
+
+def test_an_answer_of_the_source_that_nobody_waits_for_changes_nothing():
+    world = world_with_token(HOUR_MS)
+    wait_ms = world.device.renewal.wake_in_ms(world.now, HOUR_MS)
+    world.device.renewal.none(world.now)
+    world.device.renewal.supply(b"unasked")
+    assert world.device.renewal.wake_in_ms(world.now, HOUR_MS) == wait_ms
+    assert not world.device.renewal.to_send()
+
+
 def test_a_device_without_another_token_sleeps_until_the_session_ends():
     world = world_with_token(0, renewable=False)
     emit(world, 2)
