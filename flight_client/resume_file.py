@@ -20,6 +20,7 @@ class ResumeFile:
         """Read the file, if there is one. Raises CallerError when it is damaged, or another device's."""
         self._path = path
         self._copy = 1  # the one that was written last
+        self._kept: tuple[bytes, bytes, int, int] | None = None  # what this start wrote last; nothing yet
         self.record = Resume()
         self.record.name(device_id.encode())
         self._read()
@@ -67,7 +68,7 @@ class ResumeFile:
             session.settled_counter(),
             session.counted,
         )
-        if new == (bytes(record.incarnation), bytes(record.epoch), record.mark, record.before):
+        if new == self._kept:
             return
         record.incarnation[:], record.epoch[:], record.mark, record.before = new
         record.serial = later(record.serial, 1)
@@ -77,13 +78,13 @@ class ResumeFile:
         try:
             self._write(bytes(out), copy * RESUME_BYTES)
         except OSError as error:
-            record.epoch[:] = bytes(8)  # whatever stands there now, the next call writes again
             raise LinkError(
                 what=f"the resume file cannot be written ({error.strerror})",
                 value=str(self._path),
                 next_step="make room, and give this user the right to write; the client tries again",
             ) from error
         self._copy = copy
+        self._kept = new
 
     def _write(self, data: bytes, at: int) -> None:
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)

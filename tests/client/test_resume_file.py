@@ -88,6 +88,10 @@ async def test_the_record_is_on_the_disk_before_the_first_critical_event_goes(be
     await within(client.close())
     kept = ResumeFile(path, DEVICE).record
     assert (kept.mark, kept.starts, path.stat().st_mode & 0o777) == (1, 2, 0o600)
+    again = client_of(bench, path)
+    await within(again.connect())
+    await within(again.close())
+    assert ResumeFile(path, DEVICE).record.starts == 3  # a start with nothing to send counts too
 
 
 async def test_a_file_that_cannot_be_written_keeps_the_events_back(
