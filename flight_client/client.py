@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -16,11 +17,12 @@ from .errors import CallerError, FlightError, LinkError, RefusedError
 from .identity import default_device_id, make_identity
 from .lanes import QueuedEvent
 from .letters import DeadLetter
-from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state
+from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state, plain
 from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import fit_for_a_line, get_platform
-from .proof import SessionKey
+from .proof import client_key
+from .resume_file import ResumeFile
 from .rules import ChannelRules
 from .session.common.profile import profile_of
 from .session.device import codes
@@ -67,6 +69,8 @@ class Client:
         transport_factories: Mapping[str, TransportFactory] | None = None,
         long_poll: bool | None = None,
         proxy: str = "",
+        device_key: bytes | str | None = None,
+        resume_file: str | Path | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
 
@@ -75,7 +79,10 @@ class Client:
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says.
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. device_key: the secret
+        that the gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
+        resume_file: where the numbers are kept while the program is off, see critical_done.
+
         Raises CallerError for a value that cannot work.
         """
         self.platform = get_platform(platform)
@@ -90,14 +97,19 @@ class Client:
         identity = make_identity(self.platform, self.device_id, version, token if isinstance(token, str) else "")
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
-        self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
+        key = client_key(device_key)
+        self._session = DeviceSession(profile, identity, key, numbers, limit)
+        self._session.agreement.auth = key.auth
         offer_flags(self._session.agreement, self.platform)
         held = self.platform.memory_bytes == 0 if long_poll is None else long_poll
         options = TransportOptions(profile.connect_timeout_ms // 2 if held else 0, proxy)
         factories = {NAMES["transports"][name]: own.get(name) or factory(name, options) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
-        self._driver = Driver(self._session, self._outbox, self.platform, self.address, token, factories, self)
+        self._driver = Driver(self._session, key, self._outbox, self.platform, self.address, token, factories, self)
+        if resume_file is not None:
+            self._driver.resume = ResumeFile(Path(resume_file), self.device_id)
+            self._driver.resume.restore(self._session)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
         self._subscriptions = Subscriptions(self._driver.inbox, self._names, self._add_channel, self._leave_channel)
@@ -366,6 +378,15 @@ class Client:
         return self._queued()
 
     @property
+    def critical_done(self) -> int:
+        """Critical events that need not be emitted again, counted from the first start with this resume file.
+
+        A program that keeps its critical events itself, in their order, connects first after a restart and then emits
+        those behind this number. They need one priority, and no expiry.
+        """
+        return self._session.counted + self._session.settled_counter()
+
+    @property
     def epoch(self) -> str:
         """The gateway's epoch as hexadecimal text; 16 zeros before the first connection."""
         return bytes(self._session.welcome.epoch).hex()
@@ -405,6 +426,7 @@ class Client:
             connections=tally.connections,
             reconnects=max(0, tally.connections - 1),
             transport_switches=self._session.policy.switches,
+            forged=tally.forged,
         )
 
     def _queued(self) -> int:
@@ -424,7 +446,7 @@ class Client:
         elif result == codes.ENDED:
             ending = self._session.ending
             text = data[ending.text_start : ending.text_end].decode("utf-8", "replace")
-            self._driver.last_error = RefusedError(ending.code, _plain(text))
+            self._driver.last_error = RefusedError(ending.code, plain(text))
         elif result == codes.ANSWERED:
             code = self._session.channels.items[inbox.event_channel - 1].code
             if code:
@@ -485,8 +507,3 @@ class Client:
 
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
-
-
-def _plain(text: str) -> str:
-    """The gateway's words for a log or a terminal: control characters spelt out."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

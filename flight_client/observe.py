@@ -101,8 +101,14 @@ class Counters:
     connections: int
     reconnects: int
     transport_switches: int
+    forged: int = 0  # frames without their right authentication tag
 
     @property
     def law_holds(self) -> bool:
         """Whether every accepted event has exactly one visible fate."""
         return self.accepted == self.settled + self.queued + sum(self.dropped.values())
+
+
+def plain(text: str) -> str:
+    """Somebody else's words for a log or a terminal: control characters spelt out."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

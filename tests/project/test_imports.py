@@ -29,6 +29,7 @@ FLOOR = {
     "observe": 5,
     "outbox": 6,
     "packing": 7,
+    "resume_file": 6,
     "driver": 8,
     "streams": 7,
     "subscriptions": 8,

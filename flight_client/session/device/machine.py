@@ -12,11 +12,13 @@ what we owe for what came in, store.py what may have to go again, inbox.py what 
 """
 
 from ..common.clock import LONGEST_MS, elapsed, later
-from ..common.fields import fill, is_zero, same
+from ..common.fields import Buffer, fill, is_zero, same
 from ..common.profile import Profile
 from ..spec import (
+    AUTH_NONE,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
+    FLAG_AUTHENTICATED,
     FLAG_CHECKED,
     HEADER_BYTES,
     NUMBER_LIMIT,
@@ -29,6 +31,8 @@ from ..spec import (
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
+    TAG_BYTES,
+    TRAILER_BYTES,
     TRANSPORT_POLLING,
     TYPE_ATTACH,
     TYPE_HELLO,
@@ -37,13 +41,14 @@ from ..spec import (
 from . import states
 from .agreement import Agreement
 from .channels import ChannelTable
-from .codes import DROP, NOTHING, OPEN, PROBE, SEND, TURN
+from .codes import DROP, NOTHING, OPEN, PROBE, REFRESH, SEND, TURN
 from .identity import Identity
 from .messages import Ending, Welcome, write_attach, write_hello, write_poll
 from .outgoing import Outgoing
 from .policy import Policy
 from .prover import Prover
 from .receipts import Receipts
+from .renewal import Renewal
 from .sender import Sender
 from .store import SendStore
 from .tally import Tally
@@ -84,8 +89,10 @@ class DeviceSession:
         self.critical_priority = 0  # of what waits: the driver may set both too
         self.lossy_priority = 0
         self.next_counter = 1  # counter of the next critical event
+        self.counted = 0  # critical events of earlier incarnations
         self.out = Outgoing(profile.frame_bytes)
         self.receipts = Receipts(profile)
+        self.renewal = Renewal()
         self.sender = Sender(self)
         self._epoch = bytearray(8)  # of the log that has counted our events
         self._log_kept = True  # WELCOME told of the same log and incarnation as before
@@ -128,6 +135,16 @@ class DeviceSession:
         self.policy.failed(now)
         self._go(states.FAILED)
         self._retry_at = later(now, self.policy.wait_ms(random))
+
+    def restore(self, incarnation: Buffer, mark: int, counted: int) -> None:
+        """Go on with the numbers of a resume record (common/resume.py); before start()."""
+        self.identity.incarnation[:] = incarnation
+        self.next_counter = mark + 1
+        self.counted = counted
+
+    def settled_counter(self) -> int:
+        """Every critical event of this incarnation up to this counter is settled."""
+        return self.store.first_counter(self.next_counter) - 1
 
     def turn_done(self, now: int) -> None:
         """The transport takes the next turn: the reply to a poll was read, or the bytes are with the socket."""
@@ -184,6 +201,7 @@ class DeviceSession:
         if self.state != STATE_READY and self.state != STATE_CLOSING:
             return wait
         wait = self.store.hold_ms(now, wait) or wait
+        wait = self.renewal.wake_in_ms(now, wait)
         polling = self.polling()
         if self._awaiting or not polling:
             wait = min(wait, self._silent_ms() + 1 - elapsed(now, self._heard_at))
@@ -246,6 +264,8 @@ class DeviceSession:
         return NOTHING
 
     def _poll_ready(self, now: int, random: int) -> int:
+        if self.state == STATE_READY and self.renewal.ask_due(now):
+            return REFRESH
         polling = self.polling()
         over = self.state == STATE_CLOSING and elapsed(now, self._close_at) >= 0
         if over and (polling or self._awaiting or self.sender.close_sent):
@@ -296,7 +316,12 @@ class DeviceSession:
         return TURN
 
     def emit(self, kind: int, flags: int, channel: int, seq: int, buffer: bytearray, count: int) -> int:
-        """This frame goes out next, with our acknowledgement if we are in a session; answers SEND."""
+        """This frame goes out next, with our acknowledgement if we are in a session; answers SEND.
+
+        Where frames are authenticated, all but HELLO have the flag: the driver writes the tag behind the payload.
+        """
+        if self.agreement.auth != AUTH_NONE and kind != TYPE_HELLO:
+            flags |= FLAG_AUTHENTICATED
         self.out.put(kind, flags, channel, seq, buffer, count)
         self.out.ack = self.receipts.next_in if self.state == STATE_READY or self.state == STATE_CLOSING else 0
         if self.out.ack:
@@ -348,6 +373,7 @@ class DeviceSession:
         """WELCOME or RESUMED was read: frames may flow."""
         self.store.rewind()
         self.sender.new_transport()
+        self.renewal.new_transport()
         self.store.settled(self.resumed or self._log_kept)
         self.policy.ready(now)
         self.channels.ask_again(not self.resumed)
@@ -372,11 +398,13 @@ class DeviceSession:
         self.sender.window = self.agreement.window_out_frames
         self.sender.window_bytes = self.agreement.window_out_bytes
         self.out.frame_room = self.agreement.frame_bytes
+        self.out.behind_bytes = TRAILER_BYTES + (TAG_BYTES if self.agreement.auth != AUTH_NONE else 0)
         self.policy.announce(welcome.spread_ms)
         self.prover.begin(self.identity.token, self.nonce, welcome.server_nonce)
         incarnation = self.identity.incarnation
         self._log_kept = same(self._epoch, 0, welcome.epoch, 0, 8)
         if is_zero(incarnation, 0, 8) or not same(incarnation, 0, welcome.incarnation, 0, 8):
+            self.counted = max(0, self.counted + self.settled_counter() - welcome.mark)
             incarnation[:] = welcome.incarnation
             self._log_kept = False
             self.next_counter = self.store.recount(welcome.mark + 1)
@@ -388,6 +416,11 @@ class DeviceSession:
         self.tally.lossy_restart(welcome.lossy_stored, not same(self._epoch, 0, welcome.epoch, 0, 8))
         self._epoch[:] = welcome.epoch
         self.store.renumber()
+
+    def forged(self, now: int, random: int) -> None:
+        """A frame came without its right tag: not from our peer, so it says nothing of our session."""
+        self.tally.forged += 1
+        self.failed(now, random)
 
     def stop(self, code: int) -> None:
         """A refusal that no retry can heal."""

@@ -19,7 +19,6 @@ from ..spec import (
     NUMBER_LIMIT,
     POLL_BODY_BYTES,
     STATE_CLOSING,
-    TRAILER_BYTES,
     TYPE_ACK,
     TYPE_CLOSE,
     TYPE_DATA,
@@ -27,9 +26,10 @@ from ..spec import (
     TYPE_OPEN,
     TYPE_RESEND,
     TYPE_SKIP,
+    TYPE_TOKEN,
 )
 from .codes import LETTER, NOTHING, PACK_CRITICAL, PACK_LOSSY, RECODE, TOO_LARGE
-from .messages import write_close, write_open
+from .messages import write_close, write_open, write_token
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class Sender:
             count = write_open(out.control, session.channels.items[number - 1])
             session.channels.sent_open(number)
             return session.emit(TYPE_OPEN, 0, number, 0, out.control, count)
+        if session.renewal.to_send():
+            session.renewal.sent()
+            count = write_token(out.control, session.renewal.token)
+            return session.emit(TYPE_TOKEN, 0, 0, 0, out.control, count)
         if session.receipts.resend_wanted:
             session.receipts.resend_wanted = False
             return session.emit(TYPE_RESEND, 0, 0, 0, out.control, 0)
@@ -125,7 +129,7 @@ class Sender:
 
     def _chunk(self) -> int:
         """Bytes of a large payload in one piece."""
-        return self.session.out.frame_room - HEADER_BYTES - TRAILER_BYTES - FRAGMENT_HEAD_BYTES
+        return self.session.out.frame_room - HEADER_BYTES - self.session.out.behind_bytes - FRAGMENT_HEAD_BYTES
 
     def _fits_a_frame(self, record_bytes: int) -> bool:
         """Whether what lies in out.large turned out to be small; then it is where a frame's events belong."""
@@ -181,21 +185,26 @@ class Sender:
         """Whether something should not wait for the profile's update interval."""
         session = self.session
         store = session.store
-        if session.channels.unopened or store.to_send(self.window, self.window_bytes, now):
+        if session.channels.unopened or session.renewal.to_send() or session.state == STATE_CLOSING:
             return True
-        if session.state == STATE_CLOSING:
+        if session.renewal.over:
+            return False
+        if store.to_send(self.window, self.window_bytes, now):
             return True
         return (session.waiting_critical > 0 and store.room()) or session.receipts.half_a_window()
 
     def wake_in_ms(self, now: int, longest_ms: int) -> int:
         """How long a duplex transport has nothing to send if nothing happens; at most `longest_ms`."""
-        resend_in = ACK_TIMEOUT_MS + 1 - self.session.store.oldest_wait_ms(now)
-        wait = min(longest_ms, self.heartbeat_ms - elapsed(now, self.sent_at), resend_in)
+        wait = min(longest_ms, self.heartbeat_ms - elapsed(now, self.sent_at))
+        if not self.session.renewal.over:
+            wait = min(wait, ACK_TIMEOUT_MS + 1 - self.session.store.oldest_wait_ms(now))
         return self.session.receipts.ack_in_ms(now, wait)
 
     def _next_events(self, now: int) -> int:
         session = self.session
         store = session.store
+        if session.renewal.over:
+            return NOTHING  # the gateway takes no events before it has a new token
         ready = store.to_send(self.window, self.window_bytes, now)
         if not ready and store.oldest_wait_ms(now) > ACK_TIMEOUT_MS:
             session.tally.resent_frames += store.cursor
@@ -226,7 +235,7 @@ class Sender:
 
     def _fits(self) -> bool:
         session = self.session
-        room = session.out.frame_room - HEADER_BYTES - TRAILER_BYTES
+        room = session.out.frame_room - HEADER_BYTES - session.out.behind_bytes
         return session.store.fits(room, self.window, self.window_bytes, session.agreement.unpacked_out_bytes)
 
     def _recode(self) -> int:
