@@ -32,11 +32,13 @@ from .session.spec import (
     FLAG_MORE,
     MODE_PUBLISH,
     STATE_CLOSED,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
     TOOL_CHANNELS,
 )
+from .steering import Steering
 from .streams import EventStream
 from .subscriptions import Subscriptions
 from .transports import Address, TransportFactory, TransportOptions, available, factory
@@ -48,7 +50,7 @@ _Told = TypeVar("_Told", StateChange, Gap, DeadLetter)
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
 
-class Client:
+class Client(Steering):
     """A connection to a gateway, with everything that keeps it alive.
 
     All methods belong to the event loop on which connect() ran. Names of channels: 1 to 64 of a-z, 0-9, '.', '-', '_'
@@ -442,7 +444,8 @@ class Client:
             self._subscriptions.finish(self._error)
         state = connection_state(session.state, session.tally.connections)
         going_well = state in (ConnectionState.CONNECTED, ConnectionState.CLOSED)
-        self._change_state(state, "" if going_well else str(self._driver.last_error or ""))
+        paused = session.state == STATE_PAUSED
+        self._change_state(state, "" if going_well else "paused" if paused else str(self._driver.last_error or ""))
         waiters, self._waiters = self._waiters, []
         for condition, future in waiters:
             if future.done():

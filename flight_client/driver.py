@@ -33,6 +33,7 @@ from .session.spec import (
     STATE_CLOSED,
     STATE_CLOSING,
     STATE_IDLE,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
@@ -322,7 +323,7 @@ class Driver:
             self._link_failed(transport, error)
 
     def _drop_if_over(self) -> None:
-        if self.session.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED):
+        if self.session.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED, STATE_PAUSED):
             self._drop()
 
     def _link_failed(self, transport: Transport, error: FlightError) -> None:

@@ -1,7 +1,7 @@
 """The session of a device: happenings and frames in, commands and frames out.
 
 The driver owns the transport, the clock, the random source and the event rings. It tells what happened (start, opened,
-failed, receive, turn_done, probed, close) and then calls poll() until that answers NOTHING. `now` is wrapping
+failed, receive, turn_done, probed, pause, go_on, close) and then calls poll() until that answers NOTHING. `now` is wrapping
 milliseconds (common/clock.py), `random` is 16 fresh random bits. Not thread-safe: one driver, one thread.
 
 How a frame leaves: poll() answers SEND with the frame in `out` (outgoing.py); the driver seals the header in place and
@@ -26,6 +26,7 @@ from ..spec import (
     STATE_GREETING,
     STATE_IDLE,
     STATE_OPENING,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
@@ -102,6 +103,7 @@ class DeviceSession:
         self._poll_number = 0
         self._poll_now = False
         self._renew = False  # numbers ran out: a new session on a new transport
+        self._pausing = False  # pause() was called, and a turn is still under way
 
     # What happened
 
@@ -123,7 +125,10 @@ class DeviceSession:
 
     def failed(self, now: int, random: int) -> None:
         """The transport could not be opened, or died."""
-        if self.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED):
+        if self.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED, STATE_PAUSED):
+            return
+        if self._pausing:
+            self._leave(now)
             return
         self.policy.failed(now)
         self._go(states.FAILED)
@@ -147,16 +152,32 @@ class DeviceSession:
             return
         self.policy.probe_failed(now)
 
+    def pause(self, now: int) -> None:
+        """The application wants no connection for now: the turn under way ends, for a second at most, then the link goes."""
+        if self.state == STATE_READY and (self._in_turn or self._awaiting) and not self._pausing:
+            self._pausing = True
+            self._deadline = later(now, CLOSE_WAIT_MS)
+        elif not self._pausing and self.state != STATE_CLOSING:
+            self._leave(now)
+
+    def go_on(self, now: int) -> None:
+        """The application wants a connection again: at once."""
+        self._pausing = False
+        self._go(states.GO_ON)
+
     def close(self, now: int) -> None:
         """The application closes: what is queued may go for another second."""
         if self.state != STATE_CLOSING:
             self._close_at = later(now, CLOSE_WAIT_MS)
+        self._pausing = False
         self._go(states.CLOSE)
 
     # What to do next
 
     def poll(self, now: int, random: int) -> int:
         """The next command for the driver (codes.py)."""
+        if self._pausing and self._may_leave(now):
+            self._leave(now)
         state = self.state
         if state == STATE_READY or state == STATE_CLOSING:
             return self._poll_ready(now, random)
@@ -170,6 +191,9 @@ class DeviceSession:
             return self._poll_opening(now, random)
         if state == STATE_GREETING or state == STATE_ATTACHING:
             return self._poll_greeting(now, random)
+        if state == STATE_PAUSED and self._drop_first:
+            self._drop_first = False
+            return DROP
         return NOTHING
 
     def wake_in_ms(self, now: int) -> int:
@@ -180,10 +204,14 @@ class DeviceSession:
             return 0
         if STATE_OPENING <= self.state <= STATE_ATTACHING:  # a tuple of states would take heap
             return max(0, -elapsed(now, self._deadline))
+        if self.state == STATE_PAUSED and self._drop_first:
+            return 0
         wait = self.sender.heartbeat_ms
         if self.state != STATE_READY and self.state != STATE_CLOSING:
             return wait
         wait = self.store.hold_ms(now, wait) or wait
+        if self._pausing:
+            wait = min(wait, -elapsed(now, self._deadline))
         polling = self.polling()
         if self._awaiting or not polling:
             wait = min(wait, self._silent_ms() + 1 - elapsed(now, self._heard_at))
@@ -302,6 +330,20 @@ class DeviceSession:
         if self.out.ack:
             self.receipts.unacked = 0
         return SEND
+
+    def _may_leave(self, now: int) -> bool:
+        """Whether the turn under way is over, or has taken too long."""
+        under_way = self.state == STATE_READY and (self._in_turn or self._awaiting)
+        return not under_way or elapsed(now, self._deadline) >= 0
+
+    def _leave(self, now: int) -> None:
+        """Pause: the link goes with the next poll()."""
+        self._pausing = False
+        if STATE_OPENING <= self.state <= STATE_READY:
+            self._drop_first = True
+            self.policy.paused(now)
+        self._open_asked = False
+        self._go(states.PAUSE)
 
     # Small answers
 

@@ -101,6 +101,13 @@ class Policy:
                 self._stepped_down = False
             self.switches += 1
 
+    def paused(self, now: int) -> None:
+        """The application gave the connection up: no failure, so nothing is spent. An upgrade stays on trial."""
+        if self._was_ready and elapsed(now, self._ready_at) >= HEALTHY_MS:
+            self._attempt = 0
+        self._was_ready = False
+        self.probing = False
+
     def wait_ms(self, random: int) -> int:
         """How long to wait before the next attempt; `random` is 16 random bits."""
         if self._hint_ms >= 0:
