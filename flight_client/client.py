@@ -16,10 +16,11 @@ from .errors import CallerError, FlightError, LinkError, RefusedError
 from .identity import default_device_id, make_identity
 from .lanes import QueuedEvent
 from .letters import DeadLetter
-from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state
+from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state, plain
 from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import fit_for_a_line, get_platform
+from .pressure import MemoryPressure, PressureControl
 from .proof import SessionKey
 from .rules import ChannelRules
 from .session.common.profile import profile_of
@@ -45,7 +46,7 @@ from .transports import Address, TransportFactory, TransportOptions, available, 
 
 _log = logging.getLogger("flight.client")
 
-_Told = TypeVar("_Told", StateChange, Gap, DeadLetter)
+_Told = TypeVar("_Told", StateChange, Gap, DeadLetter, MemoryPressure)
 
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
@@ -99,10 +100,14 @@ class Client(Steering):
         factories = {NAMES["transports"][name]: own.get(name) or factory(name, options) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
-        self._driver = Driver(self._session, self._outbox, self.platform, self.address, token, factories, self)
+        self._driver = Driver(self._session, self._outbox, self.address, token, factories, self)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
-        self._subscriptions = Subscriptions(self._driver.inbox, self._names, self._add_channel, self._leave_channel)
+        self._subscriptions = Subscriptions(
+            self._driver.inbox, self._names, self._add_channel, self._leave_channel, self.platform.history_events
+        )
+        batching = self._session.batching
+        self._pressure = PressureControl(self.platform, self._outbox, batching, self._subscriptions, self._call)
         self._state_hooks: list[Callable[[StateChange], None]] = []
         self._gap_hooks: list[Callable[[Gap], None]] = []
         self._letter_hooks: list[Callable[[DeadLetter], None]] = []
@@ -170,11 +175,14 @@ class Client(Steering):
         """
         if self._state is ConnectionState.CLOSED:
             raise self._was_closed()
+        self._session.sender.flushing += 1
         try:
             async with asyncio.timeout(timeout_s):
                 await self._until(lambda: self._queued() == 0 and self._session.state == STATE_READY)
         except TimeoutError:
             return False
+        finally:
+            self._session.sender.flushing -= 1
         return True
 
     async def close(self) -> None:
@@ -426,7 +434,7 @@ class Client(Steering):
         elif result == codes.ENDED:
             ending = self._session.ending
             text = data[ending.text_start : ending.text_end].decode("utf-8", "replace")
-            self._driver.last_error = RefusedError(ending.code, _plain(text))
+            self._driver.last_error = RefusedError(ending.code, plain(text))
         elif result == codes.ANSWERED:
             code = self._session.channels.items[inbox.event_channel - 1].code
             if code:
@@ -488,8 +496,3 @@ class Client(Steering):
 
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
-
-
-def _plain(text: str) -> str:
-    """The gateway's words for a log or a terminal: control characters spelt out."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

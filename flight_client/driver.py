@@ -18,7 +18,6 @@ from .clock import monotonic_ms
 from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
 from .outbox import Outbox
 from .packing import Packing
-from .platforms import Platform
 from .session.common.clock import elapsed
 from .session.device import codes
 from .session.device.inbox import Inbox
@@ -67,7 +66,6 @@ class Driver:
         self,
         session: DeviceSession,
         outbox: Outbox,
-        platform: Platform,
         address: Address,
         token: TokenSource,
         factories: dict[int, TransportFactory],
@@ -77,7 +75,7 @@ class Driver:
         self.inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
-        self._packing = Packing(session, outbox, platform.batch_events)
+        self._packing = Packing(session, outbox)
         self._address = address
         self._token = token
         self._factories = factories

@@ -108,3 +108,8 @@ class Counters:
     def law_holds(self) -> bool:
         """Whether every accepted event has exactly one visible fate."""
         return self.accepted == self.settled + self.queued + sum(self.dropped.values())
+
+
+def plain(text: str) -> str:
+    """The gateway's words for a log or a terminal: control characters spelt out."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

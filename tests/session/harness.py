@@ -37,10 +37,12 @@ def is_large(number):
 class World:
     """The device, the gateway behind a pipe, and the time."""
 
-    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0):
+    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0, batch_delay_ms=0):
         self.now = 0x3FFFFF00  # the clock wraps soon: it must not matter
         self.seed = seed
         self.profile = Profile(PROFILES[platform])
+        if batch_delay_ms >= 0:  # below 0: the profile's
+            self.profile.batch_delay_ms = batch_delay_ms
         self.large = frame_bytes > 0  # some events are larger than a frame, and both sides know of pieces
         if self.large:
             self.profile.frame_bytes = frame_bytes
@@ -173,7 +175,7 @@ class World:
         device = self.device
         if self.large and is_large(ring[0]):
             return self.pack_large(ring)
-        events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME)
+        events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME, device.out.most_events)
         for i in range(events):
             if self.large and is_large(ring[0]):
                 events = i

@@ -30,6 +30,7 @@ from ..spec import (
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
+    TRAILER_BYTES,
     TRANSPORT_POLLING,
     TYPE_ATTACH,
     TYPE_HELLO,
@@ -37,6 +38,7 @@ from ..spec import (
 )
 from . import states
 from .agreement import Agreement
+from .batching import Batching
 from .channels import ChannelTable
 from .codes import DROP, NOTHING, OPEN, PROBE, SEND, TURN
 from .identity import Identity
@@ -51,6 +53,9 @@ from .tally import Tally
 
 # A session is renewed, once nothing waits for an acknowledgement, before a number could reach the limit.
 RENEW_AT = NUMBER_LIMIT - 0x10000
+
+# POLL: session id, generation, number, proof.
+_POLL_FRAME_BYTES = HEADER_BYTES + 40 + TRAILER_BYTES
 
 
 class DeviceSession:
@@ -68,6 +73,7 @@ class DeviceSession:
         self.identity = identity
         self.policy = Policy(profile, transports if transports else profile.transports)
         self.channels = ChannelTable(channel_limit)
+        self.batching = Batching(profile)
         self.store = SendStore(profile.window_frames, profile.frame_bytes)
         self.tally = Tally()
         self.agreement = Agreement(profile)
@@ -218,8 +224,10 @@ class DeviceSession:
         if self.state == STATE_CLOSING:
             wait = min(wait, -elapsed(now, self._close_at))
         if not self._awaiting and polling:
-            due = self.profile.poll_floor_ms if self._urgent(now) else self.profile.update_interval_ms
-            wait = min(wait, due - elapsed(now, self._turn_at))
+            since = elapsed(now, self._turn_at)
+            interval = self.profile.update_interval_ms - since
+            urgent = 0 if self._poll_now else self.sender.urgent_in_ms(now, max(0, interval))
+            wait = min(wait, interval, max(self.profile.poll_floor_ms - since, urgent))
         elif not self._awaiting:
             wait = self.sender.wake_in_ms(now, wait)
         return max(0, self.policy.probe_wait_ms(now, wait) if self.state == STATE_READY else wait)
@@ -317,6 +325,8 @@ class DeviceSession:
 
     def _end_turn(self, now: int) -> int:
         self._in_turn = False
+        if self.polling():
+            self.sender.link.take(_POLL_FRAME_BYTES)
         self.out.turn_bytes = 0
         self.sender.sent_at = now
         self._turn_at = now
@@ -326,6 +336,8 @@ class DeviceSession:
     def emit(self, kind: int, flags: int, channel: int, seq: int, buffer: bytearray, count: int) -> int:
         """This frame goes out next, with our acknowledgement if we are in a session; answers SEND."""
         self.out.put(kind, flags, channel, seq, buffer, count)
+        if kind != TYPE_POLL:  # it is counted at the end of its turn, or it would leave no room for events
+            self.sender.link.take(HEADER_BYTES + count + (TRAILER_BYTES if flags & FLAG_CHECKED else 0))
         self.out.ack = self.receipts.next_in if self.state == STATE_READY or self.state == STATE_CLOSING else 0
         if self.out.ack:
             self.receipts.unacked = 0
