@@ -82,7 +82,7 @@ class PressureControl:
         self.limits = PressureLimits()
         self.relieves = platform.name in _RELIEVED
         self.level = PressureLevel.CALM
-        self._platform = platform
+        self.platform = platform
         self._outbox = outbox
         self._batching = batching
         self._subscriptions = subscriptions
@@ -133,7 +133,7 @@ class PressureControl:
         self._set_queue()
         if found != CALM or before is not PressureLevel.CALM:
             told = MemoryPressure(
-                self.level, self._platform.name, update.total_bytes, update.used_bytes, update.fragmentation, dropped
+                self.level, self.platform.name, update.total_bytes, update.used_bytes, update.fragmentation, dropped
             )
             for hook in self._hooks:
                 self._call(hook, told)
@@ -156,10 +156,10 @@ class PressureControl:
 
     def set_queue(self, events: int) -> int:
         """Client.set_max_queue_size()."""
-        most = self._platform.lossy_slots
+        most = self.platform.lossy_slots
         if not 1 <= events <= most:
             raise CallerError(
-                what=f"a queue of {self._platform.name} cannot have this size",
+                what=f"a queue of {self.platform.name} cannot have this size",
                 value=events,
                 next_step=f"use 1 to {most} events",
             )

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from .clock import monotonic_ms
 from .driver import Driver
-from .errors import CallerError
+from .errors import CallerError, FlightError
 from .events import MemoryUpdate
 from .pressure import MemoryPressure, PressureControl, PressureLevel
+from .recovery import RecoveryHandler, advice, handle_connection_error
 from .session.device.machine import DeviceSession
 
 
@@ -18,6 +19,7 @@ class Steering:
     _driver: Driver
     _session: DeviceSession
     _pressure: PressureControl
+    _recovery: RecoveryHandler | None = None
 
     def pause(self) -> None:
         """Radio off: let the connection go, try nothing, spend nothing, keep what is queued, until resume().
@@ -53,6 +55,25 @@ class Steering:
         if events_per_s is not None:
             self._session.sender.limit_pace(events_per_s)
         self._driver.wake()
+
+    # Recovery
+
+    @property
+    def recovery(self) -> RecoveryHandler:
+        """What decides about a failed connection (recovery.py); set your own: it takes error and platform.
+
+        It is asked after each failure that is not final, must not block, and answers `fallback-to-polling`,
+        `retry-with-backoff` or `default-recovery`. By default the platform's: handle_connection_error().
+        """
+        return self._recovery or handle_connection_error
+
+    @recovery.setter
+    def recovery(self, handler: RecoveryHandler | None) -> None:
+        self._recovery = handler
+
+    def on_failure(self, error: FlightError) -> int:
+        """The connection failed (Listener)."""
+        return advice(self.recovery, error, self._pressure.platform.name)
 
     # Memory
 

@@ -23,3 +23,8 @@ CONNECTED = 5  # the session is ready; `resumed` says whether it is the same one
 ENDED = 6  # the gateway ended or refused something: `ending` says why
 EVENTS_REFUSED = 7  # the gateway refused a frame: event_channel, refused_code; a letter if store.letter_slot is not -1
 BROKEN = 8  # the peer broke the protocol; the session starts anew
+
+# What the application makes of a failed connection, for recover() of the machine.
+ADVICE_NONE = 0  # the policy alone
+ADVICE_BACK_OFF = 1  # wait as after a repeated failure, also where the connection was healthy
+ADVICE_POLLING = 2  # poll next

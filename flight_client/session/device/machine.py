@@ -40,7 +40,7 @@ from . import states
 from .agreement import Agreement
 from .batching import Batching
 from .channels import ChannelTable
-from .codes import DROP, NOTHING, OPEN, PROBE, SEND, TURN
+from .codes import ADVICE_BACK_OFF, ADVICE_POLLING, DROP, NOTHING, OPEN, PROBE, SEND, TURN
 from .identity import Identity
 from .messages import Ending, Welcome, write_attach, write_hello, write_poll
 from .outgoing import Outgoing
@@ -139,6 +139,15 @@ class DeviceSession:
         self.policy.failed(now)
         self._go(states.FAILED)
         self._retry_at = later(now, self.policy.wait_ms(random))
+
+    def recover(self, advice: int, now: int, random: int) -> None:
+        """The application's judgement of the failure that we wait after (codes.py: ADVICE_)."""
+        if self.state != STATE_WAITING:
+            return
+        if advice == ADVICE_POLLING:
+            self.policy.use(TRANSPORT_POLLING)
+        elif advice == ADVICE_BACK_OFF and self.policy.back_off():
+            self._retry_at = later(now, self.policy.wait_ms(random))
 
     def turn_done(self, now: int) -> None:
         """The transport takes the next turn: the reply to a poll was read, or the bytes are with the socket."""
