@@ -52,7 +52,7 @@ def frames() -> list[Coded]:
     text = batch((Log("no sound: no sound: no sound: no sound: no sound"), 12), delta=False)
     both = batch(*[(Log(f"the same words again and again {i}"), 100 - i) for i in range(12)], delta=True)
     large = _prefixed(7, batch((Log("larger than a frame of this receiver"), 5), delta=False))
-    pieces = list(pieces_of(large, 3, 40))
+    pieces = pieces_of(large, 3, 40)[::-1]
     found = [
         Coded("delta", "device", _data(_DELTA, batch(*memory, delta=True)), _SAID_DELTA),
         Coded("compressed", "device", _data(_COMPRESSED, _squeezed(text)), "A text that repeats itself."),
@@ -72,7 +72,7 @@ def frames() -> list[Coded]:
         Coded("delta-critical", "device", _critical(_DELTA, 3, batch(*system, delta=True))),
         Coded("delta-deliver", "gateway", encode_frame(spec.TYPE_DELIVER, _CRITICAL | _DELTA, 3, 5, 2, entry)),
         Coded("compressed-delta", "device", _critical(_DELTA | _COMPRESSED, 4, _squeezed(both))),
-        Coded("piece-lossy-only-one", "device", _data(_MORE, next(pieces_of(text, 65535, 200)))),
+        Coded("piece-lossy-only-one", "device", _data(_MORE, pieces_of(text, 65535, 200)[0])),
     ]  # fmt: skip
 
 

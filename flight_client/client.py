@@ -106,6 +106,7 @@ class Client(Steering):
         self._subscriptions = Subscriptions(
             self._driver.inbox, self._names, self._add_channel, self._leave_channel, self.platform.history_events
         )
+        self._session.adapt()
         batching = self._session.batching
         self._pressure = PressureControl(self.platform, self._outbox, batching, self._subscriptions, self._call)
         self._state_hooks: list[Callable[[StateChange], None]] = []

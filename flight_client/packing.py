@@ -48,7 +48,7 @@ class Packing:
             slot = session.store.free_slot()
             out.expires_ms, out.retries, out.retry_ms = outbox.packed_critical(slot, now)
         flags = FLAG_DELTA if delta and len(lane.packed) > 1 else 0  # one event alone is a record as in any batch
-        if session.agreement.up & FLAG_COMPRESSED:
+        if session.agreement.up & FLAG_COMPRESSED and record_bytes <= session.agreement.unpacked_out_bytes:
             compressed = compress_in_place(out.buffer, out.at, record_bytes)
             if compressed:
                 record_bytes = compressed

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 from flight_client.clock import monotonic_ms
@@ -124,7 +123,7 @@ class Peer:
         self._frame_room = min(hello.frame_bytes - spec.HEADER_BYTES - spec.TRAILER_BYTES, _ENTRY_BYTES)
         self._parts = Parts(self.agreement.unpacked_in_bytes)
         self._messages = 0  # payloads that were cut so far
-        self._pieces: Iterator[bytes] = iter(())  # of the entry that is being cut, for _pieces_of
+        self._pieces: list[bytes] = []  # of the entry that is being cut, for _pieces_of
         self._pieces_of = (0, 0)  # its channel and flags
         self._channel_limit = channel_limit
         self._channels: dict[int, OpenChannel] = {}
@@ -387,8 +386,8 @@ class Peer:
         if channel is not None and channel.subscription is not None:
             channel.subscription.close()
             self.session.forget(number)
-            if self._pieces_of[0] == number and next(self._pieces, b""):  # the device waits for the rest
-                self._pieces = iter(())
+            if self._pieces_of[0] == number and self._pieces:  # the device waits for the rest
+                self._pieces.clear()
                 self.session.send(spec.TYPE_SKIP, 0, number, b"")
 
     def _is_ready(self, number: int) -> None:
@@ -449,11 +448,11 @@ class Peer:
 
     def _next_piece(self) -> bool:
         """Send a piece of the entry that is being cut, if one is."""
-        piece = next(self._pieces, b"")
-        if piece:
-            number, flags = self._pieces_of
-            self.session.send(spec.TYPE_DELIVER, flags, number, piece)
-        return bool(piece)
+        if not self._pieces:
+            return False
+        number, flags = self._pieces_of
+        self.session.send(spec.TYPE_DELIVER, flags, number, self._pieces.pop())
+        return True
 
     def _entry_limit(self) -> int:
         """The longest DELIVER payload that this device can be given."""

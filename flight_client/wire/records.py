@@ -14,6 +14,8 @@ _INDEX = struct.Struct("=IIII")  # the core writes words of this machine
 _RECORD_BYTES = RECORD_HEAD_BYTES + 4
 _CHUNK_RECORDS = 256
 _SHORT_BODY_BYTES = 1016
+# What a byte of a delta batch can stand for at most: an entry without values, for a head and 48 bytes of fixed part.
+_GROWTH = RECORD_HEAD_BYTES + 48
 
 
 def records(data: Buffer, start: int, end: int, *, delta: bool = False) -> list[tuple[int, int | None, int, int]]:
@@ -47,7 +49,7 @@ def unpack_delta(data: Buffer, start: int, end: int) -> bytes:
     Raises FrameError if any of it is cut, not canonical or of an unknown layout.
     """
     _check_range(data, start, end)
-    out = bytearray(MAX_FRAME_BYTES)
+    out = bytearray(min(MAX_FRAME_BYTES, _GROWTH * (end - start)))
     size = lib.python_delta_unpack(readable(data), start, end, ffi.from_buffer(BYTES, out, True), len(out))
     if size < 0:
         raise frame_error(size, start)

@@ -10,6 +10,7 @@ from tests.support.bench import Bench
 
 async def test_an_event_that_does_not_fit_the_frames_the_gateway_takes_is_dropped_with_a_cause(bench: Bench) -> None:
     async with asyncio.timeout(10), bench.client("small") as client:
+        client._session.agreement.up = 0
         client._session.out.frame_room = 256  # as after a WELCOME that granted less than the profile has
         log = client.channel("log")
         for critical in (True, False):

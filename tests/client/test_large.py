@@ -1,14 +1,16 @@
 """Events larger than a frame, batches of differences and compressed ones, between real clients and a real gateway."""
 
+import asyncio
 import json
 import random
+from pathlib import Path
 
 import pytest
 
 from flight_client import Client, ComponentUpdate, Log, MemoryUpdate, Outcome, Payload
 from flight_client.events import Event
 from flight_client.session import spec
-from tests.support.bench import Bench
+from tests.support.bench import Bench, hurry
 from tests.support.waiting import eventually, within
 
 ALL = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
@@ -103,3 +105,37 @@ async def test_without_pieces_the_limit_is_a_frame(bench: Bench) -> None:
     await within(device.connect())
     assert channel.emit(Payload(1, bytes(16000))) is Outcome.REFUSED_TOO_LARGE
     assert channel.emit(Payload(1, bytes(15992))) is Outcome.QUEUED
+
+
+async def test_large_and_small_events_are_stored_once_each_while_gateways_and_transports_die(tmp_path: Path) -> None:
+    """Each large event takes four frames; a cut or a restart comes in the midst of some of them."""
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    bench = Bench(tmp_path, engine=f"sqlite:{tmp_path / 'log.db'}")
+    await bench.start()
+    try:
+        device = hurry(await bench.connected("bench-1", "websocket"))
+        channel = device.channel("own/large")
+        sent: list[Event] = []
+        for number in range(24):
+            size = 59000 if number % 3 == 0 else 300
+            sent.append(Payload(number, noise(size, number)))
+            await eventually(lambda: channel.emit(sent[-1], critical=True) is Outcome.QUEUED, "room in the queue")
+            if number % 4 == 3:
+                for _ in range(chance.randrange(12)):
+                    await asyncio.sleep(0)
+                if chance.randrange(2):
+                    await bench.restart()
+                else:
+                    peers = [peer for peer in bench.gateway.registry.peers() if peer.source.device_id == "bench-1"]
+                    for peer in peers:
+                        if peer.pipe is not None:
+                            peer.pipe.end(spec.CODE_GOING_AWAY)
+        assert await within(device.flush(), 60)
+        assert device.counters().acked == len(sent)
+        _, reader = await bench.tool(channels=["own/large"], history=1000)
+        assert [entry.data for entry in await reader.take(len(sent))] == sent
+        assert device.counters().reconnects > 0
+    finally:
+        await bench.stop()

@@ -16,7 +16,8 @@ from flight_client import Client, ComponentUpdate
 
 
 async def send(address: str, count: int, transports: list[str]) -> dict[str, Any]:
-    client = Client(address, token=os.environ["FLIGHT_TOKEN"], device_id="far", transports=transports)
+    token = os.environ["FLIGHT_TOKEN"]
+    client = Client(address, token=token, device_id="far", transports=transports, platform="vita")
     async with client:
         channel = client.channel("component-events")
         for number in range(count):
@@ -48,7 +49,7 @@ async def read(address: str, count: int) -> list[int]:
 
 async def main(words: list[str]) -> None:
     what, address, count, *transports = words
-    async with asyncio.timeout(100):
+    async with asyncio.timeout(80):
         done = await send(address, int(count), transports) if what == "send" else await read(address, int(count))
     print(json.dumps(done))
 

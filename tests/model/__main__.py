@@ -6,7 +6,7 @@ from .search import search
 from .session import Bounds, Model
 
 _SEARCHES = (Bounds(2, 2, 1), Bounds(2, 1, 2), Bounds(1, 1, 3))
-_LIMIT = 6_000_000  # what a machine of 8 GB holds
+_LIMIT = 2_000_000  # about two gigabytes
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ FLOOR = {
     "observe": 5,
     "outbox": 6,
     "packing": 7,
-    "driver": 7,
+    "driver": 8,
     "streams": 7,
     "subscriptions": 8,
     "bridge": 7,

@@ -39,8 +39,7 @@ class Chaos:
             transports = (TRANSPORT_WEBSOCKET,)
         elif seed % 4 == 2:
             transports = (TRANSPORT_POLLING,)
-        delay_ms = -1 if seed % 2 else 0
-        self.world = World(transports, platform, seed + 1, 640 if seed % 3 == 0 else 0, delay_ms)
+        self.world = World(transports, platform, seed + 1, 640 if seed % 3 == 0 else 0, seed % 2 == 1)
         if seed % 5 == 4:
             self.world.device.sender.limit_pace(20)
         if seed % 7 == 3:

@@ -37,12 +37,10 @@ def is_large(number):
 class World:
     """The device, the gateway behind a pipe, and the time."""
 
-    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0, batch_delay_ms=0):
+    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0, adapts=False):
         self.now = 0x3FFFFF00  # the clock wraps soon: it must not matter
         self.seed = seed
         self.profile = Profile(PROFILES[platform])
-        if batch_delay_ms >= 0:  # below 0: the profile's
-            self.profile.batch_delay_ms = batch_delay_ms
         self.large = frame_bytes > 0  # some events are larger than a frame, and both sides know of pieces
         if self.large:
             self.profile.frame_bytes = frame_bytes
@@ -51,6 +49,8 @@ class World:
         identity.token = b"token"
         self.prover = NoProof()
         self.device = DeviceSession(self.profile, identity, self.prover, transports)
+        if adapts:
+            self.device.adapt()
         if self.large:
             self.device.agreement.reads = self.device.agreement.sends = FLAG_MORE | FLAG_DELTA
             self.device.agreement.unpacked_bytes = 4096

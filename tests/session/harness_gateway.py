@@ -281,13 +281,13 @@ class Gateway:
         if len(payload) <= self.frame_room or not self.agreement.down & FLAG_MORE:
             self.session.send(TYPE_DELIVER, 0, channel, payload)
             return
-        self.cutting = list(pieces_of(payload, offset, self.frame_room))
+        self.cutting = pieces_of(payload, offset, self.frame_room)
         self.store.wholes_out += 1
         self.cut(channel)
 
     def cut(self, channel):
         """Send the next piece of an entry that is larger than a frame."""
-        self.session.send(TYPE_DELIVER, FLAG_MORE, channel, self.cutting.pop(0))
+        self.session.send(TYPE_DELIVER, FLAG_MORE, channel, self.cutting.pop())
 
     def pull(self):
         """Move one entry of the log into the session; False when there is none or the window is full."""

@@ -25,11 +25,21 @@ T0 = MASK - 300  # the clock wraps in the midst of each test
 def batching(platform, link=0):
     profile = Profile(PROFILES[platform])
     profile.link_bytes_per_s = link
-    return Batching(profile)
+    b = Batching(profile)
+    b.begin()
+    return b
 
 
 def figures(b):
     return b.events, b.delay_ms, b.queue_events
+
+
+def test_before_it_has_begun_nothing_collects_and_nothing_is_bounded():
+    b = Batching(Profile(PROFILES["dreamcast"]))
+    b.memory(0)
+    assert not b.full(1 << 20)
+    assert b.due(1, T0)
+    assert b.events == b.queue_events == 1 << 28
 
 
 @pytest.mark.parametrize("platform", PROFILES)
@@ -103,7 +113,7 @@ def test_when_a_batch_is_due_all_goes_that_waits_and_then_the_delay_begins_again
 
 
 def collecting(transport=TRANSPORT_TCP, platform="vita"):
-    world = World((transport,), platform, batch_delay_ms=-1)
+    world = World((transport,), platform, adapts=True)
     world.start()
     return world
 

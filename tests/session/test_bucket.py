@@ -216,6 +216,8 @@ def test_a_closing_session_ends_in_its_time_whatever_the_limit():
 
 def test_a_dreamcast_begins_with_the_rate_of_its_modem():
     world = ready(POLLING, "dreamcast")
+    assert world.device.sender.link.per_s == 0
+    world.device.adapt()
     assert world.device.sender.link.per_s == Profile(PROFILES["dreamcast"]).link_bytes_per_s == 3600
     world.device.sender.limit_link(0)
     assert world.device.sender.link.wait_ms(world.now) == 0

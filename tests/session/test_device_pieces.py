@@ -2,6 +2,7 @@
 
 import pytest
 
+from flight_client.session.common.fields import get_u32
 from flight_client.session.common.reassembly import write_head
 from flight_client.session.device import codes
 from flight_client.session.device.store import SendStore
@@ -233,6 +234,21 @@ def test_a_large_event_expires_as_a_whole_and_not_in_its_midst():
     assert not store.expire(1000)
     store.rewind()
     assert store.expire(1000)
+
+
+def test_a_new_incarnation_numbers_a_message_as_one_event():
+    store = SendStore(5, 128)
+    store.commit(8, 2, 1, 10, 0)
+    store.commit_pieces(bytearray(300), 100, 40, 1, 1, 1, 12, 0, 0, 0, 0, 0)
+    store.commit(4, 1, 1, 13, 0)
+    assert store.recount(1) == 5
+    prefixes = [(HEADER_BYTES, 1), (HEADER_BYTES + 8, 3), (HEADER_BYTES, 4)]
+    for slot, (at, counter) in zip((0, 1, 4), prefixes, strict=True):
+        assert get_u32(store.buffer(slot), at) == counter
+    store.acknowledge_counters(2)
+    assert store.used == 4
+    store.acknowledge_counters(3)
+    assert (store.used, store.acked_events) == (1, 1)
 
 
 def test_events_that_turn_out_small_go_as_any_other():

@@ -25,7 +25,7 @@ def push(reassembly, data, flags=FLAG_MORE, channel=1):
 @given(payload=st.binary(min_size=1, max_size=300), room=st.integers(9, 60), start=st.integers(0, 5))
 def test_what_was_cut_is_put_together(payload, room, start):
     reassembly = Reassembly(300)
-    pieces = list(pieces_of(payload, 70000, room))
+    pieces = pieces_of(payload, 70000, room)[::-1]
     for number, data in enumerate(pieces):
         assert len(data) <= room
         verdict = reassembly.push(FLAG_MORE, 1, bytes(start) + data + b"behind", start, start + len(data))
@@ -110,7 +110,7 @@ def lossy(parts, data):
 
 def test_a_sequenced_message_takes_its_frames_with_it():
     parts = Parts(100)
-    for seq, data in enumerate(pieces_of(PAYLOAD, 1, 48), 5):
+    for seq, data in enumerate(reversed(pieces_of(PAYLOAD, 1, 48)), 5):
         whole = take(parts, data, seq)
         assert whole == (PAYLOAD if seq == 7 else b"")
     assert [frame[0] for frame in parts.finish()] == [5, 6, 7]

@@ -3,7 +3,6 @@
 An event is a Payload whose kind names the life of its publisher and whose data is its number in that life.
 """
 
-import importlib
 import struct
 from dataclasses import dataclass, field
 
@@ -23,21 +22,10 @@ def numbers_of(entry: Entry) -> tuple[int, list[int]]:
     """Life and numbers of the events of an entry."""
     life = -1
     numbers: list[int] = []
-    for _, _, _, kind, _, _, number in _RECORD.iter_unpack(_plain(entry)):
+    for _, _, _, kind, _, _, number in _RECORD.iter_unpack(entry.records):
         life = kind
         numbers.append(number)
     return life, numbers
-
-
-def _plain(entry: Entry) -> bytes:
-    """The records without differences and compression, where an entry has them."""
-    coding = getattr(entry, "coding", 0)
-    if not coding:
-        return entry.records
-    records: bytes = importlib.import_module("flight_client.wire.coding").plain_records(
-        entry.records, 0, len(entry.records), coding
-    )
-    return records
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from flight_client.errors import LinkError
+from flight_client.session.spec import FLAGS_SUPPORTED
 from flight_client.transports import Address
 from flight_client.wire.frames import FrameReader
 
@@ -39,7 +40,7 @@ class Server(Protocol):
 
 def frame_ends(message: bytes) -> list[int]:
     """Where each frame of a message ends."""
-    reader = FrameReader()
+    reader = FrameReader(FLAGS_SUPPORTED)
     reader.feed(message, _MAX_FRAME)
     found: list[int] = []
     at = 0
@@ -313,6 +314,10 @@ class Wire:
         if self._fires("lost-reply"):
             await self._fail()
         await self._travel()
+        if (
+            self._find() is not server
+        ):  # the connection died with the gateway: an ack of a lost log must not arrive late
+            raise link_error("the gateway died")
         self.trace.add("reply", reply)
         return reply
 

@@ -34,10 +34,11 @@ class Trace:
 def describe(body: bytes) -> str:
     """Types, sequence numbers and acknowledgements of the frames of a message."""
     from flight_client._tables import NAMES
+    from flight_client.session.spec import FLAGS_SUPPORTED
     from flight_client.wire.frames import FrameReader
 
     names = {number: name for name, number in NAMES["frame_types"].items()} if "frame_types" in NAMES else {}
-    reader = FrameReader()
+    reader = FrameReader(FLAGS_SUPPORTED)
     reader.feed(body, 65536)
     parts = []
     while reader.next():

@@ -4,7 +4,8 @@ A batch goes when it is full, when the queue behind it is half full, or when its
 then everything goes that waits. Turns of a polling transport take along whatever waits; there a full batch only makes the
 next turn come as soon as it may.
 
-Size and delay begin at the profile's. On a slow link a batch is at most what the link drains in a quarter of a second, so
+Until begin() nothing collects and nothing is bounded: a driver that batches by itself needs none of this. Then size and delay
+are the profile's. On a slow link a batch is at most what the link drains in a quarter of a second, so
 that a critical event never waits longer than that behind one, and collects at least as long. As the free memory falls,
 size, delay and queue shrink together: all of it at half of the memory free or more, linearly less below, a quarter of it
 at a tenth free or less, but never less than one event in a batch and ten in the queue.
@@ -19,21 +20,27 @@ _EVENT_BYTES = 64  # an event with its record head, as in the slots of the rings
 _MANY = 5000  # 1/10000 of the memory free: the profile's values hold
 _FEW = 1000  # ... and the smallest values
 _PARTS = 16
+_ANY = 1 << 28  # no bound
 
 
 class Batching:
     """Size and delay of the batches of one client. Fields are for reading."""
 
     def __init__(self, profile: Profile):
-        self.events = 0  # a batch is full with so many
+        self.events = _ANY  # a batch is full with so many
         self.delay_ms = 0
-        self.queue_events = 0  # lossy events that may wait
+        self.queue_events = _ANY  # lossy events that may wait
         self._profile = profile
         self._parts = _PARTS  # of 16: what the memory allows
         self._most_queued = profile.lossy_slots  # what the application allows
         self._collecting = False  # events wait, and since when
         self._due = False  # what waits goes: until nothing waits
         self._since = 0
+        self._begun = False
+
+    def begin(self) -> None:
+        """Collect, from now on."""
+        self._begun = True
         self.settle()
 
     def memory(self, free_share: int) -> None:
@@ -51,6 +58,8 @@ class Batching:
 
     def settle(self) -> None:
         """Work the numbers out; call it when the profile was changed."""
+        if not self._begun:
+            return
         profile = self._profile
         events = profile.batch_events
         delay_ms = profile.batch_delay_ms

@@ -11,7 +11,7 @@ The parts: states.py says what follows what, policy.py when and where to connect
 what we owe for what came in, store.py what may have to go again, inbox.py what a received frame means.
 """
 
-from ..common.clock import elapsed, later
+from ..common.clock import LONGEST_MS, elapsed, later
 from ..common.fields import fill, is_zero, same
 from ..common.profile import Profile
 from ..spec import (
@@ -116,6 +116,11 @@ class DeviceSession:
     def start(self, now: int) -> None:
         """The application wants to be connected."""
         self._go(states.START)
+
+    def adapt(self) -> None:
+        """Let lossy events collect, and keep to the profile's link rate; without it everything goes as soon as it may."""
+        self.batching.begin()
+        self.sender.limit_link(self.profile.link_bytes_per_s)
 
     def opened(self, now: int) -> None:
         """The transport that OPEN asked for is open; `nonce` is filled."""
@@ -430,7 +435,7 @@ class DeviceSession:
         self.generation = 0
         self.receipts.begin()
         self._poll_number = 0
-        self.sender.heartbeat_ms = welcome.heartbeat_ms
+        self.sender.heartbeat_ms = min(welcome.heartbeat_ms, LONGEST_MS)
         self.agreement.begin(welcome)
         self.sender.window = self.agreement.window_out_frames
         self.sender.window_bytes = self.agreement.window_out_bytes

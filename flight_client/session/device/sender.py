@@ -52,10 +52,8 @@ class Sender:
         self.window = session.profile.window_frames
         self.window_bytes = NUMBER_LIMIT  # the gateway's, once it has said so
         self.heartbeat_ms = session.profile.heartbeat_ms
-        profile = session.profile
         self.link = Bucket(0, 0, 1)
         self.pace = Bucket(0, 0, 1)
-        self.limit_link(profile.link_bytes_per_s)
         self.flushing = 0  # the application waits for so many flushes: nothing collects
         self.sent_at = 0  # when the last turn began
         self.close_sent = False
@@ -132,7 +130,7 @@ class Sender:
         critical = self._packing == PACK_CRITICAL
         prefix = CRITICAL_PREFIX_BYTES if critical else 0
         total = prefix + record_bytes
-        if not agreement.up & FLAG_MORE or total > agreement.unpacked_out_bytes:
+        if not agreement.up & FLAG_MORE or total > agreement.unpacked_out_bytes or self._chunk() < 1:
             return TOO_LARGE
         if critical:
             pieces = (total + self._chunk() - 1) // self._chunk()

@@ -6,8 +6,6 @@ from .machine import FORGOTTEN
 
 TYPE_CHECKING = False  # the tests run this role on MicroPython too, which cannot write the types
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     Taken = list[int]  # what GatewaySession.taken() gives
 
 
@@ -70,10 +68,13 @@ class Parts:
         return b"" if sound else None
 
 
-def pieces_of(payload: bytes, message: int, room: int) -> "Iterator[bytes]":
-    """The payloads of the frames that carry this one, each of at most `room` bytes."""
+def pieces_of(payload: bytes, message: int, room: int) -> "list[bytes]":
+    """The payloads of the frames that carry this one, each of at most `room` bytes; the last one first, to pop()."""
+    pieces = []
     chunk = room - FRAGMENT_HEAD_BYTES
     for number, at in enumerate(range(0, len(payload), chunk)):
         head = bytearray(FRAGMENT_HEAD_BYTES)
         write_head(head, 0, message & 0xFFFF, number, len(payload))
-        yield bytes(head) + payload[at : at + chunk]
+        pieces.append(bytes(head) + payload[at : at + chunk])
+    pieces.reverse()
+    return pieces
