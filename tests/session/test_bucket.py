@@ -130,7 +130,7 @@ def test_a_link_gets_no_more_bytes_than_it_drains(critical, transports):
         sent.append(total)
         assert total <= 200 * passed // 1000 + 640 + 100 * (1 + passed // 3000)  # polls of the interval go in any case
         assert passed < 600_000
-    assert passed > 5000
+    assert passed > 3000
     assert world.store.critical_events + world.store.lossy_events == list(range(200))
 
 
