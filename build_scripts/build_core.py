@@ -197,6 +197,15 @@ typedef struct flight_parts {
 } flight_parts;
 int flight_need(const flight_setup *setup, flight_parts *parts);
 
+typedef struct flight_pressure_limits {
+    uint32_t warning_fragmentation;
+    uint32_t pressure_fragmentation;
+    uint32_t pressure_used;
+} flight_pressure_limits;
+int flight_pressure(uint32_t total_bytes, uint32_t used_bytes, uint32_t fragmentation);
+int flight_pressure_by(const flight_pressure_limits *limits, uint32_t total_bytes, uint32_t used_bytes,
+                       uint32_t fragmentation);
+
 typedef struct flight_sha256 {
     uint32_t state[8];
     uint32_t block[16];

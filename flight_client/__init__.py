@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .events import ComponentUpdate, FrameTime, Log, MemoryUpdate, Payload, SystemMonitoring, V6REvent
     from .letters import DeadLetter
     from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
+    from .pressure import MemoryPressure, PressureLevel, PressureLimits
+    from .recovery import handle_connection_error, register_recovery
     from .streams import EventStream, RealtimeEvent, Source
 
 __all__ = [
@@ -44,10 +46,13 @@ __all__ = [
     "Gap",
     "LinkError",
     "Log",
+    "MemoryPressure",
     "MemoryUpdate",
     "Outcome",
     "Payload",
     "PeerError",
+    "PressureLevel",
+    "PressureLimits",
     "RealtimeEvent",
     "RefusedError",
     "Source",
@@ -55,6 +60,8 @@ __all__ = [
     "SystemMonitoring",
     "V6REvent",
     "__version__",
+    "handle_connection_error",
+    "register_recovery",
 ]
 
 _HOME = {
@@ -74,6 +81,11 @@ _HOME = {
     "LinkError": "errors",
     "Log": "events",
     "MemoryUpdate": "events",
+    "register_recovery": "recovery",
+    "handle_connection_error": "recovery",
+    "PressureLimits": "pressure",
+    "PressureLevel": "pressure",
+    "MemoryPressure": "pressure",
     "Outcome": "observe",
     "Payload": "events",
     "PeerError": "errors",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ._tables import CHANNELS
 from .clock import monotonic_ms
 from .errors import CallerError
-from .events import Event, encode_event
+from .events import Event, MemoryUpdate, encode_event
 from .lanes import QueuedEvent
 from .letters import DeadLetter
 from .observe import Outcome
@@ -44,7 +44,10 @@ class Channel:
         on the client's event loop.
         """
         queued, lane = self._queued(event, critical, expires_ms, key)
-        return self._client._refused(self._client._put(queued, lane))
+        outcome = self._client._refused(self._client._put(queued, lane))
+        if isinstance(event, MemoryUpdate):
+            self._client.report_memory(event)
+        return outcome
 
     async def put(
         self,

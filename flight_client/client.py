@@ -21,6 +21,7 @@ from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, conne
 from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import fit_for_a_line, get_platform
+from .pressure import MemoryPressure, PressureControl
 from .proof import client_key
 from .resume_file import ResumeFile
 from .rules import ChannelRules
@@ -34,23 +35,25 @@ from .session.spec import (
     FLAG_MORE,
     MODE_PUBLISH,
     STATE_CLOSED,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
     TOOL_CHANNELS,
 )
+from .steering import Steering
 from .streams import EventStream
 from .subscriptions import Subscriptions
 from .transports import Address, TransportFactory, TransportOptions, available, factory
 
 _log = logging.getLogger("flight.client")
 
-_Told = TypeVar("_Told", StateChange, Gap, DeadLetter)
+_Told = TypeVar("_Told", StateChange, Gap, DeadLetter, MemoryPressure)
 
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
 
-class Client:
+class Client(Steering):
     """A connection to a gateway, with everything that keeps it alive.
 
     All methods belong to the event loop on which connect() ran. Names of channels: 1 to 64 of a-z, 0-9, '.', '-', '_'
@@ -106,13 +109,18 @@ class Client:
         factories = {NAMES["transports"][name]: own.get(name) or factory(name, options) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
-        self._driver = Driver(self._session, key, self._outbox, self.platform, self.address, token, factories, self)
+        self._driver = Driver(self._session, key, self._outbox, self.address, token, factories, self)
         if resume_file is not None:
             self._driver.resume = ResumeFile(Path(resume_file), self.device_id)
             self._driver.resume.restore(self._session)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
-        self._subscriptions = Subscriptions(self._driver.inbox, self._names, self._add_channel, self._leave_channel)
+        self._subscriptions = Subscriptions(
+            self._driver.inbox, self._names, self._add_channel, self._leave_channel, self.platform.history_events
+        )
+        self._session.adapt()
+        batching = self._session.batching
+        self._pressure = PressureControl(self.platform, self._outbox, batching, self._subscriptions, self._call)
         self._state_hooks: list[Callable[[StateChange], None]] = []
         self._gap_hooks: list[Callable[[Gap], None]] = []
         self._letter_hooks: list[Callable[[DeadLetter], None]] = []
@@ -180,11 +188,14 @@ class Client:
         """
         if self._state is ConnectionState.CLOSED:
             raise self._was_closed()
+        self._session.sender.flushing += 1
         try:
             async with asyncio.timeout(timeout_s):
                 await self._until(lambda: self._queued() == 0 and self._session.state == STATE_READY)
         except TimeoutError:
             return False
+        finally:
+            self._session.sender.flushing -= 1
         return True
 
     async def close(self) -> None:
@@ -464,7 +475,8 @@ class Client:
             self._subscriptions.finish(self._error)
         state = connection_state(session.state, session.tally.connections)
         going_well = state in (ConnectionState.CONNECTED, ConnectionState.CLOSED)
-        self._change_state(state, "" if going_well else str(self._driver.last_error or ""))
+        paused = session.state == STATE_PAUSED
+        self._change_state(state, "" if going_well else "paused" if paused else str(self._driver.last_error or ""))
         waiters, self._waiters = self._waiters, []
         for condition, future in waiters:
             if future.done():

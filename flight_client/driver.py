@@ -19,7 +19,6 @@ from .errors import CallerError, FlightError, FrameError, LinkError, RefusedErro
 from .observe import plain
 from .outbox import Outbox
 from .packing import Packing
-from .platforms import Platform
 from .proof import SessionKey
 from .resume_file import ResumeFile
 from .session.common.clock import elapsed
@@ -40,6 +39,7 @@ from .session.spec import (
     STATE_CLOSING,
     STATE_GREETING,
     STATE_IDLE,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
@@ -65,6 +65,9 @@ class Listener(Protocol):
     def on_result(self, result: int, data: bytes) -> None:
         """A frame meant something for the application (session/device/codes.py)."""
 
+    def on_failure(self, error: FlightError) -> int:
+        """The connection failed; what the policy is advised to do (session/device/codes.py)."""
+
     def on_drive(self) -> None:
         """The session may have changed its state."""
 
@@ -77,7 +80,6 @@ class Driver:
         session: DeviceSession,
         key: SessionKey,
         outbox: Outbox,
-        platform: Platform,
         address: Address,
         token: TokenSource,
         factories: dict[int, TransportFactory],
@@ -90,7 +92,7 @@ class Driver:
         self.outbox = outbox
         self.last_error: FlightError | None = None
         session.renewal.renewable = not isinstance(token, str)
-        self._packing = Packing(session, outbox, platform.batch_events)
+        self._packing = Packing(session, outbox)
         self._address = address
         self._token = token
         self._factories = factories
@@ -101,6 +103,8 @@ class Driver:
         self._turns = 0  # sent on the present transport
         self._under_way = 0  # of those, without a reply
         self._turn_at = 0
+        self._failures = 0  # that were judged
+        self._failure: FlightError | None = None  # of the last one, where the transport told it
         self._frames = 0  # in the turn that is being written
         self._bare = False  # the last turn brought nothing but POLL: its reply may be held back
         self._tasks: set[asyncio.Task[None]] = set()
@@ -168,6 +172,7 @@ class Driver:
             now = monotonic_ms()
             self._look_at_lanes(now)
             self._let_go(now)
+            self._judge_failure(now)
             command = session.poll(now, secrets.randbits(16))
             if command == codes.NOTHING:
                 break
@@ -185,6 +190,14 @@ class Driver:
         if session.waiting_critical and session.waiting_lossy:
             session.critical_priority = outbox.critical.priority(now)
             session.lossy_priority = outbox.lossy.priority(now)
+
+    def _judge_failure(self, now: int) -> None:
+        session = self.session
+        if session.policy.failures == self._failures:
+            return
+        self._failures = session.policy.failures
+        error, self._failure = self._failure or _silent(), None
+        session.recover(self._listener.on_failure(error), now, secrets.randbits(16))
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -398,13 +411,13 @@ class Driver:
         tags.check(generation, reader)
 
     def _drop_if_over(self) -> None:
-        if self.session.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED):
+        if self.session.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED, STATE_PAUSED):
             self._drop()
 
     def _link_failed(self, transport: Transport, error: FlightError) -> None:
         if transport is not self._transport:
             return
-        self.last_error = error
+        self.last_error = self._failure = error
         _log.info("link failed: %s", error)
         self._drop()
         self.session.failed(monotonic_ms(), secrets.randbits(16))
@@ -463,6 +476,14 @@ async def _probe_answered(transport: Transport) -> bool:
     reader = FrameReader()
     reader.feed(data, MAX_FRAME_BYTES)
     return reader.next() and reader.type == TYPE_PROBED and data[reader.start : reader.end] == nonce
+
+
+def _silent() -> LinkError:
+    return LinkError(
+        what="the gateway stayed silent, or ended the connection",
+        value="no frame in time",
+        next_step="nothing: the client connects again",
+    )
 
 
 def _unexpected(error: Exception) -> LinkError:

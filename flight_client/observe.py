@@ -9,6 +9,7 @@ from .session.spec import (
     STATE_CLOSED,
     STATE_CLOSING,
     STATE_IDLE,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
 )
@@ -27,6 +28,7 @@ class ConnectionState(enum.Enum):
 
 _STATES = {
     STATE_IDLE: ConnectionState.DISCONNECTED,
+    STATE_PAUSED: ConnectionState.DISCONNECTED,
     STATE_READY: ConnectionState.CONNECTED,
     STATE_CLOSING: ConnectionState.CONNECTED,
     STATE_CLOSED: ConnectionState.CLOSED,

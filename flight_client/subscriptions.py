@@ -37,12 +37,15 @@ class Subscriptions:
     history, and nobody else does, whoever listens to the channel already.
     """
 
-    def __init__(self, inbox: Inbox, names: dict[int, str], add: AddChannel, leave: LeaveChannel) -> None:
+    def __init__(
+        self, inbox: Inbox, names: dict[int, str], add: AddChannel, leave: LeaveChannel, history_events: int
+    ) -> None:
         self.delivered = 0
         self._inbox = inbox
         self._names = names
         self._add = add
         self._leave = leave
+        self._history_events = history_events
         self._streams: dict[int, list[EventStream]] = {}
 
     def open(self, types: tuple[str, ...], channels: Iterable[str] | None, history: int | None) -> EventStream:
@@ -58,7 +61,7 @@ class Subscriptions:
             )
         if channels is None:
             channels = [name for name, event in defaults.items() if not wanted or event in wanted]
-        stream = EventStream(wanted, self._forget)
+        stream = EventStream(wanted, self._forget, self._history_events)
         own = history is not None
         start = START_LAST if own else START_LIVE
         try:
@@ -75,6 +78,11 @@ class Subscriptions:
         for streams in self._streams.values():
             for stream in streams:
                 stream.finish(error)
+
+    def clear_history(self) -> int:
+        """All streams forget what they have handed out; how many events that were."""
+        streams = {stream for listening in self._streams.values() for stream in listening}
+        return sum(stream.clear_history() for stream in streams)
 
     def refused(self, number: int, refusal: FlightError) -> None:
         """The gateway does not allow this channel."""

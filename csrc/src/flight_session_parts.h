@@ -56,6 +56,8 @@ enum flight_happening {
     FLIGHT_ON_CLOSE,
     FLIGHT_ON_DONE,
     FLIGHT_ON_UPGRADE,
+    FLIGHT_ON_PAUSE,
+    FLIGHT_ON_GO_ON,
     FLIGHT_HAPPENINGS
 };
 uint8_t flight_session_next_state(uint32_t state, uint32_t happening);

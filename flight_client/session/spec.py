@@ -55,6 +55,7 @@ DROP_TOO_LARGE = 6
 DROP_UNCONFIRMED = 7
 DROP_EXPIRED = 8
 DROP_REPLACED = 9
+DROP_PRESSURE = 10
 # gap_reasons
 GAP_TRIMMED = 1
 GAP_EPOCH = 2
@@ -84,6 +85,7 @@ STATE_READY = 5
 STATE_CLOSING = 6
 STATE_CLOSED = 7
 STATE_STOPPED = 8
+STATE_PAUSED = 9
 # transports
 TRANSPORT_TCP = 1
 TRANSPORT_WEBSOCKET = 2
@@ -164,18 +166,22 @@ LETTER_BYTES = 0x40000
 HISTORY_ENTRIES = 10000
 MARKS_PER_DEVICE = 8
 SESSIONS = 20000
+WARNING_FRAGMENTATION = 3000
+PRESSURE_FRAGMENTATION = 4000
+PRESSURE_USED = 9000
+PRESSURE_QUEUE_EVENTS = 10
 PREAUTH_MS = 10000
 
 # codes after which the client stops
 FATAL_CODES = (1, 2, 3, 12, 13, 18)
 
-# per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, message_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe
+# per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, message_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe, batch_events, lossy_slots, link_bytes_per_s
 PROFILES = {
-    "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 512, 4, 10000, 250, 10000, 500, 1000, 0),
-    "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 896, 8, 10000, 250, 10000, 250, 500, 0),
-    "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 8000, 16, 5000, 250, 10000, 100, 100, 1),
-    "v6r-cloud": (4, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1),
-    "web": (5, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1),
-    "host": (6, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 10000, 50, 20, 1),
-    "micro": (7, (1, 2, 3), 3000, 2, 10000, 1000, 640, 512, 512, 2, 5000, 250, 30000, 250, 500, 0),
+    "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 512, 4, 10000, 250, 10000, 500, 1000, 0, 16, 32, 3600),
+    "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 896, 8, 10000, 250, 10000, 250, 500, 0, 16, 64, 0),
+    "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 8000, 16, 5000, 250, 10000, 100, 100, 1, 32, 256, 0),
+    "v6r-cloud": (4, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1, 64, 1024, 0),
+    "web": (5, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1, 64, 1024, 0),
+    "host": (6, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 10000, 50, 20, 1, 64, 1024, 0),
+    "micro": (7, (1, 2, 3), 3000, 2, 10000, 1000, 640, 512, 512, 2, 5000, 250, 30000, 250, 500, 0, 16, 32, 0),
 }

@@ -160,7 +160,7 @@ def test_the_device_writes_this_hello_and_the_gateway_reads_it(entry: dict[str, 
     identity.token, identity.capabilities = texts[3], said["capabilities"]
     identity.boot[:] = bytes.fromhex(said["boot"])
     identity.incarnation[:] = bytes.fromhex(said["incarnation"])
-    numbers = (1, (2,), 1, 1, 1, 1, said["frame_limit"], 1, 1, said["window_frames"], 1, 1, 1, 1, 1, 0)
+    numbers = (1, (2,), 1, 1, 1, 1, said["frame_limit"], 1, 1, said["window_frames"], 1, 1, 1, 1, 1, 0, 1, 10, 0)
     buffer = bytearray(spec.HELLO_FRAME_BYTES)
     wishes = Agreement(Profile(numbers))
     wishes.reads, wishes.sends, wishes.lanes, wishes.auth = (

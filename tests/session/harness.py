@@ -40,7 +40,7 @@ def is_large(number):
 class World:
     """The device, the gateway behind a pipe, and the time."""
 
-    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0):
+    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0, adapts=False):
         self.now = 0x3FFFFF00  # the clock wraps soon: it must not matter
         self.seed = seed
         self.profile = Profile(PROFILES[platform])
@@ -52,6 +52,8 @@ class World:
         identity.token = b"token"
         self.prover = NoProof()
         self.device = DeviceSession(self.profile, identity, self.prover, transports)
+        if adapts:
+            self.device.adapt()
         if self.large:
             self.device.agreement.reads = self.device.agreement.sends = FLAG_MORE | FLAG_DELTA
             self.device.agreement.unpacked_bytes = 4096
@@ -186,7 +188,7 @@ class World:
         device = self.device
         if self.large and is_large(ring[0]):
             return self.pack_large(ring)
-        events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME)
+        events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME, device.out.most_events)
         for i in range(events):
             if self.large and is_large(ring[0]):
                 events = i

@@ -92,6 +92,10 @@ class Gateway:
             self.hello(payload, now, out)
         elif kind == TYPE_ATTACH or kind == TYPE_POLL:
             self.attach(kind, payload, now, out)
+            if (
+                ack and self.session is not None and not self.session.acknowledge(ack)
+            ):  # POLL says what the last reply brought
+                raise AssertionError("the device acknowledged what was never sent")
         elif self.session is not None:
             self.in_session(kind, flags, channel, seq, ack, payload, now)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flight_client import Client, ConnectionState, DeadLetter, Gap, Payload
+from flight_client.errors import FlightError
 from flight_client.events import decode_event
 from flight_client.observe import Counters
 from flight_client.rules import POLICIES, PRIORITIES
@@ -45,6 +46,9 @@ class Ear:
         if result == codes.BROKEN:
             self._device.broken += 1
         self._client.on_result(result, data)
+
+    def on_failure(self, error: FlightError) -> int:
+        return self._client.on_failure(error)
 
     def on_drive(self) -> None:
         self._client.on_drive()

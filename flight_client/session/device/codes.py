@@ -26,3 +26,8 @@ EVENTS_REFUSED = 7  # the gateway refused a frame: event_channel, refused_code; 
 BROKEN = 8  # the peer broke the protocol; the session starts anew
 TOKEN_REFUSED = 11  # the gateway does not take the new token: refused_code; another one is asked for later
 FORGED = 12  # a frame without its right tag: the transport ends, the session goes on
+
+# What the application makes of a failed connection, for recover() of the machine.
+ADVICE_NONE = 0  # the policy alone
+ADVICE_BACK_OFF = 1  # wait as after a repeated failure, also where the connection was healthy
+ADVICE_POLLING = 2  # poll next

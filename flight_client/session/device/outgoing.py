@@ -1,7 +1,8 @@
 """The frame that goes out next, and the buffers that frames are built in.
 
 `buffer` has the payload from offset 16 on, `count` bytes long; the driver seals the header in place. While events are
-being packed, `at` and `room` say where their records go and how many bytes they may take, and the driver may say with
+being packed, `at` and `room` say where their records go and how many bytes they may take, `most_events` how many may go, and
+the driver may say with
 `expires_ms`, `retries` and `retry_ms` how critical ones are to be treated (store.py, commit).
 """
 
@@ -20,6 +21,7 @@ class Outgoing:
         self.count = 0
         self.at = 0
         self.room = 0
+        self.most_events = 0
         self.expires_ms = 0
         self.retries = 0
         self.retry_ms = 0
