@@ -443,6 +443,25 @@ uint32_t twin_digest(void)
     return sends ? sum(hash, session.out.buffer + FLIGHT_HEADER_BYTES, session.out.frame.payload_bytes) : hash;
 }
 
+int twin_resume(const uint8_t *copies, uint8_t *out)
+{
+    const int newest = flight_resume_newest(copies);
+    flight_resume resume;
+
+    if (newest >= 0 && flight_resume_unpack(&resume, copies + (uint32_t)newest * FLIGHT_RESUME_BYTES)) {
+        flight_resume_pack(&resume, out);
+    }
+    return newest;
+}
+
+void twin_resume_name(const char *device_id, uint8_t *out)
+{
+    flight_resume resume;
+
+    flight_resume_name(&resume, device_id);
+    memcpy(out, resume.device, 4);
+}
+
 uint8_t twin_state(void)
 {
     return session.state;
