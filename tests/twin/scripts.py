@@ -25,7 +25,8 @@ from flight_client.session.spec import (
     TYPE_WELCOME,
 )
 from tests.twin import steps
-from tests.twin.director import LIMIT, RENEW_AT
+from tests.twin.director import RENEW_AT
+from tests.twin.director_frames import LIMIT
 from tests.twin.script import EPOCH, Script, refused
 from tests.twin.scripts_links import LINKS
 from tests.twin.scripts_pieces import PIECES

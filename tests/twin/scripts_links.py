@@ -8,9 +8,9 @@ from collections.abc import Callable
 from flight_client.session.device import codes
 from flight_client.session.device.codes import ADVICE_BACK_OFF, ADVICE_NONE, ADVICE_POLLING
 from flight_client.session.spec import (
+    CODE_CREDENTIAL,
     CODE_EXPIRED_TOKEN,
     CODE_STORE,
-    CODE_CREDENTIAL,
     CODE_UNKNOWN_SESSION,
     STATE_CLOSING,
     STATE_GREETING,
@@ -203,9 +203,7 @@ def pauses_wait_for_the_turn() -> Script:
 
     script.do(steps.PAUSE)
     again()
-    for end in (
-        lambda: script.do(steps.TURN_DONE), lambda: script.do(steps.FAILED), lambda: script.do(steps.POLL, after=1001),
-    ):  # fmt: skip
+    for end, after in ((steps.TURN_DONE, 0), (steps.FAILED, 0), (steps.POLL, 1001)):
         script.waiting(2)
         while script.do(steps.POLL) != codes.TURN:
             script.packed()
@@ -213,7 +211,7 @@ def pauses_wait_for_the_turn() -> Script:
         script.do(steps.PAUSE)
         script.do(steps.PAUSE)
         script.do(steps.POLL, after=100)
-        end()
+        script.do(end, after=after)
         script.do(steps.POLL)
         again()
     until_turn(script)

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from flight_client.session.common import resume
+from flight_client.session.common.clock import MASK
 from flight_client.session.spec import DEVICE_ID_BYTES, RESUME_BYTES
 from tests.twin.library import Twin
 
@@ -19,7 +20,7 @@ def twin() -> Twin:
 
 def record(source: random.Random, serial: int) -> bytes:
     one = resume.Resume()
-    one.serial = serial & resume.MASK
+    one.serial = serial & MASK
     one.incarnation[:] = source.randbytes(8)
     one.epoch[:] = source.randbytes(8)
     one.mark = source.getrandbits(30)
@@ -40,7 +41,7 @@ def test_both_choose_the_same_copy_and_read_the_same(twin: Twin) -> None:
     source = random.Random(SEED)
     found = set()
     for _ in range(400):
-        serial = source.choice((0, 5, resume.MASK, source.getrandbits(30)))
+        serial = source.choice((0, 5, MASK, source.getrandbits(30)))
         copies = bytearray(record(source, serial) + record(source, serial + source.choice((-1, 0, 1, 1 << 20))))
         for _ in range(source.choice((0, 0, 1, 2))):
             copies[source.randrange(len(copies))] ^= 1 << source.randrange(8)
