@@ -193,9 +193,9 @@ class Driver:
 
     def _judge_failure(self, now: int) -> None:
         session = self.session
-        if session.policy.failures == self._failures:
+        if session.policy.failed_total == self._failures:
             return
-        self._failures = session.policy.failures
+        self._failures = session.policy.failed_total
         error, self._failure = self._failure or _silent(), None
         session.recover(self._listener.on_failure(error), now, secrets.randbits(16))
 

@@ -68,6 +68,7 @@ void flight_policy_ready(flight_session_policy *policy, uint32_t now_ms);
 void flight_policy_hint(flight_session_policy *policy, int32_t retry_after_ms);
 void flight_policy_announce(flight_session_policy *policy, int32_t spread_ms);
 void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms);
+void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random);
 int flight_policy_probe_due(const flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_probe_wait_ms(const flight_session_policy *policy, uint32_t now_ms, int32_t wait_ms);

@@ -138,11 +138,11 @@ def test_a_hook_that_raises_keeps_nobody_from_being_told(caplog: pytest.LogCaptu
 def test_a_hook_may_call_whatever_it_likes() -> None:
     client = client_of("vita")
 
-    def shrink(_pressure: MemoryPressure) -> None:
+    def act(_pressure: MemoryPressure) -> None:
         client.trigger_memory_optimization()
         client.set_max_queue_size(5)
 
-    client.on_pressure(shrink)
+    client.on_pressure(act)
     fill(client, 20)
     client.report_memory(FULL)
     assert len(waiting(client)) == 5
