@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from ._tables import NAMES
+from .capture.record import Recorder, begin_recording
 from .channels import Channel
 from .clock import monotonic_ms
 from .driver import Driver, TokenSource
@@ -67,6 +69,7 @@ class Client:
         transport_factories: Mapping[str, TransportFactory] | None = None,
         long_poll: bool | None = None,
         proxy: str = "",
+        capture: str | Path | Recorder | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
 
@@ -75,7 +78,8 @@ class Client:
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says.
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. capture: record the
+        session into this new file (docs/capture.md).
         Raises CallerError for a value that cannot work.
         """
         self.platform = get_platform(platform)
@@ -98,6 +102,7 @@ class Client:
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
         self._driver = Driver(self._session, self._outbox, self.platform, self.address, token, factories, self)
+        self._recorder = begin_recording(capture, self._session, self._driver.inbox)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
         self._subscriptions = Subscriptions(self._driver.inbox, self._names, self._add_channel, self._leave_channel)
@@ -193,6 +198,8 @@ class Client:
 
     def _finish(self) -> None:
         self._driver.clear()
+        if self._recorder is not None:
+            self._recorder.close()
         self._change_state(ConnectionState.CLOSED if self._error is None else ConnectionState.FAILED, "closed")
         self._subscriptions.finish(self._error)
         waiters, self._waiters = self._waiters, []
