@@ -78,17 +78,14 @@ class CaptureWriter:
 class CaptureFile:
     """Reads the records of a file one by one; `ending` says afterwards how it ended."""
 
-    def __init__(self, path: str | Path) -> None:
-        """Raises CallerError for a file that cannot be read, and DamagedError for one that is no recording."""
+    def __init__(self, path: str | Path | BinaryIO) -> None:
+        """path: or an open binary file. Raises CallerError for one that cannot be read, DamagedError for no recording."""
         self.ending = CUT
         self.trouble = ""  # what is wrong behind the last whole record
         self._check = 0
+        self._file: BinaryIO = _opened(path) if isinstance(path, str | Path) else path
         try:
-            self._file: BinaryIO = Path(path).open("rb")  # noqa: SIM115 - close() does it
-        except OSError as error:
-            raise CallerError("the capture file cannot be read", value=str(path), next_step=str(error)) from error
-        try:
-            self._read_magic(str(path))
+            self._read_magic()
             self._header = self._read_header()
         except BaseException:
             self._file.close()
@@ -113,10 +110,10 @@ class CaptureFile:
                 return
             yield body
 
-    def _read_magic(self, name: str) -> None:
+    def _read_magic(self) -> None:
         magic = self._read(len(MAGIC))
         if magic[:-1] != MAGIC[:-1] or len(magic) < len(MAGIC):
-            raise damaged("this is no capture file", name)
+            raise damaged("this is no capture file", magic)
         if magic != MAGIC:
             raise damaged("this version does not read capture files of that version", magic[-1])
 
@@ -156,3 +153,10 @@ class CaptureFile:
             return self._file.read(count)
         except OSError as error:
             raise CallerError("the capture file cannot be read", value=str(error)) from error
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise CallerError("the capture file cannot be read", value=str(path), next_step=str(error)) from error

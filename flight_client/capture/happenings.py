@@ -22,7 +22,7 @@ from flight_client.session.device.machine import DeviceSession
 TIME = "time"  # the session's clock, as every argument `now`
 NUMBER = "number"
 BYTES = "bytes"
-SECRET = "masked"  # bytes: a token
+MASKED = "masked"  # bytes: a token
 
 # The methods, and what their arguments are. `inbox.receive` has its payload instead of a buffer and two bounds.
 HAPPENINGS: dict[str, tuple[str, ...]] = {
@@ -52,7 +52,7 @@ INPUTS: dict[str, str] = {
     "session.critical_priority": NUMBER,
     "session.lossy_priority": NUMBER,
     "session.nonce": BYTES,
-    "session.identity.token": SECRET,
+    "session.identity.token": MASKED,
     "session.identity.incarnation": BYTES,
     "session.out.expires_ms": NUMBER,
     "session.out.retries": NUMBER,
@@ -146,6 +146,7 @@ class View:
     def __init__(self, session: DeviceSession, inbox: Inbox, inputs: list[str], state: list[str]) -> None:
         """Raises AttributeError for a name that this session does not have."""
         self._root = SimpleNamespace(session=session, inbox=inbox)
+        self._owners = {name: attrgetter(name.rpartition(".")[0])(self._root) for name in inputs}
         self._inputs = attrgetter(*inputs)
         self._state = attrgetter(*state)
         self.inputs()
@@ -162,10 +163,11 @@ class View:
 
     def put(self, name: str, value: int | bytes) -> None:
         """Set an input."""
-        path, _, last = name.rpartition(".")
-        owner = attrgetter(path)(self._root)
-        if isinstance(getattr(owner, last), bytearray):
-            getattr(owner, last)[:] = value
+        owner, last = self._owners[name], name.rpartition(".")[2]
+        old = getattr(owner, last)
+        if isinstance(old, bytearray):
+            assert isinstance(value, bytes)  # INPUTS says so
+            old[:] = value
         else:
             setattr(owner, last, value)
 

@@ -20,9 +20,9 @@ from flight_client.capture.format import LIMIT_BYTES, CaptureWriter
 from flight_client.capture.happenings import (
     HAPPENINGS,
     INPUTS,
+    MASKED,
     MAY_SEND,
     RECEIVE,
-    SECRET,
     STATE,
     TIME,
     WRITES_RECORDS,
@@ -168,7 +168,7 @@ class Recorder:
         for kind, value in zip(kinds, arguments, strict=True):
             if kind == TIME:
                 self._now = value
-            written.append(self._masks.token(value) if kind == SECRET else _plain(value))
+            written.append(self._masks.token(value) if kind == MASKED else _plain(value))
         step = Step(name, (self._now - then) & MASK, self._changed_inputs(), written)
         if name in WRITES_RECORDS:
             out = self._session.out
@@ -181,7 +181,7 @@ class Recorder:
         before = self._inputs or (None,) * len(values)
         self._inputs = values
         return {
-            name: self._masks.token(value) if INPUTS[name] == SECRET else _plain(value)
+            name: self._masks.token(value) if INPUTS[name] == MASKED else _plain(value)
             for name, value, old in zip(self._codec.inputs, values, before, strict=True)
             if value != old
         }

@@ -107,6 +107,7 @@ class _Player:
         self.report = Report()
         self._subject = subject
         self._moments = Moments()
+        self._inputs: dict[str, int | bytes] = {}
         self._state: dict[str, int] = {}
 
     def play(self, step: Step) -> None:
@@ -143,7 +144,8 @@ class _Player:
 
     def _do(self, step: Step) -> int:
         view, session, now = self._subject.view, self._subject.session, self._moments.now
-        for name, value in step.inputs.items():
+        self._inputs |= step.inputs
+        for name, value in self._inputs.items():  # all of them: the session itself resets some in between
             view.put(name, value)
         if step.name in WRITES_RECORDS:
             _write_records(session.out.buffer, session.out.at, step.records)
