@@ -136,7 +136,7 @@ class Step:
     records: bytes = b""  # what the driver had written into the frame
     result: int = 0
     sent: Frame | None = None
-    wake_ms: int = -1  # how long the session then wanted to sleep, if it had nothing to do
+    wake_ms: int = 0  # how long the session then wanted to sleep: where all its deadlines meet
     state: dict[str, int] | None = None  # what changed
 
 
@@ -219,7 +219,7 @@ class Codec:
         put_signed(out, step.result)
         if step.name in MAY_SEND:
             _put_frame(out, step.sent)
-            put_signed(out, step.wake_ms)
+        put_signed(out, step.wake_ms)
         changes = step.state or {}
         put_number(out, sum(1 << self._state_number[name] for name in changes))
         for state_value in changes.values():
@@ -240,7 +240,7 @@ class Codec:
         step.result = reader.signed()
         if name in MAY_SEND:
             step.sent = _get_frame(reader)
-            step.wake_ms = reader.signed()
+        step.wake_ms = reader.signed()
         step.state = {key: reader.signed() for key in _masked(reader.number(), self.state)}
         if reader.left:
             raise damaged("a record of the capture file is longer than what it says", reader.left)

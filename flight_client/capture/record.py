@@ -194,8 +194,7 @@ class Recorder:
             self._masks.begin(session.identity.token, session.nonce, session.welcome.server_nonce)
         if step.name in MAY_SEND and result == codes.SEND:
             step.sent = self._frame()
-        elif step.name == "session.poll" and result == codes.NOTHING:
-            step.wake_ms = session.wake_in_ms(self._now)
+        step.wake_ms = session.wake_in_ms(self._now)
         values = self._view.state()
         before = self._state or (None,) * len(values)
         self._state = values
