@@ -52,14 +52,15 @@ class Recorder:
     def __init__(self, path: str | Path, *, with_secrets: bool = False, limit_bytes: int = LIMIT_BYTES) -> None:
         """path: a file that is not there yet. with_secrets: keep token and session id; then keep the file to yourself.
 
-        limit_bytes: the recording ends when the file would be larger. Raises CallerError for a path that cannot be used.
+        limit_bytes: the recording ends when the file would be larger. The file is made when a client takes the recorder.
         """
         self.path = Path(path)
         self.trouble = ""
         self._with_secrets = with_secrets
         self._masks = Masks(with_secrets=with_secrets)
-        self._writer = CaptureWriter(path, limit_bytes)
+        self._limit_bytes = limit_bytes
         self._open = True
+        self._writer: CaptureWriter
         self._session: DeviceSession
         self._inbox: Inbox
         self._view: View
@@ -73,16 +74,20 @@ class Recorder:
     @property
     def records(self) -> int:
         """What was written so far."""
-        return self._writer.records
+        return self._writer.records if self._codec is not None else 0
 
     def attach(self, session: DeviceSession, inbox: Inbox) -> None:
-        """Record this session from now on: it has not been started yet."""
+        """Record this session from now on: it has not been started yet.
+
+        Raises CallerError for a second session, and where the file is there already or cannot be made.
+        """
         if self._codec is not None or not self._open:
             raise CallerError(
                 "a recorder takes one session, from its beginning",
                 value=str(self.path),
                 next_step="make a recorder for each client",
             )
+        self._writer = CaptureWriter(self.path, self._limit_bytes)
         self._session, self._inbox = session, inbox
         happenings = present(session, inbox, HAPPENINGS)
         inputs, state = present(session, inbox, INPUTS), present(session, inbox, STATE)
@@ -96,8 +101,10 @@ class Recorder:
         if not self._open:
             return
         self._open = False
+        if self._codec is None:
+            return
         try:
-            if self._codec is not None and not self.trouble:
+            if not self.trouble:
                 self._begin(self._codec)
                 self._writer.write(b"")
             self._writer.close()

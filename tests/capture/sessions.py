@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from flight_client.capture import Recorder
+from flight_client.capture.format import LIMIT_BYTES
 from flight_client.proof import SessionKey
 from flight_client.session import spec
 from flight_client.session.common.profile import profile_of
@@ -19,13 +20,13 @@ TRANSPORTS = (spec.TRANSPORT_WEBSOCKET, spec.TRANSPORT_POLLING)
 class Desk:
     """A recorded session and what a driver does with it."""
 
-    def __init__(self, path: Path, *, with_secrets: bool = False, platform: str = "vita") -> None:
-        profile = profile_of(platform)
+    def __init__(self, path: Path, *, with_secrets: bool = False, limit_bytes: int = LIMIT_BYTES) -> None:
+        profile = profile_of("vita")
         assert profile is not None
-        identity = Identity(b"desk-1", platform.encode(), profile.platform, b"0.1.0", 1)
+        identity = Identity(b"desk-1", b"vita", profile.platform, b"0.1.0", 1)
         self.session = DeviceSession(profile, identity, SessionKey(), TRANSPORTS)
         self.inbox = Inbox(self.session)
-        self.recorder = Recorder(path, with_secrets=with_secrets)
+        self.recorder = Recorder(path, with_secrets=with_secrets, limit_bytes=limit_bytes)
         self.recorder.attach(self.session, self.inbox)
         self.now = 0x3FFFFF00  # the clock wraps soon
         self.sent: list[tuple[int, bytes]] = []

@@ -149,8 +149,7 @@ def test_another_file_is_refused(tmp_path: Path, data: bytes) -> None:
 def test_a_file_at_its_limit_ends_with_whole_records_and_the_session_goes_on(tmp_path: Path) -> None:
     from tests.capture import sessions
 
-    desk = sessions.Desk(tmp_path / "a")
-    desk.recorder._writer._limit_bytes = 4000
+    desk = sessions.Desk(tmp_path / "a", limit_bytes=4000)
     desk.session.start(desk.now)
     for _ in range(300):
         desk.run(1)

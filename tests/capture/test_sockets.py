@@ -49,7 +49,7 @@ async def test_reconnects_and_a_switch_of_transports_replay_equal(bench: Bench, 
     await within(client.connect())
     await subscribed(client)
     await talk(client, 10, 20, 30)
-    for number in range(3):
+    for _ in range(3):
         proxy.cut_all()
         await talk(client, 5000, 10)
     proxy.block()
