@@ -114,6 +114,7 @@ class Recorder:
     def _begin(self, codec: Codec) -> None:
         """The header, once; not before the first happening: until then the profile may be changed."""
         if not self._writer.records:
+            self._flushed_at = self._now
             self._writer.write(json.dumps(self._header(codec), separators=(",", ":")).encode())
 
     def _header(self, codec: Codec) -> dict[str, Any]:
