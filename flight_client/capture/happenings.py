@@ -21,22 +21,39 @@ from flight_client.session.device.machine import DeviceSession
 
 TIME = "time"  # the session's clock, as every argument `now`
 NUMBER = "number"
+SIGNED = "signed"
 BYTES = "bytes"
 MASKED = "masked"  # bytes: a token
 
-# The methods, and what their arguments are. `inbox.receive` has its payload instead of a buffer and two bounds.
+# The methods, and what their arguments are. Those that only ask are here too: what they answer is compared, and the session
+# may remember that it was asked. What a session does not have is left out.
+# `inbox.receive` has its payload instead of a buffer and two bounds.
 HAPPENINGS: dict[str, tuple[str, ...]] = {
     "session.start": (TIME,),
     "session.opened": (TIME,),
     "session.failed": (TIME, NUMBER),
     "session.turn_done": (TIME,),
+    "session.forged": (TIME, NUMBER),
+    "session.restore": (BYTES, NUMBER, NUMBER),
+    "session.adapt": (),
+    "session.pause": (TIME,),
+    "session.go_on": (TIME,),
+    "session.recover": (SIGNED, TIME, NUMBER),
     "session.probed": (NUMBER, TIME),
     "session.close": (TIME,),
     "session.poll": (TIME, NUMBER),
     "session.poll_soon": (),
+    "session.wake_in_ms": (TIME,),
+    "session.sender.urgent": (TIME,),
     "session.packed": (NUMBER, NUMBER, NUMBER, TIME, NUMBER),
     "session.pack_large": (NUMBER,),
     "session.recoded": (NUMBER,),
+    "session.sender.limit_link": (NUMBER,),
+    "session.sender.limit_pace": (NUMBER,),
+    "session.batching.memory": (SIGNED,),
+    "session.batching.limit_queue": (NUMBER,),
+    "session.renewal.supply": (MASKED,),
+    "session.renewal.none": (TIME,),
     "session.channels.add": (BYTES, NUMBER, NUMBER, NUMBER, NUMBER),
     "session.channels.leave": (NUMBER,),
     "inbox.receive": (NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, BYTES, TIME, NUMBER),
@@ -57,6 +74,9 @@ INPUTS: dict[str, str] = {
     "session.out.expires_ms": NUMBER,
     "session.out.retries": NUMBER,
     "session.out.retry_ms": NUMBER,
+    "session.fatal_codes": BYTES,
+    "session.sender.flushing": NUMBER,
+    "session.renewal.renewable": NUMBER,
     "session.agreement.reads": NUMBER,
     "session.agreement.sends": NUMBER,
     "session.agreement.lanes": NUMBER,
@@ -136,7 +156,6 @@ class Step:
     records: bytes = b""  # what the driver had written into the frame
     result: int = 0
     sent: Frame | None = None
-    wake_ms: int = 0  # how long the session then wanted to sleep: where all its deadlines meet
     state: dict[str, int] | None = None  # what changed
 
 
@@ -154,7 +173,8 @@ class View:
 
     def inputs(self) -> tuple[Any, ...]:
         """The values of the inputs, in the order of their names."""
-        return tuple(bytes(value) if isinstance(value, bytearray) else value for value in self._inputs(self._root))
+        values = self._inputs(self._root)
+        return tuple(bytes(value) if isinstance(value, bytearray | tuple) else value for value in values)
 
     def state(self) -> tuple[int, ...]:
         """The values of the state, in the order of their names."""
@@ -169,7 +189,7 @@ class View:
             assert isinstance(value, bytes)  # INPUTS says so
             old[:] = value
         else:
-            setattr(owner, last, value)
+            setattr(owner, last, tuple(value) if isinstance(old, tuple) and isinstance(value, bytes) else value)
 
     def method(self, name: str) -> Any:
         """The method of a happening."""
@@ -219,7 +239,6 @@ class Codec:
         put_signed(out, step.result)
         if step.name in MAY_SEND:
             _put_frame(out, step.sent)
-        put_signed(out, step.wake_ms)
         changes = step.state or {}
         put_number(out, sum(1 << self._state_number[name] for name in changes))
         for state_value in changes.values():
@@ -240,7 +259,6 @@ class Codec:
         step.result = reader.signed()
         if name in MAY_SEND:
             step.sent = _get_frame(reader)
-        step.wake_ms = reader.signed()
         step.state = {key: reader.signed() for key in _masked(reader.number(), self.state)}
         if reader.left:
             raise damaged("a record of the capture file is longer than what it says", reader.left)
@@ -255,7 +273,9 @@ def _masked(mask: int, names: list[str]) -> list[str]:
 
 def _put(out: bytearray, kind: str, value: int | bytes) -> None:
     if isinstance(value, int):
-        if kind != TIME:  # the moment of the step says it
+        if kind == SIGNED:
+            put_signed(out, value)
+        elif kind != TIME:  # the moment of the step says it
             put_number(out, value)
     else:
         put_bytes(out, value)
@@ -264,6 +284,8 @@ def _put(out: bytearray, kind: str, value: int | bytes) -> None:
 def _get(reader: FieldReader, kind: str) -> int | bytes:
     if kind == TIME:
         return 0
+    if kind == SIGNED:
+        return reader.signed()
     return reader.number() if kind == NUMBER else reader.bytes()
 
 

@@ -37,6 +37,18 @@ _CODE_NAMES: dict[int, str] = {entry["value"]: entry["name"] for entry in CODES}
 _COLUMNS = f"{'no.':>6} {'time':>10}    {'what':<10} {'flags':<22} {'ch':>4} {'seq':>6} {'ack':>6} {'bytes':>6}  info"
 
 
+# Everybody does these all the time: they are shown with --all.
+_QUIET = (
+    "session.turn_done",
+    "session.poll_soon",
+    "session.packed",
+    "session.pack_large",
+    "session.recoded",
+    "session.wake_in_ms",
+    "session.sender.urgent",
+)
+
+
 @dataclass(slots=True)
 class Row:
     """One line. `payload` is empty for what is no frame; so are the fields of a header 0."""
@@ -147,8 +159,7 @@ class _Lister:
             return "it works" if step.arguments[0] else "it does not work"
         if step.name == "session.channels.add":
             return _text(bytes(step.arguments[0]) if isinstance(step.arguments[0], bytes) else b"")
-        quiet = ("session.turn_done", "session.poll_soon", "session.packed", "session.pack_large", "session.recoded")
-        if step.name in quiet:
+        if step.name in _QUIET:
             return ""
         kinds_and_values = zip(HAPPENINGS[step.name], step.arguments, strict=True)
         return " ".join(f"{kind} {value}" for kind, value in kinds_and_values if isinstance(value, int)) or "-"

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections import deque
 
+from flight_client._tables import NAMES
 from flight_client.proof import SessionKey
 from flight_client.session.common.fields import Buffer, get_u32
-from flight_client.session.spec import PROOF_BYTES, SESSION_ID_BYTES, TYPE_ATTACH, TYPE_HELLO, TYPE_POLL, TYPE_WELCOME
+from flight_client.session.spec import PROOF_BYTES, SESSION_ID_BYTES, TYPE_ATTACH, TYPE_POLL, TYPE_WELCOME
 
 _PROOF_AT = 24
 _ATTACH_BYTES = _PROOF_AT + PROOF_BYTES
@@ -26,9 +28,14 @@ class Masks:
         self._thrown_away = os.urandom(32)
         self._shadow = SessionKey()
         self._begun = False
+        self._tokens: deque[bytes] = deque(maxlen=4)  # the last ones: a frame may hold the one before
 
     def token(self, token: bytes) -> bytes:
         """What stands for a token."""
+        if token in self._tokens:
+            self._tokens.remove(token)
+        if token:
+            self._tokens.append(token)
         return self._mask(b"token", token)
 
     def frame_in(self, kind: int, payload: bytes) -> bytes:
@@ -42,12 +49,14 @@ class Masks:
         self._shadow.begin(self.token(token), client_nonce, server_nonce)
         self._begun = True
 
-    def frame_out(self, kind: int, payload: bytearray, token: bytes) -> bytes:
-        """A payload that goes out. Those that carry the token end with it: HELLO, and what renews it."""
+    def frame_out(self, kind: int, payload: bytearray) -> bytes:
+        """A payload that goes out. Those that carry a token end with its length and itself: HELLO, and what renews it."""
         if kind == TYPE_ATTACH or kind == TYPE_POLL:
             return self._proven(kind, payload)
-        if token and kind in _WITH_TOKEN and payload.endswith(token):
-            return bytes(payload[: -len(token)]) + self.token(token)
+        if kind in _WITH_TOKEN:
+            for token in self._tokens:
+                if payload.endswith(len(token).to_bytes(2, "little") + token):
+                    return bytes(payload[: -len(token)]) + self.token(token)
         return bytes(payload)
 
     def _proven(self, kind: int, payload: bytearray) -> bytes:
@@ -74,4 +83,4 @@ class Masks:
         return text[:size]
 
 
-_WITH_TOKEN = (TYPE_HELLO,)
+_WITH_TOKEN = {NAMES["types"][name] for name in ("hello", "token") if name in NAMES["types"]}

@@ -68,6 +68,7 @@ class Recorder:
         self._depth = 0
         self._now = 0
         self._flushed_at = 0
+        self._early: list[bytearray] = []  # records from before the first happening that has a time
         self._inputs: tuple[Any, ...] = ()
         self._state: tuple[int, ...] = ()
 
@@ -112,10 +113,14 @@ class Recorder:
             self._stop(f"the capture file could not be written: {error}")
 
     def _begin(self, codec: Codec) -> None:
-        """The header, once; not before the first happening: until then the profile may be changed."""
-        if not self._writer.records:
-            self._flushed_at = self._now
-            self._writer.write(json.dumps(self._header(codec), separators=(",", ":")).encode())
+        """The header, once. Not before the session is started: until then the profile may be changed."""
+        if self._writer.records:
+            return
+        self._flushed_at = self._now
+        self._writer.write(json.dumps(self._header(codec), separators=(",", ":")).encode())
+        for body in self._early:
+            self._writer.write(body)
+        self._early.clear()
 
     def _header(self, codec: Codec) -> dict[str, Any]:
         session, identity = self._session, self._session.identity
@@ -202,20 +207,24 @@ class Recorder:
             self._masks.begin(session.identity.token, session.nonce, session.welcome.server_nonce)
         if step.name in MAY_SEND and result == codes.SEND:
             step.sent = self._frame()
-        step.wake_ms = session.wake_in_ms(self._now)
         values = self._view.state()
         before = self._state or (None,) * len(values)
         self._state = values
         changed = zip(self._codec.state, values, before, strict=True)
         step.state = {name: int(value) for name, value, old in changed if value != old}
-        self._write(self._codec, self._codec.write(step))
+        body = self._codec.write(step)
+        if TIME in HAPPENINGS[step.name] or self._writer.records:
+            self._write(self._codec, body)
+        else:
+            self._early.append(body)
 
     def _frame(self) -> Frame:
-        session, out = self._session, self._session.out
+        out = self._session.out
+        self._masks.token(self._session.identity.token)  # the one that HELLO has is never forgotten
         payload = out.buffer[HEADER_BYTES : HEADER_BYTES + out.count]
         return Frame(
             out.kind, out.flags, out.channel, out.seq, out.ack,
-            self._masks.frame_out(out.kind, payload, session.identity.token),
+            self._masks.frame_out(out.kind, payload),
         )  # fmt: skip
 
     def _write(self, codec: Codec, body: bytearray) -> None:

@@ -128,18 +128,14 @@ class _Player:
     def _differences(self, step: Step) -> Iterator[tuple[str, str, str]]:
         result = self._do(step)
         self._count(step)
-        session = self._subject.session
         if result != step.result:
             yield "the answer is another", answer_name(step, step.result), answer_name(step, result)
         if step.sent is not None:
             yield from _frame_differences(step.sent, self._frame())
-        wake_ms = session.wake_in_ms(self._moments.now)
         self._state |= step.state or {}
         for name, value in zip(self._subject.codec.state, self._subject.view.state(), strict=True):
             if int(value) != self._state.get(name):
                 yield f"{name} is another", str(self._state.get(name)), str(int(value))
-        if wake_ms != step.wake_ms:
-            yield "it would look again at another time", f"in {step.wake_ms} ms", f"in {wake_ms} ms"
 
     def _do(self, step: Step) -> int:
         view, session, now = self._subject.view, self._subject.session, self._moments.now

@@ -46,6 +46,7 @@ class Desk:
                 self.sent.append((out.kind, bytes(out.buffer[16 : 16 + out.count])))
             elif command == codes.TURN:
                 session.turn_done(self.now)
+        session.wake_in_ms(self.now)
 
     def opened(self) -> None:
         """The transport that was asked for is there."""
@@ -90,6 +91,7 @@ def record_small(path: Path, *, with_secrets: bool = False) -> Desk:
     desk.run(20)
     for generation in range(1, 6):
         session.failed(desk.now, 5)
+        desk.run()
         desk.run(30_000)
         desk.opened()
         if generation < 3:

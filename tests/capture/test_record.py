@@ -70,7 +70,7 @@ def test_what_a_method_does_inside_is_no_happening(tmp_path: Path) -> None:
     numbers = {body[0] for body in file.records()}
     names = {file.header["happenings"][number] for number in numbers}
     file.close()
-    assert names == {"session.start", "session.poll"}
+    assert names == {"session.start", "session.poll", "session.wake_in_ms"}
 
 
 def test_a_method_that_raises_leaves_the_recorder_ready(tmp_path: Path) -> None:

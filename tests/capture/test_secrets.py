@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from flight_client.capture import replay
+from flight_client.capture.masks import Masks
 from flight_client.session import spec
 from tests.capture.sessions import SESSION_ID, TOKEN, Desk, record_small
 
@@ -45,8 +46,6 @@ def test_with_secrets_it_holds_what_was_sent(tmp_path: Path) -> None:
 
 
 def test_equal_tokens_look_equal_within_a_file_and_different_in_another(tmp_path: Path) -> None:
-    from flight_client.capture.masks import Masks
-
     one, other = Masks(with_secrets=False), Masks(with_secrets=False)
     assert one.token(TOKEN) == one.token(TOKEN) != other.token(TOKEN)
     assert one.token(TOKEN) != one.token(TOKEN[:-1] + b"!")
@@ -54,6 +53,19 @@ def test_equal_tokens_look_equal_within_a_file_and_different_in_another(tmp_path
         masked = one.token(b"t" * size)
         assert len(masked) == size
         assert size < 2 or masked != b"t" * size
+
+
+def test_a_token_that_comes_back_is_masked_however_many_came_between() -> None:
+    masks = Masks(with_secrets=False)
+    for number in (1, 2, 3, 4, 1, 5, 6, 7):
+        masks.token(TOKEN + bytes((number,)))
+    for number in (1, 5, 6, 7):
+        token = TOKEN + bytes((number,))
+        payload = bytearray(52) + len(token).to_bytes(2, "little") + token
+        masked = masks.frame_out(spec.TYPE_HELLO, payload)
+        assert not found_in(masked, token)
+        assert masked[:54] == payload[:54]
+        assert masked[54:] == masks.token(token)
 
 
 def test_a_masked_session_shows_the_same_id_wherever_it_stands(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_replay_names_the_first_difference_and_fails(small: Path, monkeypatch: p
     monkeypatch.setattr(Policy, "wait_ms", lambda *_: 54321)
     text = summary(replay(small))
     assert "a difference" in text
-    found = re.search(r"first difference: record (\d+), ([\d.]+) s, failed: .*: expected (.*), came (.*)", text)
+    found = re.search(r"first difference: record (\d+), ([\d.]+) s, wake_in_ms: .*: expected (.*), came (.*)", text)
     assert found is not None
     assert "54321" in found[4]
 
