@@ -13,6 +13,7 @@ PACKAGE = Path(flight_client.__file__).parent
 ASKS = {
     "session.policy.transport",
     "session.policy.probe_target",
+    "session.settled_counter",
     "session.store.free_slot",
     "session.store.abandon",  # after the last command: nothing follows from it
     "session.channels.items",
