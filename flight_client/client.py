@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ._tables import NAMES
+from .capture.record import Recorder, begin_recording
 from .channels import Channel
 from .clock import monotonic_ms
 from .driver import Driver, TokenSource
@@ -74,6 +75,7 @@ class Client(Steering):
         proxy: str = "",
         device_key: bytes | str | None = None,
         resume_file: str | Path | None = None,
+        capture: str | Path | Recorder | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
 
@@ -82,9 +84,7 @@ class Client(Steering):
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. device_key: the secret
-        that the gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
-        resume_file: where the numbers are kept while the program is off, see critical_done.
+
 
         Raises CallerError for a value that cannot work.
         """
@@ -110,6 +110,7 @@ class Client(Steering):
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
         self._driver = Driver(self._session, key, self._outbox, self.address, token, factories, self)
+        self._recorder = begin_recording(capture, self._session, self._driver.inbox)
         if resume_file is not None:
             self._driver.resume = ResumeFile(Path(resume_file), self.device_id)
             self._driver.resume.restore(self._session)
@@ -216,6 +217,8 @@ class Client(Steering):
 
     def _finish(self) -> None:
         self._driver.clear()
+        if self._recorder is not None:
+            self._recorder.close()
         self._change_state(ConnectionState.CLOSED if self._error is None else ConnectionState.FAILED, "closed")
         self._subscriptions.finish(self._error)
         waiters, self._waiters = self._waiters, []
