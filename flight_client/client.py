@@ -84,7 +84,10 @@ class Client(Steering):
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. device_key: the secret
+        that the gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
+        resume_file: where the numbers are kept while the program is off, see critical_done. capture: record the session
+        into this new file (docs/capture.md).
 
         Raises CallerError for a value that cannot work.
         """
