@@ -11,10 +11,17 @@ import hmac
 import os
 from collections import deque
 
-from flight_client._tables import NAMES
 from flight_client.proof import SessionKey
 from flight_client.session.common.fields import Buffer, get_u32
-from flight_client.session.spec import PROOF_BYTES, SESSION_ID_BYTES, TYPE_ATTACH, TYPE_POLL, TYPE_WELCOME
+from flight_client.session.spec import (
+    PROOF_BYTES,
+    SESSION_ID_BYTES,
+    TYPE_ATTACH,
+    TYPE_HELLO,
+    TYPE_POLL,
+    TYPE_TOKEN,
+    TYPE_WELCOME,
+)
 
 _PROOF_AT = 24
 _ATTACH_BYTES = _PROOF_AT + PROOF_BYTES
@@ -83,4 +90,4 @@ class Masks:
         return text[:size]
 
 
-_WITH_TOKEN = {NAMES["types"][name] for name in ("hello", "token") if name in NAMES["types"]}
+_WITH_TOKEN = (TYPE_HELLO, TYPE_TOKEN)
