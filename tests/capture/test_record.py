@@ -135,3 +135,34 @@ def test_the_sessions_class_is_not_changed(tmp_path: Path) -> None:
     poll = DeviceSession.poll
     Desk(tmp_path / "a").recorder.close()
     assert DeviceSession.poll is poll
+
+
+def test_what_an_application_steers_replays_equal(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "a")
+    session = desk.session
+    session.restore(b"incarnat", 7, 3)
+    session.adapt()
+    session.sender.limit_link(3600)
+    session.start(desk.now)
+    desk.run()
+    desk.opened()
+    assert desk.receive(spec.TYPE_WELCOME, welcome()) == codes.CONNECTED
+    session.sender.limit_pace(5)
+    session.batching.memory(-1)
+    session.batching.memory(900)
+    session.channels.add(b"log", spec.MODE_PUBLISH)
+    session.waiting_lossy = 3
+    for _ in range(20):
+        desk.run(40)
+    session.pause(desk.now)
+    desk.run(1500)
+    assert session.state == spec.STATE_PAUSED
+    session.go_on(desk.now)
+    desk.run()
+    session.failed(desk.now, 9)
+    session.recover(codes.ADVICE_POLLING, desk.now, 9)
+    desk.run(30_000)
+    desk.recorder.close()
+    report = replay(tmp_path / "a")
+    assert report.difference is None, report.difference
+    assert report.happenings > 50
