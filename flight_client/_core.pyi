@@ -97,6 +97,22 @@ class _Lib:
         /,
     ) -> int: ...
     def python_verify(self, data: Bytes, start: int, end: int, limit_bytes: int, /) -> int: ...
+    def python_tag_seal(
+        self,
+        mac: Any,
+        head: bytes,
+        head_bytes: int,
+        buffer: Any,
+        capacity: int,
+        type_: int,
+        flags: int,
+        channel: int,
+        seq: int,
+        ack: int,
+        payload_bytes: int,
+        /,
+    ) -> int: ...
+    def python_tag_check(self, mac: Any, head: bytes, head_bytes: int, data: Any, start: int, end: int, /) -> int: ...
     def python_pack(
         self, ring: Any, out: Any, offset: int, capacity: int, now_ms: int, limit_events: int, /
     ) -> int: ...

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from ._tables import NAMES
+from .capture.record import Recorder, begin_recording
 from .channels import Channel
 from .clock import monotonic_ms
 from .driver import Driver, TokenSource
@@ -21,7 +23,8 @@ from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import fit_for_a_line, get_platform
 from .pressure import MemoryPressure, PressureControl
-from .proof import SessionKey
+from .proof import client_key
+from .resume_file import ResumeFile
 from .rules import ChannelRules
 from .session.common.profile import profile_of
 from .session.device import codes
@@ -70,6 +73,9 @@ class Client(Steering):
         transport_factories: Mapping[str, TransportFactory] | None = None,
         long_poll: bool | None = None,
         proxy: str = "",
+        device_key: bytes | str | None = None,
+        resume_file: str | Path | None = None,
+        capture: str | Path | Recorder | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
 
@@ -78,7 +84,11 @@ class Client(Steering):
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says.
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. device_key: the secret
+        that the gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
+        resume_file: where the numbers are kept while the program is off, see critical_done. capture: record the session
+        into this new file (docs/capture.md).
+
         Raises CallerError for a value that cannot work.
         """
         self.platform = get_platform(platform)
@@ -93,14 +103,20 @@ class Client(Steering):
         identity = make_identity(self.platform, self.device_id, version, token if isinstance(token, str) else "")
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
-        self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
+        key = client_key(device_key)
+        self._session = DeviceSession(profile, identity, key, numbers, limit)
+        self._session.agreement.auth = key.auth
         offer_flags(self._session.agreement, self.platform)
         held = self.platform.memory_bytes == 0 if long_poll is None else long_poll
         options = TransportOptions(profile.connect_timeout_ms // 2 if held else 0, proxy)
         factories = {NAMES["transports"][name]: own.get(name) or factory(name, options) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
-        self._driver = Driver(self._session, self._outbox, self.address, token, factories, self)
+        self._driver = Driver(self._session, key, self._outbox, self.address, token, factories, self)
+        self._recorder = begin_recording(capture, self._session, self._driver.inbox)
+        if resume_file is not None:
+            self._driver.resume = ResumeFile(Path(resume_file), self.device_id)
+            self._driver.resume.restore(self._session)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
         self._subscriptions = Subscriptions(
@@ -204,6 +220,8 @@ class Client(Steering):
 
     def _finish(self) -> None:
         self._driver.clear()
+        if self._recorder is not None:
+            self._recorder.close()
         self._change_state(ConnectionState.CLOSED if self._error is None else ConnectionState.FAILED, "closed")
         self._subscriptions.finish(self._error)
         waiters, self._waiters = self._waiters, []
@@ -377,6 +395,15 @@ class Client(Steering):
         return self._queued()
 
     @property
+    def critical_done(self) -> int:
+        """Critical events that need not be emitted again, counted from the first start with this resume file.
+
+        A program that keeps its critical events itself, in their order, connects first after a restart and then emits
+        those behind this number. They need one priority, and no expiry.
+        """
+        return self._session.counted + self._session.settled_counter()
+
+    @property
     def epoch(self) -> str:
         """The gateway's epoch as hexadecimal text; 16 zeros before the first connection."""
         return bytes(self._session.welcome.epoch).hex()
@@ -416,6 +443,7 @@ class Client(Steering):
             connections=tally.connections,
             reconnects=max(0, tally.connections - 1),
             transport_switches=self._session.policy.switches,
+            forged=tally.forged,
         )
 
     def _queued(self) -> int:

@@ -15,33 +15,43 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from .clock import monotonic_ms
-from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
+from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError, TagError
+from .observe import plain
 from .outbox import Outbox
 from .packing import Packing
+from .proof import SessionKey
+from .resume_file import ResumeFile
 from .session.common.clock import elapsed
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
 from .session.spec import (
+    AUTH_NONE,
     CODE_CREDENTIAL,
     DROP_EXPIRED,
     DROP_TOO_LARGE,
+    FLAG_AUTHENTICATED,
     FLAGS_PLAIN,
     MAX_FRAME_BYTES,
+    NONCE_BYTES,
     POLL_BODY_BYTES,
     STATE_CLOSED,
     STATE_CLOSING,
+    STATE_GREETING,
     STATE_IDLE,
     STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
+    TOKEN_BYTES,
     TYPE_PROBE,
     TYPE_PROBED,
+    TYPE_WELCOME,
 )
 from .transports import Address, Transport, TransportFactory
 from .wire.frames import FrameReader, encode_frame, seal_frame
 
+_SERVER_NONCE_AT = 40  # in WELCOME
 _CAUSES = {DROP_EXPIRED: "expired", DROP_TOO_LARGE: "too-large"}
 
 _log = logging.getLogger("flight.client")
@@ -68,6 +78,7 @@ class Driver:
     def __init__(
         self,
         session: DeviceSession,
+        key: SessionKey,
         outbox: Outbox,
         address: Address,
         token: TokenSource,
@@ -75,9 +86,12 @@ class Driver:
         listener: Listener,
     ):
         self.session = session
+        self._key = key  # the session's own prover
+        self.resume: ResumeFile | None = None
         self.inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
+        session.renewal.renewable = not isinstance(token, str)
         self._packing = Packing(session, outbox)
         self._address = address
         self._token = token
@@ -142,6 +156,11 @@ class Driver:
             self._soon.cancel()
         self._loop = None
         self._drop()
+        if self.resume is not None and self.session.tally.connections:
+            try:
+                self.resume.keep(self.session)
+            except LinkError as error:  # the record lags: the gateway's mark makes up for it
+                _log.warning("%s", error)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._closings, return_exceptions=True)
@@ -196,9 +215,7 @@ class Driver:
         if command == codes.RECODE:
             command = self._packing.recode()
         if command == codes.SEND:
-            s = self.session
-            total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
-            self._body += memoryview(s.out.buffer)[:total]
+            self._seal()
             self._frames += 1
         elif command == codes.LETTER:
             store = self.session.store
@@ -217,8 +234,20 @@ class Driver:
             self._link_task(self._open(self.session.policy.transport()))
         elif command == codes.DROP:
             self._drop()
+        elif command == codes.REFRESH:
+            self._task(self._refresh())
         elif command == codes.PROBE:
             self._task(self._probe(self.session.policy.probe_target()))
+
+    def _seal(self) -> None:
+        out, tags = self.session.out, self._key.tags
+        fields = (out.kind, out.flags, out.channel, out.seq, out.ack, out.count)
+        if out.flags & FLAG_AUTHENTICATED:
+            assert tags is not None  # the client offers this only with a device key
+            total = tags.seal(self.session.generation, out.buffer, *fields)
+        else:
+            total = seal_frame(out.buffer, *fields)
+        self._body += memoryview(out.buffer)[:total]
 
     # Transports
 
@@ -267,6 +296,20 @@ class Driver:
             self._bare = False  # once: each time postpones the next turn by the poll floor
             session.turn_done(now)
 
+    async def _refresh(self) -> None:
+        """Ask for a token to go on with; without one the session asks again."""
+        renewal, identity = self.session.renewal, self.session.identity
+        try:
+            token = await self._fresh_token()
+        except Exception as error:  # whatever the program's own function raises
+            _log.warning("the token source failed: %s", type(error).__name__)
+            token = b""
+        if 0 < len(token) <= TOKEN_BYTES and token != identity.token:
+            renewal.supply(token)
+        else:
+            renewal.none(monotonic_ms())
+        self.wake()
+
     async def _send(self, transport: Transport, body: bytes, turn: int) -> None:
         try:
             reply = await transport.send(body)
@@ -308,9 +351,11 @@ class Driver:
         reader = self._reader
         try:
             reader.feed(data, MAX_FRAME_BYTES)
-            reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
+            reader.allowed_flags = self._allowed_flags()
             while transport is self._transport and reader.next():
                 now = monotonic_ms()
+                if reader.flags & FLAG_AUTHENTICATED:
+                    self._check_tag(data)
                 result = self.inbox.receive(
                     reader.type,
                     reader.flags,
@@ -324,15 +369,46 @@ class Driver:
                     secrets.randbits(16),
                 )
                 if result == codes.CONNECTED:
-                    reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
+                    if self.resume is not None:
+                        self.resume.keep(self.session)  # before the first critical event of a new incarnation goes
+                    reader.allowed_flags = self._allowed_flags()
                 if result == codes.EVENTS_REFUSED and self.session.store.letter_slot >= 0:
                     store = self.session.store
                     self.outbox.give_up(store.letter_slot, "refused", store.letter_sent, self.inbox.refused_code)
+                if result in (codes.TOKEN_REFUSED, codes.FORGED):
+                    self._note(result, data)
                 if result:
                     self._listener.on_result(result, data)
                 self._drop_if_over()
-        except FrameError as error:
+        except (FrameError, LinkError) as error:
+            if isinstance(error, TagError):
+                self.session.tally.forged += 1
             self._link_failed(transport, error)
+
+    def _note(self, result: int, data: bytes) -> None:
+        """What nobody but a person can mend, for last_error and the log."""
+        if result == codes.FORGED:
+            self.last_error = TagError("the gateway sent a frame without its authentication tag")
+        else:
+            said = self.inbox.renewed
+            text = data[said.text_start : said.text_end].decode("utf-8", "replace")
+            self.last_error = RefusedError(said.code, plain(text))
+        _log.warning("%s", self.last_error)
+
+    def _allowed_flags(self) -> int:
+        agreement = self.session.agreement
+        return FLAGS_PLAIN | agreement.down | (FLAG_AUTHENTICATED if agreement.auth != AUTH_NONE else 0)
+
+    def _check_tag(self, data: bytes) -> None:
+        """Raises TagError unless the present frame ends with its right tag."""
+        reader, session, tags = self._reader, self.session, self._key.tags
+        generation = session.generation
+        if reader.type == TYPE_WELCOME and session.state == STATE_GREETING:
+            generation = 0  # the frame carries what the key is made with; a wrong one makes a key that nobody has
+            at = reader.start + _SERVER_NONCE_AT
+            self._key.begin(session.identity.token, session.nonce, data[at : at + NONCE_BYTES])
+        assert tags is not None
+        tags.check(generation, reader)
 
     def _drop_if_over(self) -> None:
         if self.session.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED, STATE_PAUSED):

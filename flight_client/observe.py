@@ -103,6 +103,7 @@ class Counters:
     connections: int
     reconnects: int
     transport_switches: int
+    forged: int = 0  # frames without their right authentication tag
 
     @property
     def law_holds(self) -> bool:
@@ -111,5 +112,5 @@ class Counters:
 
 
 def plain(text: str) -> str:
-    """The gateway's words for a log or a terminal: control characters spelt out."""
+    """Somebody else's words for a log or a terminal: control characters spelt out."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -30,17 +30,21 @@ FLOOR = {
     "observe": 5,
     "outbox": 6,
     "packing": 7,
+<<<<<<< HEAD
     "pressure": 7,
+=======
+    "resume_file": 6,
+>>>>>>> integration
     "driver": 8,
     "streams": 7,
     "subscriptions": 8,
     "bridge": 7,
+    "capture": 8,
     "channels": 9,
     "steering": 9,
     "client": 10,
     "gateway": 10,
     "sync_client": 11,
-    "capture": 11,
     "demo": 12,
     "testing": 12,
     "dashboard": 12,

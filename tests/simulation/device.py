@@ -14,6 +14,7 @@ from flight_client.session.device import codes
 from flight_client.streams import EventStream, RealtimeEvent
 
 from .chance import Machine
+from .gateway import DEVICE_KEYS
 from .ledger import Ledger, Life, number_bytes
 from .loop import VirtualLoop
 from .network import Wire, factories
@@ -101,6 +102,7 @@ class Device:
         client = self.client = Client(
             "http://simulated:1",
             token=self._token,
+            device_key=DEVICE_KEYS.get(role.device_id),
             platform=role.platform,
             device_id=role.device_id,
             transports=role.transports,

@@ -12,11 +12,13 @@ what we owe for what came in, store.py what may have to go again, inbox.py what 
 """
 
 from ..common.clock import LONGEST_MS, elapsed, later
-from ..common.fields import fill, is_zero, same
+from ..common.fields import Buffer, fill, is_zero, same
 from ..common.profile import Profile
 from ..spec import (
+    AUTH_NONE,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
+    FLAG_AUTHENTICATED,
     FLAG_CHECKED,
     HEADER_BYTES,
     NUMBER_LIMIT,
@@ -30,6 +32,7 @@ from ..spec import (
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
+    TAG_BYTES,
     TRAILER_BYTES,
     TRANSPORT_POLLING,
     TYPE_ATTACH,
@@ -40,13 +43,14 @@ from . import states
 from .agreement import Agreement
 from .batching import Batching
 from .channels import ChannelTable
-from .codes import ADVICE_BACK_OFF, ADVICE_POLLING, DROP, NOTHING, OPEN, PROBE, SEND, TURN
+from .codes import ADVICE_BACK_OFF, ADVICE_POLLING, DROP, NOTHING, OPEN, PROBE, REFRESH, SEND, TURN
 from .identity import Identity
 from .messages import Ending, Welcome, write_attach, write_hello, write_poll
 from .outgoing import Outgoing
 from .policy import Policy
 from .prover import Prover
 from .receipts import Receipts
+from .renewal import Renewal
 from .sender import Sender
 from .store import SendStore
 from .tally import Tally
@@ -91,8 +95,10 @@ class DeviceSession:
         self.critical_priority = 0  # of what waits: the driver may set both too
         self.lossy_priority = 0
         self.next_counter = 1  # counter of the next critical event
+        self.counted = 0  # critical events of earlier incarnations
         self.out = Outgoing(profile.frame_bytes)
         self.receipts = Receipts(profile)
+        self.renewal = Renewal()
         self.sender = Sender(self)
         self._epoch = bytearray(8)  # of the log that has counted our events
         self._log_kept = True  # WELCOME told of the same log and incarnation as before
@@ -144,6 +150,16 @@ class DeviceSession:
         self.policy.failed(now)
         self._go(states.FAILED)
         self._retry_at = later(now, self.policy.wait_ms(random))
+
+    def restore(self, incarnation: Buffer, mark: int, counted: int) -> None:
+        """Go on with the numbers of a resume record (common/resume.py); before start()."""
+        self.identity.incarnation[:] = incarnation
+        self.next_counter = mark + 1
+        self.counted = counted
+
+    def settled_counter(self) -> int:
+        """Every critical event of this incarnation up to this counter is settled."""
+        return self.store.first_counter(self.next_counter) - 1
 
     def recover(self, advice: int, now: int, random: int) -> None:
         """The application's judgement of the failure that we wait after (codes.py: ADVICE_)."""
@@ -230,6 +246,7 @@ class DeviceSession:
         if self.state != STATE_READY and self.state != STATE_CLOSING:
             return wait
         wait = self.store.hold_ms(now, wait) or wait
+        wait = self.renewal.wake_in_ms(now, wait)
         if self._pausing:
             wait = min(wait, -elapsed(now, self._deadline))
         polling = self.polling()
@@ -296,6 +313,8 @@ class DeviceSession:
         return NOTHING
 
     def _poll_ready(self, now: int, random: int) -> int:
+        if self.state == STATE_READY and self.renewal.ask_due(now):
+            return REFRESH
         polling = self.polling()
         over = self.state == STATE_CLOSING and elapsed(now, self._close_at) >= 0
         if over and (polling or self._awaiting or self.sender.close_sent):
@@ -348,7 +367,12 @@ class DeviceSession:
         return TURN
 
     def emit(self, kind: int, flags: int, channel: int, seq: int, buffer: bytearray, count: int) -> int:
-        """This frame goes out next, with our acknowledgement if we are in a session; answers SEND."""
+        """This frame goes out next, with our acknowledgement if we are in a session; answers SEND.
+
+        Where frames are authenticated, all but HELLO have the flag: the driver writes the tag behind the payload.
+        """
+        if self.agreement.auth != AUTH_NONE and kind != TYPE_HELLO:
+            flags |= FLAG_AUTHENTICATED
         self.out.put(kind, flags, channel, seq, buffer, count)
         if kind != TYPE_POLL:  # it is counted at the end of its turn, or it would leave no room for events
             self.sender.link.take(HEADER_BYTES + count + (TRAILER_BYTES if flags & FLAG_CHECKED else 0))
@@ -416,6 +440,7 @@ class DeviceSession:
         """WELCOME or RESUMED was read: frames may flow."""
         self.store.rewind()
         self.sender.new_transport()
+        self.renewal.new_transport()
         self.store.settled(self.resumed or self._log_kept)
         self.policy.ready(now)
         self.channels.ask_again(not self.resumed)
@@ -440,11 +465,13 @@ class DeviceSession:
         self.sender.window = self.agreement.window_out_frames
         self.sender.window_bytes = self.agreement.window_out_bytes
         self.out.frame_room = self.agreement.frame_bytes
+        self.out.behind_bytes = TRAILER_BYTES + (TAG_BYTES if self.agreement.auth != AUTH_NONE else 0)
         self.policy.announce(welcome.spread_ms)
         self.prover.begin(self.identity.token, self.nonce, welcome.server_nonce)
         incarnation = self.identity.incarnation
         self._log_kept = same(self._epoch, 0, welcome.epoch, 0, 8)
         if is_zero(incarnation, 0, 8) or not same(incarnation, 0, welcome.incarnation, 0, 8):
+            self.counted = max(0, self.counted + self.settled_counter() - welcome.mark)
             incarnation[:] = welcome.incarnation
             self._log_kept = False
             self.next_counter = self.store.recount(welcome.mark + 1)
@@ -456,6 +483,11 @@ class DeviceSession:
         self.tally.lossy_restart(welcome.lossy_stored, not same(self._epoch, 0, welcome.epoch, 0, 8))
         self._epoch[:] = welcome.epoch
         self.store.renumber()
+
+    def forged(self, now: int, random: int) -> None:
+        """A frame came without its right tag: not from our peer, so it says nothing of our session."""
+        self.tally.forged += 1
+        self.failed(now, random)
 
     def stop(self, code: int) -> None:
         """A refusal that no retry can heal."""

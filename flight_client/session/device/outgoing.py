@@ -30,6 +30,7 @@ class Outgoing:
         self.large = bytearray(0)  # a batch that is larger than a frame
         self.buffer = self.control
         self.frame_room = frame_bytes  # largest frame that the peer and we can take
+        self.behind_bytes = TRAILER_BYTES  # what may stand behind the payload: a trailer, and a tag where agreed on
         self.turn_bytes = 0  # of this turn so far
 
     def put(self, kind: int, flags: int, channel: int, seq: int, buffer: bytearray, count: int) -> None:
@@ -40,7 +41,7 @@ class Outgoing:
         self.seq = seq
         self.buffer = buffer
         self.count = count
-        self.turn_bytes += HEADER_BYTES + count
+        self.turn_bytes += HEADER_BYTES + count + self.behind_bytes - TRAILER_BYTES
 
     def pack_large(self, prefix_bytes: int, record_bytes: int) -> None:
         """One event that is larger than a frame is to be packed, into a buffer that is made for the first of them."""
@@ -55,7 +56,7 @@ class Outgoing:
         """Events are to be packed into this buffer, behind a prefix."""
         self.buffer = buffer
         self.at = HEADER_BYTES + prefix_bytes
-        self.room = self.frame_room - self.at - TRAILER_BYTES
+        self.room = self.frame_room - self.at - self.behind_bytes
         self.expires_ms = 0
         self.retries = RETRY_COUNT
         self.retry_ms = RETRY_INTERVAL_MS

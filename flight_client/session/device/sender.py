@@ -23,7 +23,6 @@ from ..spec import (
     NUMBER_LIMIT,
     POLL_BODY_BYTES,
     STATE_CLOSING,
-    TRAILER_BYTES,
     TYPE_ACK,
     TYPE_CLOSE,
     TYPE_DATA,
@@ -31,10 +30,11 @@ from ..spec import (
     TYPE_OPEN,
     TYPE_RESEND,
     TYPE_SKIP,
+    TYPE_TOKEN,
 )
 from .bucket import Bucket
 from .codes import LETTER, NOTHING, PACK_CRITICAL, PACK_LOSSY, RECODE, TOO_LARGE
-from .messages import write_close, write_open
+from .messages import write_close, write_open, write_token
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
 if TYPE_CHECKING:
@@ -89,6 +89,10 @@ class Sender:
             count = write_open(out.control, session.channels.items[number - 1])
             session.channels.sent_open(number)
             return session.emit(TYPE_OPEN, 0, number, 0, out.control, count)
+        if session.renewal.to_send():
+            session.renewal.sent()
+            count = write_token(out.control, session.renewal.token)
+            return session.emit(TYPE_TOKEN, 0, 0, 0, out.control, count)
         if session.receipts.resend_wanted:
             session.receipts.resend_wanted = False
             return session.emit(TYPE_RESEND, 0, 0, 0, out.control, 0)
@@ -145,7 +149,7 @@ class Sender:
 
     def _chunk(self) -> int:
         """Bytes of a large payload in one piece."""
-        return self.session.out.frame_room - HEADER_BYTES - TRAILER_BYTES - FRAGMENT_HEAD_BYTES
+        return self.session.out.frame_room - HEADER_BYTES - self.session.out.behind_bytes - FRAGMENT_HEAD_BYTES
 
     def _fits_a_frame(self, record_bytes: int) -> bool:
         """Whether what lies in out.large turned out to be small; then it is where a frame's events belong."""
@@ -200,7 +204,11 @@ class Sender:
     def urgent(self, now: int) -> bool:
         """Whether something should not wait for the profile's update interval."""
         session = self.session
-        if session.channels.unopened or session.state == STATE_CLOSING or session.receipts.half_a_window():
+        if session.channels.unopened or session.renewal.to_send() or session.state == STATE_CLOSING:
+            return True
+        if session.renewal.over:
+            return False
+        if session.receipts.half_a_window():
             return True
         if self._may_go(now):
             return self.link.wait_ms(now) == 0
@@ -210,6 +218,8 @@ class Sender:
         """How long urgent() is going to say no if nothing happens; at most `longest_ms`."""
         if self.urgent(now):
             return 0
+        if self.session.renewal.over:
+            return longest_ms
         if self._may_go(now):
             return min(longest_ms, self.link.wait_ms(now))
         return min(longest_ms, self._held_ms(now)) if self._may_pack() else longest_ms
@@ -217,9 +227,10 @@ class Sender:
     def wake_in_ms(self, now: int, longest_ms: int) -> int:
         """How long a duplex transport has nothing to send if nothing happens; at most `longest_ms`."""
         session = self.session
-        resend_in = ACK_TIMEOUT_MS + 1 - session.store.oldest_wait_ms(now)
-        wait = min(longest_ms, self.heartbeat_ms - elapsed(now, self.sent_at), resend_in)
-        wait = session.receipts.ack_in_ms(now, wait)
+        wait = session.receipts.ack_in_ms(now, min(longest_ms, self.heartbeat_ms - elapsed(now, self.sent_at)))
+        if session.renewal.over:
+            return wait
+        wait = min(wait, ACK_TIMEOUT_MS + 1 - session.store.oldest_wait_ms(now))
         held = self._held_ms(now)
         if held and (self._may_go(now) or (session.waiting_critical and session.store.room())):
             wait = min(wait, held)
@@ -255,6 +266,8 @@ class Sender:
     def _next_events(self, now: int) -> int:
         session = self.session
         store = session.store
+        if session.renewal.over:
+            return NOTHING  # the gateway takes no events before it has a new token
         ready = store.to_send(self.window, self.window_bytes, now)
         if not ready and store.oldest_wait_ms(now) > ACK_TIMEOUT_MS:
             session.tally.resent_frames += store.cursor
@@ -292,7 +305,7 @@ class Sender:
 
     def _fits(self) -> bool:
         session = self.session
-        room = session.out.frame_room - HEADER_BYTES - TRAILER_BYTES
+        room = session.out.frame_room - HEADER_BYTES - session.out.behind_bytes
         return session.store.fits(room, self.window, self.window_bytes, session.agreement.unpacked_out_bytes)
 
     def _recode(self) -> int:
