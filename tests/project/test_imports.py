@@ -30,11 +30,8 @@ FLOOR = {
     "observe": 5,
     "outbox": 6,
     "packing": 7,
-<<<<<<< HEAD
     "pressure": 7,
-=======
     "resume_file": 6,
->>>>>>> integration
     "driver": 8,
     "streams": 7,
     "subscriptions": 8,
