@@ -123,8 +123,8 @@ class Client(Steering):
             self._driver.inbox, self._names, self._add_channel, self._leave_channel, self.platform.history_events
         )
         self._session.adapt()
-        batching = self._session.batching
-        self._pressure = PressureControl(self.platform, self._outbox, batching, self._subscriptions, self._call)
+        forget, batching = self._subscriptions.clear_history, self._session.batching
+        self._pressure = PressureControl(self.platform, self._outbox, batching, forget, self._call)
         self._state_hooks: list[Callable[[StateChange], None]] = []
         self._gap_hooks: list[Callable[[Gap], None]] = []
         self._letter_hooks: list[Callable[[DeadLetter], None]] = []

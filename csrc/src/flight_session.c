@@ -14,18 +14,6 @@ void flight_session_go(flight_session *session, uint32_t happening)
     session->state = flight_session_next_state(session->state, happening);
 }
 
-/* Pause: the link goes with the next poll. */
-static void leave_link(flight_session *session, uint32_t now_ms)
-{
-    session->pausing = 0;
-    if (session->state >= FLIGHT_STATE_OPENING && session->state <= FLIGHT_STATE_READY) {
-        session->drop_first = 1;
-        flight_policy_paused(&session->policy, now_ms);
-    }
-    session->open_asked = 0;
-    flight_session_go(session, FLIGHT_ON_PAUSE);
-}
-
 void flight_session_start(flight_session *session, uint32_t now_ms)
 {
     (void)now_ms;
@@ -60,7 +48,7 @@ void flight_session_failed(flight_session *session, uint32_t now_ms, uint32_t ra
         break;
     }
     if (session->pausing) {
-        leave_link(session, now_ms);
+        flight_session_leave_link(session, now_ms);
         return;
     }
     flight_policy_failed(&session->policy, now_ms);
@@ -89,32 +77,6 @@ void flight_session_probed(flight_session *session, int works, uint32_t now_ms)
         return;
     }
     flight_policy_probe_failed(&session->policy, now_ms);
-}
-
-/* Whether a turn of a ready session is with the transport, or being written. */
-static int turn_is_under_way(const flight_session *session)
-{
-    return session->state == FLIGHT_STATE_READY && (session->in_turn || session->awaiting);
-}
-
-void flight_session_pause(flight_session *session, uint32_t now_ms)
-{
-    if (session->pausing || session->state == FLIGHT_STATE_CLOSING) {
-        return;
-    }
-    if (turn_is_under_way(session)) {
-        session->pausing = 1;
-        session->deadline_ms = flight_later(now_ms, (int32_t)FLIGHT_CLOSE_WAIT_MS);
-        return;
-    }
-    leave_link(session, now_ms);
-}
-
-void flight_session_go_on(flight_session *session, uint32_t now_ms)
-{
-    (void)now_ms;
-    session->pausing = 0;
-    flight_session_go(session, FLIGHT_ON_GO_ON);
 }
 
 void flight_session_close(flight_session *session, uint32_t now_ms)
@@ -362,9 +324,7 @@ static int poll_ready(flight_session *session, uint32_t now_ms, uint32_t random)
 
 int flight_session_poll(flight_session *session, uint32_t now_ms, uint32_t random)
 {
-    if (session->pausing && (!turn_is_under_way(session) || flight_elapsed(now_ms, session->deadline_ms) >= 0)) {
-        leave_link(session, now_ms);
-    }
+    flight_session_end_turn_for_pause(session, now_ms);
     switch (session->state) {
     case FLIGHT_STATE_READY:
     case FLIGHT_STATE_CLOSING:

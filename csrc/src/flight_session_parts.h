@@ -156,6 +156,8 @@ int32_t flight_sender_wake_in_ms(const flight_session *session, uint32_t now_ms,
 int flight_session_polling(const flight_session *session);
 int flight_session_may_number(flight_session *session);
 void flight_session_go(flight_session *session, uint32_t happening);
+void flight_session_leave_link(flight_session *session, uint32_t now_ms);
+void flight_session_end_turn_for_pause(flight_session *session, uint32_t now_ms);
 void flight_session_lost(flight_session *session);
 void flight_session_ready(flight_session *session, uint32_t now_ms);
 void flight_session_begin(flight_session *session);

@@ -58,8 +58,7 @@ from .tally import Tally
 # A session is renewed, once nothing waits for an acknowledgement, before a number could reach the limit.
 RENEW_AT = NUMBER_LIMIT - 0x10000
 
-# POLL: session id, generation, number, proof.
-_POLL_FRAME_BYTES = HEADER_BYTES + 40 + TRAILER_BYTES
+_POLL_FRAME_BYTES = HEADER_BYTES + 40 + TRAILER_BYTES  # session id, generation, number, proof
 
 
 class DeviceSession:
@@ -383,8 +382,7 @@ class DeviceSession:
 
     def _may_leave(self, now: int) -> bool:
         """Whether the turn under way is over, or has taken too long."""
-        under_way = self.state == STATE_READY and (self._in_turn or self._awaiting)
-        return not under_way or elapsed(now, self._deadline) >= 0
+        return self.state != STATE_READY or not (self._in_turn or self._awaiting) or elapsed(now, self._deadline) >= 0
 
     def _leave(self, now: int) -> None:
         """Pause: the link goes with the next poll()."""
@@ -404,12 +402,10 @@ class DeviceSession:
     def _silent_ms(self) -> int:
         return self.profile.connect_timeout_ms if self.polling() else 2 * self.sender.heartbeat_ms
 
-    def _urgent(self, now: int) -> bool:
-        return self._poll_now or self.sender.urgent(now)
-
     def _poll_due(self, now: int) -> bool:
         since = elapsed(now, self._turn_at)
-        return since >= self.profile.update_interval_ms or (since >= self.profile.poll_floor_ms and self._urgent(now))
+        soon = since >= self.profile.poll_floor_ms and (self._poll_now or self.sender.urgent(now))
+        return soon or since >= self.profile.update_interval_ms
 
     def close_due(self, now: int) -> bool:
         """Whether a closing session has waited long enough for its queue."""
