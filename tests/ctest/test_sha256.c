@@ -116,12 +116,18 @@ static void code_is(const char *key, size_t key_bytes, const char *text, const c
     flight_sha256_add(&mac.hash, (const uint8_t *)text, strlen(text));
     CHECK(flight_hmac_end(&mac, tag, 33) == 32 && tag[32] == 0xee);
     CHECK(memcmp(tag, expected, 32) == 0);
+    memset(&mac.hash, 0xa5, sizeof mac.hash); /* whatever was hashed before, the next message starts anew */
     flight_hmac_begin(&mac);
     flight_sha256_add(&mac.hash, (const uint8_t *)text, strlen(text));
     memset(tag, 0xee, sizeof tag);
     CHECK(flight_hmac_end(&mac, tag, 8) == 8 && tag[8] == 0xee);
     CHECK(flight_same_code(tag, (const uint8_t *)expected, 8) == 1);
     CHECK(flight_same_code(tag, (const uint8_t *)expected, 9) == 0);
+    for (int i = 0; i < 8; i++) { /* each byte counts */
+        tag[i] ^= 1;
+        CHECK(flight_same_code(tag, (const uint8_t *)expected, 8) == 0);
+        tag[i] ^= 1;
+    }
 }
 
 void test_sha256(void)
