@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flight_client.session.device import states
+from flight_client.session.device import codes, states
 from tests.twin import scripts, steps, traces
 from tests.twin.director import Director
 from tests.twin.script import Script
@@ -26,8 +26,8 @@ STEPS = 220
 SHORTEST = 120
 SEEDS = 1500  # tried at most
 SEED = re.compile(r"^# .* seed (\d+),")
-COMMANDS = range(10)
-NEWS = range(9)
+COMMANDS = (*range(codes.TOO_LARGE), codes.REFRESH)
+NEWS = (*range(codes.BROKEN + 1), codes.TOKEN_REFUSED, codes.FORGED)
 
 Seen = set[tuple[str, int, int]]
 

@@ -104,18 +104,114 @@ void flight_session_turn_done(flight_session *session, uint32_t now_ms);
  */
 void flight_session_probed(flight_session *session, int works, uint32_t now_ms);
 
-/* The application wants no connection for now ("radio off"): the turn under way ends, for FLIGHT_CLOSE_WAIT_MS at most, then the
- * link goes (FLIGHT_DO_DROP), and nothing is tried or spent. What is queued stays. Changes nothing while closing and later.
+/* The application wants no connection for now: the turn under way ends, for FLIGHT_CLOSE_WAIT_MS at most, then the link goes.
+ * What is queued stays.
  *
  *     flight_session_pause(&session, now_ms);
  */
 void flight_session_pause(flight_session *session, uint32_t now_ms);
 
-/* The application wants a connection again: at once, whatever wait was left. Changes nothing where there was no pause.
+/* The application wants a connection again: at once. Changes nothing in any state but paused.
  *
  *     flight_session_go_on(&session, now_ms);
  */
 void flight_session_go_on(flight_session *session, uint32_t now_ms);
+
+/* The application's judgement of the failure that the session waits after: a flight_advice. random: 16 random bits.
+ *
+ *     flight_session_recover(&session, FLIGHT_ADVICE_POLLING, now_ms, random);
+ */
+void flight_session_recover(flight_session *session, int advice, uint32_t now_ms, uint32_t random);
+
+/* Let lossy events collect, and keep to the profile's link rate; without it everything goes as soon as it may. Before the
+ * start.
+ *
+ *     flight_session_adapt(&session);
+ */
+void flight_session_adapt(flight_session *session);
+
+/* So many bytes may leave per second, a second's worth at once; 0 = no limit.
+ *
+ *     flight_session_limit_link(&session, 3600);
+ */
+void flight_session_limit_link(flight_session *session, int32_t bytes_per_s);
+
+/* So many events may leave per second, a second's worth at once; 0 = no limit.
+ *
+ *     flight_session_limit_pace(&session, 100);
+ */
+void flight_session_limit_pace(flight_session *session, int32_t events_per_s);
+
+/* The application allows so many lossy events to wait; session->batching.queue_events is what the driver keeps to.
+ *
+ *     flight_session_limit_queue(&session, 32);
+ */
+void flight_session_limit_queue(flight_session *session, int32_t events);
+
+/* The free memory in 1/10000, below 0 where it is not known: as it falls, batches and queue shrink.
+ *
+ *     flight_session_memory(&session, 2500);
+ */
+void flight_session_memory(flight_session *session, int32_t free_share);
+
+/* Answer to FLIGHT_DO_REFRESH: the new token, ended by a zero and kept as long as the session; null when there is none, or
+ * only the one that we have.
+ *
+ *     flight_session_token(&session, "the next token", now_ms);
+ */
+void flight_session_token(flight_session *session, const char *token, uint32_t now_ms);
+
+/* Go on with the numbers of a resume record; before the start. incarnation: 8 bytes.
+ *
+ *     flight_session_restore(&session, resume.incarnation, resume.mark, resume.before);
+ */
+void flight_session_restore(flight_session *session, const uint8_t *incarnation, int32_t mark, int64_t counted);
+
+/* Every critical event of this incarnation up to this counter is settled.
+ *
+ *     resume.mark = flight_session_settled_counter(&session);
+ */
+int32_t flight_session_settled_counter(const flight_session *session);
+
+/* What a device keeps of its numbers while it is switched off: FLIGHT_RESUME_BYTES on its storage, kept twice. A write goes
+ * over the older copy, before the first critical event of an incarnation is sent. A mark that is too low costs nothing. */
+typedef struct flight_resume {
+    uint32_t serial;        /* one more with every write, below 2^30 */
+    int32_t mark;           /* every critical event up to this counter is settled */
+    int64_t before;         /* critical events of earlier incarnations */
+    uint32_t starts;        /* of the device, below 2^30 */
+    uint8_t incarnation[8]; /* of the counters */
+    uint8_t epoch[8];       /* of the log that has the events */
+    uint8_t device[4];      /* CRC-32C of the device id */
+} flight_resume;
+
+enum { FLIGHT_RESUME_NONE = -1, FLIGHT_RESUME_DAMAGED = -2 };
+
+/* The device that a record is of.
+ *
+ *     flight_resume_name(&resume, "living-room");
+ */
+void flight_resume_name(flight_resume *resume, const char *device_id);
+
+/* Write FLIGHT_RESUME_BYTES.
+ *
+ *     flight_resume_pack(&resume, sector);
+ */
+void flight_resume_pack(const flight_resume *resume, uint8_t *out);
+
+/* Read FLIGHT_RESUME_BYTES. Returns 1; or 0, and nothing is changed, when they are no whole record.
+ *
+ *     if (!flight_resume_unpack(&resume, sector)) { begin_anew(); }
+ */
+int flight_resume_unpack(flight_resume *resume, const uint8_t *data);
+
+/* Of two copies, one behind the other: 0 or 1 for the newer whole one, FLIGHT_RESUME_NONE where neither was ever written, or
+ * FLIGHT_RESUME_DAMAGED.
+ *
+ *     int newest = flight_resume_newest(sectors);
+ *     if (newest >= 0) { flight_resume_unpack(&resume, sectors + newest * FLIGHT_RESUME_BYTES); }
+ */
+int flight_resume_newest(const uint8_t *copies);
 
 /* The application closes: what is queued may go for FLIGHT_CLOSE_WAIT_MS, then the session is closed.
  *
@@ -196,7 +292,7 @@ int flight_session_receive(flight_session *session, const flight_frame *frame, u
  *
  *     sleep_ms(flight_session_wake_in_ms(&session, now_ms));
  */
-uint32_t flight_session_wake_in_ms(const flight_session *session, uint32_t now_ms);
+uint32_t flight_session_wake_in_ms(flight_session *session, uint32_t now_ms);
 
 /* The transport to use now: FLIGHT_TRANSPORT_...
  *

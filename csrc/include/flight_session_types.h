@@ -15,7 +15,8 @@ typedef enum flight_command {
     FLIGHT_DO_LETTER = 8,        /* a critical frame was given up: store.letter_slot, letter_events, letter_cause, letter_sent */
     FLIGHT_DO_RECODE = 9,        /* write the records in out.buffer, from out.at, out.frame.payload_bytes bytes, without the
                                     coding of out.frame.flags; answer with _recoded */
-    FLIGHT_DO_TOO_LARGE = 10     /* answer of flight_session_pack_large only: this event can never go */
+    FLIGHT_DO_TOO_LARGE = 10,    /* answer of flight_session_pack_large only: this event can never go */
+    FLIGHT_DO_REFRESH = 11       /* ask for a new token; answer with flight_session_token */
 } flight_command;
 
 /* What flight_session_receive tells the application. */
@@ -29,8 +30,18 @@ typedef enum flight_news {
     FLIGHT_NEWS_ENDED = 6,                /* the gateway ended or refused something: `ending` says why */
     FLIGHT_NEWS_EVENTS_REFUSED = 7,       /* the gateway refused a frame: in.channel, in.refused_code; a letter if
                                              store.letter_slot is not -1 */
-    FLIGHT_NEWS_BROKEN = 8                /* the peer broke the protocol; the session starts anew */
+    FLIGHT_NEWS_BROKEN = 8,               /* the peer broke the protocol; the session starts anew */
+    FLIGHT_NEWS_TOKEN_REFUSED = 11,       /* the gateway does not take the new token: in.refused_code; another one is asked
+                                             for later */
+    FLIGHT_NEWS_FORGED = 12               /* a frame without its right tag: the transport ends, the session goes on */
 } flight_news;
+
+/* What the application makes of a failed connection, for flight_session_recover. */
+typedef enum flight_advice {
+    FLIGHT_ADVICE_NONE = 0,     /* the policy alone */
+    FLIGHT_ADVICE_BACK_OFF = 1, /* wait as after a repeated failure, also where the connection was healthy */
+    FLIGHT_ADVICE_POLLING = 2   /* poll next */
+} flight_advice;
 
 /* Who a client is. The caller's: kept as long as the session, texts too. incarnation is eight zero bytes until a gateway gave
  * one; a client that keeps it across restarts puts it here, and finds the present one here. */
@@ -67,6 +78,7 @@ typedef struct flight_session_policy {
     uint8_t upgraded;          /* the present connection is an upgrade on trial */
     uint8_t flapped;           /* the last upgrade died on trial */
     uint8_t stepped_down;      /* and not yet ready since */
+    uint8_t hinted;            /* the present wait is the one that the gateway asked for */
     const flight_profile *profile; /* points to that of the set-up */
     const uint8_t *transports; /* best first */
     uint32_t probe_at_ms;      /* when the better transport is to be tried */
@@ -77,6 +89,7 @@ typedef struct flight_session_policy {
     int32_t hint_ms;           /* the gateway's wish for the next wait, or -1 */
     int32_t attempt;           /* failures since the last healthy connection */
     int32_t failures;          /* of this transport, without a frame back */
+    uint32_t failed;           /* connections that failed so far; wraps at 2^24 */
 } flight_session_policy;
 
 /* A packed critical frame that is not yet acknowledged. */
@@ -161,6 +174,7 @@ typedef struct flight_tally {
     uint32_t duplicates;        /* frames received twice */
     uint32_t resent_frames;     /* since an acknowledgement did not come in time */
     uint32_t connections;       /* times the session became ready */
+    uint32_t forged;            /* frames without their right tag */
 } flight_tally;
 
 /* What WELCOME granted. */
@@ -229,6 +243,48 @@ typedef struct flight_session_receipts {
     int32_t half_frames;    /* so many unacknowledged ones are half a window */
 } flight_session_receipts;
 
+/* A limit: so much per second on average, a second's worth at once. */
+typedef struct flight_bucket {
+    int32_t per_s;  /* 0 = no limit */
+    int32_t most;   /* in thousandths, like the next */
+    int32_t level;  /* what may leave; below 0 after more than that left */
+    uint32_t at_ms; /* when it was worked out last */
+} flight_bucket;
+
+/* How long lossy events collect, and how many go together. */
+typedef struct flight_batching {
+    int32_t events;           /* a batch is full with so many */
+    int32_t delay_ms;         /* ... or when its first event has waited so long */
+    int32_t queue_events;     /* lossy events that may wait */
+    int32_t link_bytes_per_s; /* what the link drains; 0 = no limit */
+    int32_t parts;            /* of 16: what the memory allows */
+    int32_t most_queued;      /* what the application allows */
+    uint32_t since_ms;        /* when the first event came */
+    uint8_t collecting;       /* events wait */
+    uint8_t due;              /* what waits goes: until nothing waits */
+    uint8_t begun;            /* 0: nothing collects, nothing is bounded */
+} flight_batching;
+
+/* The token of a session, and the next one. */
+typedef struct flight_renewal {
+    uint8_t renewable;   /* 1: the driver can get another token; it says so before the session starts */
+    uint8_t over;        /* the gateway takes nothing but a new token */
+    uint8_t step;        /* 0 nothing to do, 1 asked for, 2 there is one to send, 3 sent */
+    uint8_t timed;       /* it is asked for at due_at_ms */
+    uint8_t tried;       /* one new session was begun because the token had expired */
+    uint32_t due_at_ms;
+    const char *token;   /* the new one, until it is answered; the caller's, else an empty text */
+} flight_renewal;
+
+/* What RENEWED said. */
+typedef struct flight_renewed {
+    const char *text;      /* for people; not ended by a zero, points into the received frame */
+    uint32_t text_bytes;
+    int32_t expires_in_ms; /* 0 = never */
+    uint8_t code;          /* FLIGHT_CODE_... */
+    uint8_t unasked;       /* it answers no TOKEN: the session's token has ended */
+} flight_renewed;
+
 /* The sending side. */
 typedef struct flight_session_sender {
     uint8_t close_sent;   /* CLOSE went out: nothing more does */
@@ -239,6 +295,9 @@ typedef struct flight_session_sender {
     int32_t heartbeat_ms;
     int32_t run_frames;   /* critical ones packed since lossy events went last */
     int32_t needs_frames; /* of the store, that a large critical event waits for */
+    int32_t flushing;     /* the application waits for so many flushes, and nothing collects: the driver sets it */
+    flight_bucket link;   /* bytes of everything that leaves */
+    flight_bucket pace;   /* events that are packed */
     uint32_t piece_at;    /* where the next piece of the lossy payload in out.large begins */
     uint32_t piece_end;   /* where that payload ends; equal to piece_at when none is under way */
     uint16_t messages;    /* payloads cut so far; wraps */
@@ -259,6 +318,8 @@ typedef struct flight_session_out {
     int32_t room_bytes;
     int32_t frame_room_bytes; /* the largest frame that the peer and we can take */
     int32_t turn_bytes;       /* of this turn so far */
+    int32_t behind_bytes;     /* what may stand behind the payload: a trailer, and a tag where agreed on */
+    int32_t most_events;      /* to be packed */
     int32_t expires_ms;       /* when the last of the packed events expires, from now; 0 = never */
     int32_t retry_ms;         /* between a refusal and the next try */
     uint8_t retries;          /* how often the frame goes again after refusals that allow it */
@@ -273,6 +334,7 @@ typedef struct flight_session_in {
     uint8_t gap_reason;     /* FLIGHT_GAP_... */
     uint8_t refused_code;   /* FLIGHT_CODE_... */
     uint8_t flags;          /* how the records are written: of those that were agreed on */
+    uint8_t proven;         /* the frame comes from our peer, or nobody can tell */
     uint8_t gap_epoch[8];   /* of the log with the hole */
     uint8_t gap_after[8];   /* offset in front of the hole */
     uint8_t gap_to[8];      /* the last one missing */
@@ -286,20 +348,20 @@ typedef struct flight_session {
     uint8_t known;             /* we hold a session that ATTACH may go on with */
     uint8_t resumed;           /* the present connection went on with it */
     uint8_t open_asked;        /* OPEN of this attempt was answered */
-    uint8_t drop_first;        /* an upgrade or a pause: the old transport goes first */
+    uint8_t drop_first;        /* an upgrade: the old transport goes first */
     uint8_t greeted;           /* HELLO or ATTACH of this attempt went out */
     uint8_t in_turn;           /* frames of a turn went out, it is not ended */
     uint8_t awaiting;          /* a turn is with the transport */
     uint8_t poll_now;          /* the gateway has more for us */
     uint8_t log_kept;          /* WELCOME told of the same log and incarnation as before */
     uint8_t renew;             /* numbers ran out: a new session on a new transport */
-    uint8_t pausing;           /* flight_session_pause was called, and a turn is still under way */
+    uint8_t pausing;           /* a turn is under way, then the session pauses */
     const flight_profile *profile; /* points to that of the set-up, like the next two */
     flight_identity *identity;     /* its incarnation is kept up to date */
     const flight_prover *prover;   /* the cryptography */
     uint32_t waiting_critical; /* events in the rings: the driver sets both before each poll */
     uint32_t waiting_lossy;    /* the same */
-    uint32_t deadline_ms;      /* of opening, greeting or pausing */
+    uint32_t deadline_ms;      /* of opening or greeting */
     uint32_t retry_at_ms;
     uint32_t close_at_ms;      /* when closing ends, done or not */
     uint32_t heard_at_ms;
@@ -307,12 +369,16 @@ typedef struct flight_session {
     int32_t generation;        /* of the transport in this session, from 0 */
     int32_t next_counter;      /* of the next critical event */
     int32_t poll_number;       /* of the last POLL in this session */
+    int64_t counted;           /* critical events of earlier incarnations */
     int32_t critical_priority; /* of what waits in the rings: the driver may set both */
     int32_t lossy_priority;    /* the higher one goes first, but for a critical frame between two lossy ones */
     flight_session_policy policy;     /* when and where to connect */
     flight_session_channels channels; /* what was opened */
     flight_session_receipts receipts; /* what is owed for what came in */
     flight_session_sender sender;     /* what goes next */
+    flight_batching batching;         /* what collects */
+    flight_renewal renewal;           /* the token */
+    flight_renewed renewed;           /* what was said of it last */
     flight_session_store store;       /* what may have to go again */
     flight_session_out out;           /* the frame that goes out */
     flight_agreement agreement;       /* what both sides may do */

@@ -432,7 +432,10 @@ typedef struct flight_profile {
     int32_t backoff_floor_ms; /* the shortest wait after a failure */
     int32_t backoff_cap_ms; /* the longest one */
     int32_t poll_floor_ms; /* between two polls when something is urgent */
-    int32_t batch_delay_ms; /* how long the driver may let events gather */
+    int32_t batch_delay_ms; /* how long lossy events collect */
+    int32_t batch_events; /* that make a batch full */
+    int32_t lossy_slots; /* events of the ring of lossy ones */
+    int32_t link_bytes_per_s; /* that the link drains; 0: it is faster than the queues can fill it */
     int32_t frame_bytes; /* the largest frame taken or sent */
     int32_t payload_bytes; /* the largest event in one frame */
     int32_t message_bytes; /* the largest event at all, in pieces where it is above payload_bytes */
@@ -444,12 +447,12 @@ typedef struct flight_profile {
     uint8_t transports[FLIGHT_PROFILE_TRANSPORTS]; /* FLIGHT_TRANSPORT_... */
 } flight_profile;
 
-#define FLIGHT_DREAMCAST_PROFILE {5000, 30000, 5000, 10000, 250, 10000, 500, 1000, 640, 512, 512, 4, 1, 1, 0, 1, {3, 0, 0}}
-#define FLIGHT_PSP_PROFILE {3000, 10000, 1000, 10000, 250, 10000, 250, 500, 1024, 896, 896, 8, 2, 2, 0, 1, {3, 0, 0}}
-#define FLIGHT_VITA_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 100, 100, 4096, 3840, 8000, 16, 3, 3, 1, 3, {1, 2, 3}}
-#define FLIGHT_V6R_CLOUD_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 16384, 16000, 60000, 32, 3, 4, 1, 2, {2, 3, 0}}
-#define FLIGHT_WEB_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 16384, 16000, 60000, 32, 3, 5, 1, 2, {2, 3, 0}}
-#define FLIGHT_HOST_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 50, 20, 16384, 16000, 60000, 32, 3, 6, 1, 2, {2, 3, 0}}
-#define FLIGHT_MICRO_PROFILE {3000, 10000, 1000, 5000, 250, 30000, 250, 500, 640, 512, 512, 2, 2, 7, 0, 3, {1, 2, 3}}
+#define FLIGHT_DREAMCAST_PROFILE {5000, 30000, 5000, 10000, 250, 10000, 500, 1000, 16, 32, 3600, 640, 512, 512, 4, 1, 1, 0, 1, {3, 0, 0}}
+#define FLIGHT_PSP_PROFILE {3000, 10000, 1000, 10000, 250, 10000, 250, 500, 16, 64, 0, 1024, 896, 896, 8, 2, 2, 0, 1, {3, 0, 0}}
+#define FLIGHT_VITA_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 100, 100, 32, 256, 0, 4096, 3840, 8000, 16, 3, 3, 1, 3, {1, 2, 3}}
+#define FLIGHT_V6R_CLOUD_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 64, 1024, 0, 16384, 16000, 60000, 32, 3, 4, 1, 2, {2, 3, 0}}
+#define FLIGHT_WEB_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 64, 1024, 0, 16384, 16000, 60000, 32, 3, 5, 1, 2, {2, 3, 0}}
+#define FLIGHT_HOST_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 50, 20, 64, 1024, 0, 16384, 16000, 60000, 32, 3, 6, 1, 2, {2, 3, 0}}
+#define FLIGHT_MICRO_PROFILE {3000, 10000, 1000, 5000, 250, 30000, 250, 500, 16, 32, 0, 640, 512, 512, 2, 2, 7, 0, 3, {1, 2, 3}}
 
 #endif

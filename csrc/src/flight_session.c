@@ -81,10 +81,10 @@ void flight_session_probed(flight_session *session, int works, uint32_t now_ms)
 
 void flight_session_close(flight_session *session, uint32_t now_ms)
 {
-    session->pausing = 0;
     if (session->state != FLIGHT_STATE_CLOSING) {
         session->close_at_ms = flight_later(now_ms, (int32_t)FLIGHT_CLOSE_WAIT_MS);
     }
+    session->pausing = 0;
     flight_session_go(session, FLIGHT_ON_CLOSE);
 }
 
@@ -115,12 +115,12 @@ static int32_t silent_ms(const flight_session *session)
     return flight_session_polling(session) ? session->profile->connect_timeout_ms : 2 * session->sender.heartbeat_ms;
 }
 
-static int urgent(const flight_session *session, uint32_t now_ms)
+static int urgent(flight_session *session, uint32_t now_ms)
 {
     return session->poll_now || flight_sender_urgent(session, now_ms);
 }
 
-static int poll_is_due(const flight_session *session, uint32_t now_ms)
+static int poll_is_due(flight_session *session, uint32_t now_ms)
 {
     const int32_t since_ms = flight_elapsed(now_ms, session->turn_at_ms);
 
@@ -152,13 +152,17 @@ int flight_session_emit(flight_session *session, uint8_t type, uint8_t flags, ui
     flight_session_out *out = &session->out;
 
     out->buffer = buffer;
-    out->turn_bytes += (int32_t)(FLIGHT_HEADER_BYTES + bytes);
+    if (session->agreement.auth != FLIGHT_AUTH_NONE && type != FLIGHT_TYPE_HELLO) {
+        flags |= FLIGHT_FLAG_AUTHENTICATED; /* the driver writes the tag behind the payload */
+    }
+    out->turn_bytes += (int32_t)(FLIGHT_HEADER_BYTES + bytes - FLIGHT_TRAILER_BYTES) + out->behind_bytes;
     out->frame.type = type;
     out->frame.flags = flags;
     out->frame.channel = channel;
     out->frame.seq = 0;
     out->frame.ack = 0;
     out->frame.payload_bytes = bytes;
+    flight_sender_left(session, &out->frame);
     if (session->state == FLIGHT_STATE_READY || session->state == FLIGHT_STATE_CLOSING) {
         out->frame.ack = (uint32_t)session->receipts.next_in;
         session->receipts.unacked = 0;
@@ -244,8 +248,8 @@ static int begin_turn(flight_session *session, uint32_t now_ms)
 static int end_turn(flight_session *session, uint32_t now_ms)
 {
     session->in_turn = 0;
+    flight_sender_turn_ended(session, now_ms);
     session->out.turn_bytes = 0;
-    session->sender.sent_at_ms = now_ms;
     session->turn_at_ms = now_ms;
     session->awaiting = 1;
     return FLIGHT_DO_TURN;
@@ -303,8 +307,12 @@ static int poll_turn(flight_session *session, uint32_t now_ms, int polling)
 static int poll_ready(flight_session *session, uint32_t now_ms, uint32_t random)
 {
     const int polling = flight_session_polling(session);
-    int command = leave(session, now_ms, random, polling);
+    int command;
 
+    if (session->state == FLIGHT_STATE_READY && flight_renewal_ask_due(&session->renewal, now_ms)) {
+        return FLIGHT_DO_REFRESH;
+    }
+    command = leave(session, now_ms, random, polling);
     if (command != FLIGHT_DO_NOTHING || session->awaiting) {
         return command;
     }
@@ -324,7 +332,9 @@ static int poll_ready(flight_session *session, uint32_t now_ms, uint32_t random)
 
 int flight_session_poll(flight_session *session, uint32_t now_ms, uint32_t random)
 {
-    flight_session_end_turn_for_pause(session, now_ms);
+    if (session->pausing && flight_session_may_leave(session, now_ms)) {
+        flight_session_leave_link(session, now_ms);
+    }
     switch (session->state) {
     case FLIGHT_STATE_READY:
     case FLIGHT_STATE_CLOSING:
@@ -352,13 +362,28 @@ int flight_session_poll(flight_session *session, uint32_t now_ms, uint32_t rando
     }
 }
 
+/* The same for a transport that answers turns only. */
+static int32_t wake_polling_ms(flight_session *session, uint32_t now_ms, int32_t wait_ms)
+{
+    const int32_t since_ms = flight_elapsed(now_ms, session->turn_at_ms);
+    const int32_t interval_ms = session->profile->update_interval_ms - since_ms;
+    int32_t urgent_ms = 0;
+
+    if (!session->poll_now) {
+        urgent_ms = flight_sender_urgent_in_ms(session, now_ms, flight_max(0, interval_ms));
+    }
+    wait_ms = flight_min(wait_ms, interval_ms);
+    return flight_min(wait_ms, flight_max(session->profile->poll_floor_ms - since_ms, urgent_ms));
+}
+
 /* The same for a session that is ready or closing. */
-static int32_t wake_ready_ms(const flight_session *session, uint32_t now_ms)
+static int32_t wake_ready_ms(flight_session *session, uint32_t now_ms)
 {
     const int polling = flight_session_polling(session);
     const int32_t hold_ms = flight_frames_hold_ms(&session->store, now_ms, session->sender.heartbeat_ms);
     int32_t wait_ms = hold_ms != 0 ? hold_ms : session->sender.heartbeat_ms;
 
+    wait_ms = flight_renewal_wake_in_ms(&session->renewal, now_ms, wait_ms);
     if (session->pausing) {
         wait_ms = flight_min(wait_ms, -flight_elapsed(now_ms, session->deadline_ms));
     }
@@ -369,16 +394,14 @@ static int32_t wake_ready_ms(const flight_session *session, uint32_t now_ms)
         wait_ms = flight_min(wait_ms, -flight_elapsed(now_ms, session->close_at_ms));
     }
     if (!session->awaiting && polling) {
-        const int32_t due_ms = urgent(session, now_ms) ? session->profile->poll_floor_ms : session->profile->update_interval_ms;
-
-        wait_ms = flight_min(wait_ms, due_ms - flight_elapsed(now_ms, session->turn_at_ms));
+        wait_ms = wake_polling_ms(session, now_ms, wait_ms);
     } else if (!session->awaiting) {
         wait_ms = flight_sender_wake_in_ms(session, now_ms, wait_ms);
     }
     return session->state == FLIGHT_STATE_READY ? flight_policy_probe_wait_ms(&session->policy, now_ms, wait_ms) : wait_ms;
 }
 
-uint32_t flight_session_wake_in_ms(const flight_session *session, uint32_t now_ms)
+uint32_t flight_session_wake_in_ms(flight_session *session, uint32_t now_ms)
 {
     int32_t wait_ms = session->sender.heartbeat_ms;
 
@@ -422,6 +445,7 @@ void flight_session_ready(flight_session *session, uint32_t now_ms)
 {
     flight_frames_rewind(&session->store);
     session->sender.piece_at = session->sender.piece_end; /* what was under way unsequenced is lost with the old transport */
+    flight_renewal_new_transport(&session->renewal);
     flight_frames_settled(&session->store, session->resumed || session->log_kept);
     flight_policy_ready(&session->policy, now_ms);
     flight_channels_ask_again(&session->channels, !session->resumed);
@@ -444,6 +468,10 @@ static void settle(flight_session *session)
 
     session->log_kept = memcmp(session->epoch, welcome->epoch, 8) == 0;
     if (memcmp(incarnation, none, 8) == 0 || memcmp(incarnation, welcome->incarnation, 8) != 0) {
+        session->counted += flight_session_settled_counter(session) - welcome->mark;
+        if (session->counted < 0) {
+            session->counted = 0;
+        }
         memcpy(incarnation, welcome->incarnation, 8);
         session->log_kept = 0;
         session->next_counter = flight_frames_recount(store, welcome->mark + 1);
@@ -469,6 +497,8 @@ void flight_session_begin(flight_session *session)
     session->poll_number = 0;
     session->sender.heartbeat_ms = flight_min(welcome->heartbeat_ms, FLIGHT_LONGEST_MS);
     flight_agreement_begin(session);
+    session->out.behind_bytes =
+        (int32_t)(FLIGHT_TRAILER_BYTES + (session->agreement.auth != FLIGHT_AUTH_NONE ? FLIGHT_TAG_BYTES : 0));
     flight_policy_announce(&session->policy, welcome->spread_ms);
     session->prover->begin(session->prover->context, session->identity->token, session->nonce, welcome->server_nonce);
     settle(session);

@@ -4,6 +4,9 @@
 
 #if FLIGHT_SESSION
 
+/* A turn ends where two frames of the largest size could not follow; with larger ones no turn would carry a single event. */
+#define LARGEST_FRAME_BYTES ((int32_t)(FLIGHT_POLL_BODY_BYTES / 2u - 128u))
+
 /* Whether WELCOME keeps to what HELLO offered; if not, the peer breaks the protocol. */
 int flight_agreement_keeps(const flight_agreement *agreement, const flight_welcome *welcome)
 {
@@ -22,7 +25,8 @@ void flight_agreement_begin(flight_session *session)
     agreement->unpacked_out_bytes = welcome->unpacked_bytes;
     session->sender.window_frames = flight_min(session->profile->window_frames, welcome->window_frames);
     session->sender.window_bytes = welcome->window_bytes;
-    session->out.frame_room_bytes = flight_min(session->profile->frame_bytes, welcome->frame_bytes);
+    session->out.frame_room_bytes =
+        flight_min(LARGEST_FRAME_BYTES, flight_min(session->profile->frame_bytes, welcome->frame_bytes));
 }
 
 #endif

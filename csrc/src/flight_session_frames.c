@@ -117,7 +117,7 @@ int flight_frames_fit(const flight_session *session)
     if (slot->skip || slot->piece) {
         return 1; /* the first piece was asked */
     }
-    if (slot->payload_bytes > session->out.frame_room_bytes - (int32_t)(FLIGHT_HEADER_BYTES + FLIGHT_TRAILER_BYTES)) {
+    if (slot->payload_bytes > session->out.frame_room_bytes - (int32_t)FLIGHT_HEADER_BYTES - session->out.behind_bytes) {
         return 0;
     }
     if (slot->behind == 0) {
@@ -394,6 +394,21 @@ void flight_frames_renumber(flight_session_store *store)
     flight_frames_rewind(store);
     store->base = 1;
     store->sent = 0;
+}
+
+/* The counter of the oldest event that is not settled; `following` where all are. */
+int32_t flight_frames_first_counter(const flight_session_store *store, int32_t following)
+{
+    int32_t i;
+
+    for (i = 0; i < store->used; i++) {
+        const flight_session_slot *slot = &store->slots[slot_at(store, i)];
+
+        if (!slot->skip) {
+            return slot->counter;
+        }
+    }
+    return following;
 }
 
 /* A new incarnation: give the events new counters from `counter`. Returns the next free one. */

@@ -18,10 +18,14 @@ static int ended(flight_session *session, const flight_frame *frame, uint32_t no
     const flight_ending *ending = &session->ending;
     const uint32_t code_bit = session->ending.code < 32u ? 1u << session->ending.code : 0;
 
-    if (code_bit & FLIGHT_CODES_FATAL) {
-        session->reason = ending->code;
-        flight_session_go(session, FLIGHT_ON_FATAL);
-        return FLIGHT_NEWS_ENDED;
+    /* Nobody but our peer may stop us; before there is a session, nobody can show that he is. */
+    if ((code_bit & FLIGHT_CODES_FATAL) && (session->in.proven || session->state == FLIGHT_STATE_GREETING)) {
+        if (ending->code != FLIGHT_CODE_EXPIRED_TOKEN || !flight_renewal_try_again(&session->renewal)) {
+            session->reason = ending->code;
+            flight_session_go(session, FLIGHT_ON_FATAL);
+            return FLIGHT_NEWS_ENDED;
+        }
+        session->known = 0;
     }
     if (ending->retry_after_ms > 0) {
         flight_policy_hint(&session->policy, ending->retry_after_ms);
@@ -214,6 +218,32 @@ static int take_refused(flight_session *session, const flight_frame *frame, uint
     return FLIGHT_NEWS_EVENTS_REFUSED;
 }
 
+static int take_renewed(flight_session *session, const flight_frame *frame, uint32_t now_ms)
+{
+    flight_renewal *renewal = &session->renewal;
+    flight_renewed *renewed = &session->renewed;
+
+    if (!flight_read_renewed(renewed, frame->payload, frame->payload_bytes)) {
+        return FLIGHT_NEWS_BROKEN;
+    }
+    if (renewed->unasked) {
+        flight_renewal_ended(renewal, now_ms);
+        return FLIGHT_NEWS_QUIET;
+    }
+    if (renewed->code != FLIGHT_CODE_OK) {
+        flight_renewal_refused(renewal, now_ms);
+        session->in.refused_code = renewed->code;
+        return FLIGHT_NEWS_TOKEN_REFUSED;
+    }
+    if (renewal->token[0] != 0) {
+        session->identity->token = renewal->token;
+    }
+    if (flight_renewal_accepted(renewal, renewed->expires_in_ms, now_ms)) {
+        flight_frames_rewind(&session->store); /* what went meanwhile was not taken */
+    }
+    return FLIGHT_NEWS_QUIET;
+}
+
 static int take_counts(flight_session *session, const flight_frame *frame)
 {
     const int is_heartbeat = frame->type == FLIGHT_TYPE_HEARTBEAT;
@@ -245,6 +275,8 @@ static int take_by_type(flight_session *session, const flight_frame *frame, uint
     case FLIGHT_TYPE_SKIP:
         flight_pieces_leave(&session->pieces, frame->channel);
         return FLIGHT_NEWS_QUIET;
+    case FLIGHT_TYPE_RENEWED:
+        return take_renewed(session, frame, now_ms);
     case FLIGHT_TYPE_RESEND:
         flight_frames_rewind(&session->store);
         return FLIGHT_NEWS_QUIET;
@@ -278,13 +310,30 @@ static int in_session(flight_session *session, const flight_frame *frame, uint32
     return news == FLIGHT_NEWS_BROKEN ? broken(session, now_ms, random) : news;
 }
 
-int flight_session_receive(flight_session *session, const flight_frame *frame, uint32_t now_ms, uint32_t random)
+/* Whether a frame may come without a tag: where the gateway has no session, and so no key. */
+static int may_be_bare(const flight_frame *frame, uint8_t state)
+{
+    return frame->type == FLIGHT_TYPE_RESET || (frame->type == FLIGHT_TYPE_CLOSE && state < FLIGHT_STATE_READY);
+}
+
+static int take_welcome(flight_session *session, const flight_frame *frame, uint32_t now_ms, uint32_t random)
+{
+    if (!flight_read_welcome(&session->welcome, frame->payload, frame->payload_bytes) ||
+        !flight_agreement_keeps(&session->agreement, &session->welcome)) {
+        return broken(session, now_ms, random);
+    }
+    flight_session_begin(session);
+    flight_renewal_begin(&session->renewal, session->welcome.token_expires_in_ms, now_ms);
+    flight_pieces_begin(&session->pieces);
+    flight_session_ready(session, now_ms);
+    return FLIGHT_NEWS_CONNECTED;
+}
+
+/* A frame of our peer, or one that nobody can tell from its frames. */
+static int take_frame(flight_session *session, const flight_frame *frame, uint32_t now_ms, uint32_t random)
 {
     const uint8_t state = session->state;
 
-    if (state < FLIGHT_STATE_GREETING || state > FLIGHT_STATE_CLOSING) {
-        return FLIGHT_NEWS_QUIET; /* late news of a transport that was given up */
-    }
     session->heard_at_ms = now_ms;
     session->policy.failures = 0;
     if ((frame->flags & FLIGHT_FLAGS_BY_AGREEMENT) && frame->type != FLIGHT_TYPE_DELIVER) {
@@ -294,19 +343,33 @@ int flight_session_receive(flight_session *session, const flight_frame *frame, u
         return in_session(session, frame, now_ms, random);
     }
     if (frame->type == FLIGHT_TYPE_WELCOME && state == FLIGHT_STATE_GREETING) {
-        if (!flight_read_welcome(&session->welcome, frame->payload, frame->payload_bytes) ||
-            !flight_agreement_keeps(&session->agreement, &session->welcome)) {
-            return broken(session, now_ms, random);
-        }
-        flight_session_begin(session);
-        flight_pieces_begin(&session->pieces);
-        flight_session_ready(session, now_ms);
-        return FLIGHT_NEWS_CONNECTED;
+        return take_welcome(session, frame, now_ms, random);
     }
     if (frame->type == FLIGHT_TYPE_RESUMED && state == FLIGHT_STATE_ATTACHING) {
         return take_resumed(session, frame, now_ms, random);
     }
     return is_ending(frame) ? take_ending(session, frame, now_ms, random) : FLIGHT_NEWS_QUIET;
+}
+
+int flight_session_receive(flight_session *session, const flight_frame *frame, uint32_t now_ms, uint32_t random)
+{
+    const uint8_t state = session->state;
+    flight_frame bare;
+
+    if (state < FLIGHT_STATE_GREETING || state > FLIGHT_STATE_CLOSING) {
+        return FLIGHT_NEWS_QUIET; /* late news of a transport that was given up */
+    }
+    if (session->agreement.auth == FLIGHT_AUTH_NONE) {
+        return take_frame(session, frame, now_ms, random);
+    }
+    session->in.proven = (frame->flags & FLIGHT_FLAG_AUTHENTICATED) != 0;
+    if (!session->in.proven && !may_be_bare(frame, state)) {
+        flight_session_forged(session, now_ms, random);
+        return FLIGHT_NEWS_FORGED;
+    }
+    bare = *frame;
+    bare.flags &= (uint8_t)~FLIGHT_FLAG_AUTHENTICATED;
+    return take_frame(session, &bare, now_ms, random);
 }
 
 #endif

@@ -76,6 +76,29 @@ uint32_t flight_write_open(uint8_t *payload, const flight_channel *channel)
     return (uint32_t)(put_text(payload + 20, channel->name, FLIGHT_CHANNEL_NAME_BYTES) - payload);
 }
 
+/* Go on with this token. */
+uint32_t flight_write_token(uint8_t *payload, const char *token)
+{
+    const uint32_t bytes = flight_text_bytes(token, FLIGHT_TOKEN_BYTES - 1u);
+
+    flight_store16(payload, (uint16_t)bytes);
+    memcpy(payload + 2, token, bytes);
+    return 2u + bytes;
+}
+
+int flight_read_renewed(flight_renewed *renewed, const uint8_t *payload, uint32_t bytes)
+{
+    if (bytes < 8u) {
+        return 0;
+    }
+    renewed->code = payload[0];
+    renewed->unasked = payload[1] != 0;
+    renewed->expires_in_ms = flight_session_get30(payload + 4);
+    renewed->text = (const char *)payload + 8;
+    renewed->text_bytes = flight_load16(payload + 2);
+    return renewed->expires_in_ms >= 0 && 8u + renewed->text_bytes <= bytes;
+}
+
 /* A code and no text. */
 uint32_t flight_write_close(uint8_t *payload, uint8_t code)
 {

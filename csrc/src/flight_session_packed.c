@@ -8,7 +8,7 @@
 static int32_t chunk_bytes(const flight_session *session)
 {
     return session->out.frame_room_bytes -
-           (int32_t)(FLIGHT_HEADER_BYTES + FLIGHT_TRAILER_BYTES + FLIGHT_FRAGMENT_HEAD_BYTES);
+           (int32_t)(FLIGHT_HEADER_BYTES + FLIGHT_FRAGMENT_HEAD_BYTES) - session->out.behind_bytes;
 }
 
 /* How many pieces a payload takes; counted, because small processors do not divide. */
@@ -135,7 +135,7 @@ int flight_session_packed(flight_session *session, uint32_t record_bytes, uint32
     if (events == 0) {
         return FLIGHT_DO_NOTHING;
     }
-    if (packing == FLIGHT_DO_NOTHING || out->room_bytes < 0 || record_bytes > (uint32_t)out->room_bytes ||
+    if (packing == FLIGHT_DO_NOTHING || record_bytes > (uint32_t)out->room_bytes ||
         events > record_bytes) {
         return FLIGHT_ERROR_ARGUMENT;
     }
@@ -145,6 +145,9 @@ int flight_session_packed(flight_session *session, uint32_t record_bytes, uint32
         packed.message = ++session->sender.messages;
     }
     session->sender.packing = FLIGHT_DO_NOTHING;
+    if (!large) {
+        flight_bucket_take(&session->sender.pace, events);
+    }
     return packing == FLIGHT_DO_PACK_CRITICAL ? packed_critical(session, &packed, large)
                                               : packed_lossy(session, &packed, large);
 }

@@ -68,12 +68,37 @@ void flight_policy_ready(flight_session_policy *policy, uint32_t now_ms);
 void flight_policy_hint(flight_session_policy *policy, int32_t retry_after_ms);
 void flight_policy_announce(flight_session_policy *policy, int32_t spread_ms);
 void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms);
-void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random);
+void flight_policy_use(flight_session_policy *policy, uint8_t transport);
+int flight_policy_back_off(flight_session_policy *policy);
+void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms);
 int flight_policy_probe_due(const flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_probe_wait_ms(const flight_session_policy *policy, uint32_t now_ms, int32_t wait_ms);
 void flight_policy_probe_failed(flight_session_policy *policy, uint32_t now_ms);
 void flight_policy_upgrade(flight_session_policy *policy);
+
+void flight_bucket_begin(flight_bucket *bucket, int32_t per_s, int32_t most);
+void flight_bucket_take(flight_bucket *bucket, uint32_t amount);
+int32_t flight_bucket_wait_ms(flight_bucket *bucket, uint32_t now_ms);
+int32_t flight_bucket_room(flight_bucket *bucket, uint32_t now_ms, int32_t longest);
+uint32_t flight_quotient(uint32_t number, uint32_t by);
+
+void flight_batching_init(flight_batching *batching, const flight_profile *profile);
+void flight_batching_settle(flight_session *session);
+int flight_batching_full(const flight_batching *batching, uint32_t waiting);
+int flight_batching_due(flight_batching *batching, uint32_t waiting, uint32_t now_ms);
+int32_t flight_batching_due_in_ms(flight_batching *batching, uint32_t waiting, uint32_t now_ms);
+
+void flight_renewal_begin(flight_renewal *renewal, int32_t expires_in_ms, uint32_t now_ms);
+void flight_renewal_new_transport(flight_renewal *renewal);
+int flight_renewal_ask_due(flight_renewal *renewal, uint32_t now_ms);
+int32_t flight_renewal_wake_in_ms(const flight_renewal *renewal, uint32_t now_ms, int32_t longest_ms);
+int flight_renewal_to_send(const flight_renewal *renewal);
+void flight_renewal_sent(flight_renewal *renewal);
+int flight_renewal_accepted(flight_renewal *renewal, int32_t expires_in_ms, uint32_t now_ms);
+void flight_renewal_refused(flight_renewal *renewal, uint32_t now_ms);
+void flight_renewal_ended(flight_renewal *renewal, uint32_t now_ms);
+int flight_renewal_try_again(flight_renewal *renewal);
 
 int flight_frames_room(const flight_session_store *store);
 uint8_t *flight_frames_free_buffer(const flight_session_store *store);
@@ -107,6 +132,7 @@ int flight_frames_acknowledge(flight_session_store *store, int32_t ack);
 void flight_frames_acknowledge_counters(flight_session_store *store, int32_t mark);
 int flight_frames_refuse(flight_session_store *store, int32_t seq, int again, uint32_t now_ms);
 void flight_frames_renumber(flight_session_store *store);
+int32_t flight_frames_first_counter(const flight_session_store *store, int32_t following);
 int32_t flight_frames_recount(flight_session_store *store, int32_t counter);
 
 flight_channel *flight_channels_get(const flight_session_channels *table, uint32_t number);
@@ -126,6 +152,8 @@ void flight_tally_lossy_restart(flight_tally *tally, int32_t count, int log_repl
 uint32_t flight_write_hello(uint8_t *payload, const flight_session *session);
 uint32_t flight_write_attach(uint8_t *payload, const uint8_t *session_id, int32_t generation, int32_t number);
 uint32_t flight_write_open(uint8_t *payload, const flight_channel *channel);
+uint32_t flight_write_token(uint8_t *payload, const char *token);
+int flight_read_renewed(flight_renewed *renewed, const uint8_t *payload, uint32_t bytes);
 uint32_t flight_write_close(uint8_t *payload, uint8_t code);
 int flight_read_welcome(flight_welcome *welcome, const uint8_t *payload, uint32_t bytes);
 int flight_read_ending(flight_ending *ending, const uint8_t *payload, uint32_t bytes);
@@ -149,18 +177,22 @@ void flight_out_pack_into(flight_session_out *out, uint8_t *buffer, uint32_t pre
 int flight_sender_send_stored(flight_session *session, uint32_t now_ms);
 int flight_sender_send_piece(flight_session *session);
 int flight_sender_next_frame(flight_session *session, uint32_t now_ms);
-int flight_sender_urgent(const flight_session *session, uint32_t now_ms);
-int32_t flight_sender_wake_in_ms(const flight_session *session, uint32_t now_ms, int32_t longest_ms);
+int flight_sender_urgent(flight_session *session, uint32_t now_ms);
+int32_t flight_sender_urgent_in_ms(flight_session *session, uint32_t now_ms, int32_t longest_ms);
+void flight_sender_left(flight_session *session, const flight_frame *frame);
+void flight_sender_turn_ended(flight_session *session, uint32_t now_ms);
+int32_t flight_sender_wake_in_ms(flight_session *session, uint32_t now_ms, int32_t longest_ms);
 
-/* Of the machine, for sender and inbox. */
+/* Of the machine, for its other files, sender and inbox. */
+int flight_session_may_leave(const flight_session *session, uint32_t now_ms);
+void flight_session_leave_link(flight_session *session, uint32_t now_ms);
 int flight_session_polling(const flight_session *session);
 int flight_session_may_number(flight_session *session);
 void flight_session_go(flight_session *session, uint32_t happening);
-void flight_session_leave_link(flight_session *session, uint32_t now_ms);
-void flight_session_end_turn_for_pause(flight_session *session, uint32_t now_ms);
 void flight_session_lost(flight_session *session);
 void flight_session_ready(flight_session *session, uint32_t now_ms);
 void flight_session_begin(flight_session *session);
+void flight_session_forged(flight_session *session, uint32_t now_ms, uint32_t random);
 /* This frame goes out next: seq 0 for those without a number. Returns FLIGHT_DO_SEND. */
 int flight_session_emit(flight_session *session, uint8_t type, uint8_t flags, uint16_t channel, uint8_t *buffer,
                         uint32_t bytes);

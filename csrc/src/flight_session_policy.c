@@ -86,20 +86,13 @@ static void step_down(flight_session_policy *policy)
     policy->switches++;
 }
 
-void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms)
-{
-    if (policy->was_ready && flight_elapsed(now_ms, policy->ready_at_ms) >= (int32_t)FLIGHT_HEALTHY_MS) {
-        policy->attempt = 0;
-    }
-    policy->was_ready = 0;
-    policy->probing = 0;
-}
-
 void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms)
 {
     const int32_t lived_ms = policy->was_ready ? flight_elapsed(now_ms, policy->ready_at_ms) : 0;
 
     policy->was_ready = 0;
+    policy->failed = (policy->failed + 1u) & 0xffffffu;
+    policy->hinted = 0;
     judge_upgrade(policy, lived_ms);
     if (lived_ms >= (int32_t)FLIGHT_HEALTHY_MS) {
         policy->attempt = 0;
@@ -134,12 +127,49 @@ int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random)
     random &= 0xffffu;
     if (wait_ms >= 0) {
         policy->hint_ms = -1;
+        policy->hinted = 1;
         return wait_ms + uniform(0, policy->spread_ms, random);
     }
     if (policy->attempt == 0) {
         return uniform(0, policy->spread_ms, random);
     }
     return uniform(flight_max(policy->profile->backoff_floor_ms, policy->spread_ms), ceiling_ms(policy), random);
+}
+
+/* The next attempt is on this transport, where it is one of ours. */
+void flight_policy_use(flight_session_policy *policy, uint8_t transport)
+{
+    uint8_t index;
+
+    for (index = 0; index < policy->count; index++) {
+        if (policy->transports[index] == transport && index != policy->index) {
+            policy->stepped_down = index > policy->index;
+            policy->index = index;
+            policy->switches++;
+            policy->failures = 0;
+            return;
+        }
+    }
+}
+
+/* Treat the last failure as one that followed another. Returns whether the wait is to be chosen anew. */
+int flight_policy_back_off(flight_session_policy *policy)
+{
+    if (policy->attempt != 0 || policy->hinted) {
+        return 0;
+    }
+    policy->attempt = 1;
+    return 1;
+}
+
+/* The application gave the connection up: no failure, so nothing is spent. An upgrade stays on trial. */
+void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms)
+{
+    if (policy->was_ready && flight_elapsed(now_ms, policy->ready_at_ms) >= (int32_t)FLIGHT_HEALTHY_MS) {
+        policy->attempt = 0;
+    }
+    policy->was_ready = 0;
+    policy->probing = 0;
 }
 
 /* Whether a probe will be due at some time; only a session that is ready asks. */

@@ -11,7 +11,7 @@ void flight_out_pack_into(flight_session_out *out, uint8_t *buffer, uint32_t pre
 {
     out->buffer = buffer;
     out->at = FLIGHT_HEADER_BYTES + prefix_bytes;
-    out->room_bytes = out->frame_room_bytes - (int32_t)(out->at + FLIGHT_TRAILER_BYTES);
+    out->room_bytes = flight_max(0, out->frame_room_bytes - (int32_t)out->at - out->behind_bytes);
     out->expires_ms = 0;
     out->retries = (uint8_t)FLIGHT_RETRY_COUNT;
     out->retry_ms = (int32_t)FLIGHT_RETRY_INTERVAL_MS;
@@ -108,6 +108,9 @@ static int send_or_expire(flight_session *session, uint32_t now_ms)
         session->tally.expired += session->store.letter_events;
         return FLIGHT_DO_LETTER;
     }
+    if (flight_bucket_wait_ms(&session->sender.link, now_ms)) {
+        return FLIGHT_DO_NOTHING;
+    }
     if ((store->slots[flight_frames_next_slot(store)].flags & ~(uint32_t)session->agreement.up) != 0 ||
         !flight_frames_fit(session)) {
         return recode(session);
@@ -115,11 +118,26 @@ static int send_or_expire(flight_session *session, uint32_t now_ms)
     return flight_sender_send_stored(session, now_ms);
 }
 
+/* Whether lossy events go that wait; a turn of a polling transport takes along what there is. */
+static int lossy_is_due(flight_session *session, uint32_t now_ms)
+{
+    const int due = flight_batching_due(&session->batching, session->waiting_lossy, now_ms);
+
+    if (session->waiting_lossy == 0 || !flight_session_may_number(session)) {
+        return 0;
+    }
+    return due || session->sender.flushing > 0 || session->state == FLIGHT_STATE_CLOSING || flight_session_polling(session);
+}
+
 static int next_events(flight_session *session, uint32_t now_ms)
 {
     flight_session_store *store = &session->store;
-    int ready = flight_frames_to_send(session, now_ms);
+    int ready;
 
+    if (session->renewal.over) {
+        return FLIGHT_DO_NOTHING; /* the gateway takes no events before it has a new token */
+    }
+    ready = flight_frames_to_send(session, now_ms);
     if (!ready && flight_frames_oldest_wait_ms(store, now_ms) > (int32_t)FLIGHT_ACK_TIMEOUT_MS) {
         session->tally.resent_frames += (uint32_t)store->cursor;
         flight_frames_rewind(store);
@@ -128,10 +146,17 @@ static int next_events(flight_session *session, uint32_t now_ms)
     if (ready) {
         return send_or_expire(session, now_ms);
     }
+    if (flight_bucket_wait_ms(&session->sender.link, now_ms)) {
+        return FLIGHT_DO_NOTHING;
+    }
     if (session->sender.piece_at < session->sender.piece_end) {
         return flight_sender_send_piece(session);
     }
-    if (session->waiting_lossy && flight_session_may_number(session) && (lossy_first(session) || !critical_room(session))) {
+    if (flight_bucket_wait_ms(&session->sender.pace, now_ms)) {
+        return FLIGHT_DO_NOTHING;
+    }
+    session->out.most_events = flight_bucket_room(&session->sender.pace, now_ms, session->batching.events);
+    if (lossy_is_due(session, now_ms) && (lossy_first(session) || !critical_room(session))) {
         return pack(session, FLIGHT_DO_PACK_LOSSY);
     }
     if (critical_room(session) && flight_session_may_number(session)) {
@@ -198,6 +223,11 @@ int flight_sender_next_frame(flight_session *session, uint32_t now_ms)
         flight_channels_sent_open(&session->channels, number);
         return flight_session_emit(session, FLIGHT_TYPE_OPEN, 0, number, out->scratch, bytes);
     }
+    if (flight_renewal_to_send(&session->renewal)) {
+        flight_renewal_sent(&session->renewal);
+        return send_control(session, FLIGHT_TYPE_TOKEN,
+                            flight_write_token(out->scratch + FLIGHT_HEADER_BYTES, session->renewal.token));
+    }
     if (session->receipts.resend_wanted) {
         session->receipts.resend_wanted = 0;
         return send_control(session, FLIGHT_TYPE_RESEND, 0);
@@ -206,27 +236,112 @@ int flight_sender_next_frame(flight_session *session, uint32_t now_ms)
     return command != FLIGHT_DO_NOTHING ? command : housekeeping(session, now_ms);
 }
 
-/* Whether something should not wait for the profile's update interval. */
-int flight_sender_urgent(const flight_session *session, uint32_t now_ms)
+/* A frame goes out. POLL is counted at the end of its turn, or it would leave no room for events. */
+void flight_sender_left(flight_session *session, const flight_frame *frame)
 {
-    if (session->channels.unopened != 0 || flight_frames_to_send(session, now_ms) ||
+    if (frame->type != FLIGHT_TYPE_POLL) {
+        flight_bucket_take(&session->sender.link, flight_frame_bytes(frame->payload_bytes, frame->flags));
+    }
+}
+
+/* All frames of a turn are with the transport. */
+void flight_sender_turn_ended(flight_session *session, uint32_t now_ms)
+{
+    if (flight_session_polling(session)) {
+        flight_bucket_take(&session->sender.link, FLIGHT_HEADER_BYTES + 24u + FLIGHT_PROOF_BYTES + FLIGHT_TRAILER_BYTES);
+    }
+    session->sender.sent_at_ms = now_ms;
+}
+
+/* Whether something lies packed and may go by the windows. */
+static int may_go(const flight_session *session, uint32_t now_ms)
+{
+    return session->sender.piece_at < session->sender.piece_end || flight_frames_to_send(session, now_ms);
+}
+
+static int critical_may_pack(const flight_session *session)
+{
+    return session->waiting_critical != 0 && flight_frames_room(&session->store);
+}
+
+/* Whether events wait that should not wait for the profile's update interval. */
+static int may_pack(const flight_session *session)
+{
+    const uint32_t lossy = session->waiting_lossy;
+
+    return critical_may_pack(session) ||
+           (lossy != 0 && (session->sender.flushing > 0 || flight_batching_full(&session->batching, lossy)));
+}
+
+/* How long the buckets hold events back. */
+static int32_t held_ms(flight_session *session, uint32_t now_ms)
+{
+    const int32_t link_ms = flight_bucket_wait_ms(&session->sender.link, now_ms);
+
+    return flight_max(link_ms, flight_bucket_wait_ms(&session->sender.pace, now_ms));
+}
+
+/* Whether something should not wait for the profile's update interval. */
+int flight_sender_urgent(flight_session *session, uint32_t now_ms)
+{
+    if (session->channels.unopened != 0 || flight_renewal_to_send(&session->renewal) ||
         session->state == FLIGHT_STATE_CLOSING) {
         return 1;
     }
-    return (session->waiting_critical != 0 && flight_frames_room(&session->store)) ||
-           flight_receipts_half_a_window(&session->receipts);
+    if (session->renewal.over) {
+        return 0;
+    }
+    if (flight_receipts_half_a_window(&session->receipts)) {
+        return 1;
+    }
+    if (may_go(session, now_ms)) {
+        return flight_bucket_wait_ms(&session->sender.link, now_ms) == 0;
+    }
+    return may_pack(session) && held_ms(session, now_ms) == 0;
+}
+
+/* How long the last one is going to say no if nothing happens; at most longest_ms. */
+int32_t flight_sender_urgent_in_ms(flight_session *session, uint32_t now_ms, int32_t longest_ms)
+{
+    if (flight_sender_urgent(session, now_ms)) {
+        return 0;
+    }
+    if (session->renewal.over) {
+        return longest_ms;
+    }
+    if (may_go(session, now_ms)) {
+        return flight_min(longest_ms, flight_bucket_wait_ms(&session->sender.link, now_ms));
+    }
+    return may_pack(session) ? flight_min(longest_ms, held_ms(session, now_ms)) : longest_ms;
+}
+
+/* The part of the next that events have. */
+static int32_t wake_for_events_ms(flight_session *session, uint32_t now_ms, int32_t wait_ms)
+{
+    int32_t held = held_ms(session, now_ms);
+
+    if (held != 0 && (may_go(session, now_ms) || critical_may_pack(session))) {
+        wait_ms = flight_min(wait_ms, held);
+    }
+    if (session->waiting_lossy != 0) {
+        held = flight_max(held, flight_batching_due_in_ms(&session->batching, session->waiting_lossy, now_ms));
+        wait_ms = held != 0 ? flight_min(wait_ms, held) : wait_ms;
+    }
+    return wait_ms;
 }
 
 /* How long a duplex transport has nothing to send if nothing happens; at most longest_ms. */
-int32_t flight_sender_wake_in_ms(const flight_session *session, uint32_t now_ms, int32_t longest_ms)
+int32_t flight_sender_wake_in_ms(flight_session *session, uint32_t now_ms, int32_t longest_ms)
 {
     const flight_session_sender *sender = &session->sender;
-    const int32_t resend_ms =
-        (int32_t)FLIGHT_ACK_TIMEOUT_MS + 1 - flight_frames_oldest_wait_ms(&session->store, now_ms);
     int32_t wait_ms = flight_min(longest_ms, sender->heartbeat_ms - flight_elapsed(now_ms, sender->sent_at_ms));
 
-    wait_ms = flight_min(wait_ms, resend_ms);
-    return flight_receipts_ack_in_ms(&session->receipts, now_ms, wait_ms);
+    wait_ms = flight_receipts_ack_in_ms(&session->receipts, now_ms, wait_ms);
+    if (session->renewal.over) {
+        return wait_ms;
+    }
+    wait_ms = flight_min(wait_ms, (int32_t)FLIGHT_ACK_TIMEOUT_MS + 1 - flight_frames_oldest_wait_ms(&session->store, now_ms));
+    return wake_for_events_ms(session, now_ms, wait_ms);
 }
 
 #endif

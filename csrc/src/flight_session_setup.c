@@ -113,6 +113,12 @@ int flight_session_init(flight_session *session, void *memory, size_t memory_byt
     session->sender.heartbeat_ms = profile->heartbeat_ms;
     session->out.buffer = session->out.scratch;
     session->out.frame_room_bytes = profile->frame_bytes;
+    session->out.behind_bytes = (int32_t)FLIGHT_TRAILER_BYTES;
+    session->renewal.token = "";
+    flight_bucket_begin(&session->sender.link, 0, 0);
+    flight_bucket_begin(&session->sender.pace, 0, 0);
+    flight_batching_init(&session->batching, profile);
+    session->in.proven = 1;
     if (setup->transports != NULL) {
         flight_policy_init(&session->policy, profile, setup->transports, setup->transport_count);
     } else {

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from flight_client.session.device import codes
 from flight_client.session.spec import (
     CODE_STORE,
+    FLAG_AUTHENTICATED,
     FLAG_MORE,
     FLAGS_BY_AGREEMENT,
     PROFILES,
@@ -32,6 +33,7 @@ from flight_client.session.spec import (
     TYPE_HEARTBEAT,
     TYPE_OPENED,
     TYPE_REFUSED,
+    TYPE_RENEWED,
     TYPE_RESEND,
     TYPE_RESET,
     TYPE_RESUMED,
@@ -92,7 +94,8 @@ class Director:
         head = struct.pack("<BI8s", source.below(len(PROFILES)), now, known)
         flags = self.pick(0, BY_AGREEMENT, source.below(256) & BY_AGREEMENT)
         wishes = struct.pack("<BBBI", flags, self.pick(0, flags), 3, self.pick(0, 2000, 65536))
-        return head + bytes((source.below(2), CHANNELS, len(transports))) + wishes + bytes(transports)
+        ways = bytes((self.pick(0, 0, 1), source.below(4)))
+        return head + bytes((source.below(2), CHANNELS, len(transports))) + wishes + ways + bytes(transports)
 
     def over(self) -> bool:
         """Whether nothing more will come of this session."""
@@ -132,6 +135,8 @@ class Director:
             return step(steps.TURN_DONE, self.pick(0, 0, self.source.below(300)), random)
         if self.last == codes.OPEN and not self.one_in(6):
             return self.opening(random)
+        if self.last == codes.REFRESH and not self.one_in(4):
+            return step(steps.TOKEN, self.source.below(500), random, bytes((self.source.below(4),)))
         if self.last == codes.PROBE and not self.one_in(4):
             return step(steps.PROBED, self.source.below(500), random, bytes((self.source.below(2),)))
         if self.one_in(40):
@@ -142,6 +147,8 @@ class Director:
             return self.late(random)
         if self.one_in(3):
             return step(steps.POLL, self.dt() if self.one_in(2) else 0, random)
+        if self.one_in(60):
+            return self.application(random)
         by_state: dict[int, Callable[[int], bytes]] = {
             STATE_IDLE: self.idle,
             STATE_WAITING: self.waiting,
@@ -151,8 +158,6 @@ class Director:
             STATE_CLOSING: self.closing,
             STATE_PAUSED: self.paused,
         }
-        if self.one_in(120):
-            return step(steps.PAUSE, self.dt(), random)
         return by_state.get(session.state, self.ready)(random)
 
     def take(self, made: bytes) -> int:
@@ -171,6 +176,8 @@ class Director:
             return self.channel(random)
         if self.one_in(30):
             return step(steps.CLOSE, 0, random)
+        if self.one_in(20):
+            return step(steps.RESTORE, 0, random, self.incarnation + struct.pack("<II", self.source.below(50), self.source.below(LIMIT)))
         return step(steps.START, self.dt(), random)
 
     def waiting(self, random: int) -> bytes:
@@ -178,6 +185,8 @@ class Director:
             return step(steps.CLOSE, self.dt(), random)
         if self.one_in(5):
             return self.rings(random)
+        if self.one_in(4):
+            return step(steps.RECOVER, self.source.below(100), random, bytes((self.source.below(3),)))
         return step(steps.POLL, self.source.below(12000), random)
 
     def opening(self, random: int) -> bytes:
@@ -244,6 +253,31 @@ class Director:
             return step(steps.TURN_DONE, self.dt(), random)
         return step(steps.POLL, self.dt(), random)
 
+    def paused(self, random: int) -> bytes:
+        """Mostly it goes on."""
+        if self.one_in(60):
+            return step(steps.CLOSE, self.dt(), random)
+        kind = self.pick(steps.POLL, steps.GO_ON, steps.GO_ON, steps.FAILED, steps.START, steps.PAUSE, steps.TURN_DONE)
+        return step(kind, self.dt(), random)
+
+    def application(self, random: int) -> bytes:
+        """What the application wants of the connection, or a driver says of the machine."""
+        if self.one_in(2):
+            return step(self.pick(steps.PAUSE, steps.PAUSE, steps.GO_ON), self.dt(), random)
+        if self.one_in(8):
+            return step(steps.RECOVER, self.dt(), random, bytes((self.source.below(3),)))
+        if self.one_in(8):
+            return step(steps.TOKEN, self.dt(), random, bytes((self.source.below(4),)))
+        value = (
+            self.pick(0, 1, 3600, 1 + self.source.below(20000), 600000),
+            self.pick(0, 1, 20, 1 + self.source.below(200), 600000),
+            self.pick(0xFFFFFFFF, self.source.below(10001), self.source.below(1000)),
+            self.source.below(2000),
+            self.source.below(3),
+        )
+        what = self.source.below(5)
+        return step(steps.POKE, self.dt(), random, struct.pack("<BI", 6 + what, value[what]))
+
     def closing(self, random: int) -> bytes:
         """Mostly what lets it end well: the rings run empty, everything is acknowledged, little time passes."""
         kind = self.source.below(20)
@@ -263,38 +297,19 @@ class Director:
             return step(self.pick(steps.POLL, steps.POLL, steps.CLOSE), self.source.below(700), random)
         return self.ready(random)
 
-    def paused(self, random: int) -> bytes:
-        """Mostly it goes on."""
-        kind = self.source.below(8)
-        if kind < 4:
-            return step(steps.GO_ON, self.dt(), random)
-        if kind == 4 and self.one_in(8):
-            return step(steps.CLOSE, self.dt(), random)
-        if kind < 6:
-            return step(steps.POLL, self.dt(), random)
-        return self.frame(random) if kind == 6 else self.odd(random)
-
     def late(self, random: int) -> bytes:
         """News for a session that is over."""
         if self.one_in(3):
             return self.frame(random)
         if self.one_in(3):
             return step(steps.ABANDON, 0, random)
-        return step(
-            self.pick(steps.FAILED, steps.POLL, steps.CLOSE, steps.START, steps.TURN_DONE, steps.PAUSE, steps.GO_ON),
-            self.dt(),
-            random,
-        )
+        return step(self.pick(steps.FAILED, steps.POLL, steps.CLOSE, steps.START, steps.TURN_DONE), self.dt(), random)
 
     def odd(self, random: int) -> bytes:
         """Whatever, whenever: late news, early news."""
         kind = self.source.below(7)
         if kind == 0:
-            return step(
-                self.pick(steps.START, steps.TURN_DONE, steps.SOON, steps.FAILED, steps.PAUSE, steps.GO_ON),
-                self.dt(),
-                random,
-            )
+            return step(self.pick(steps.START, steps.TURN_DONE, steps.SOON, steps.FAILED), self.dt(), random)
         if kind == 1:
             return step(steps.OPENED, self.dt(), random, self.source.octets(8))
         if kind == 2:
@@ -398,10 +413,10 @@ class Director:
         unpacked = self.pick(65536, 65536, 3000, source.below(1 << 31))
         up = self.pick(agreement.sends, agreement.sends, agreement.sends & source.below(256))
         down = self.pick(agreement.reads, agreement.reads & source.below(256))
-        auth = int(self.one_in(40))
+        auth = agreement.auth ^ int(self.one_in(40))
         if self.one_in(40):
             up = source.below(256)
-        numbers += struct.pack("<IIIBBBB", bytes_, self.pick(0, 0, source.below(1 << 31)), unpacked, up, down, auth, 0)
+        numbers += struct.pack("<IIIBBBB", bytes_, self.pick(0, source.below(100000), source.below(1 << 31)), unpacked, up, down, auth, 0)
         return self.damaged(heads + numbers)
 
     def ending(self) -> bytes:
@@ -418,7 +433,7 @@ class Director:
         kinds = (
             (TYPE_ACK,) * 6 + (TYPE_DELIVER,) * 5 + (TYPE_OPENED, TYPE_OPENED, TYPE_GAP, TYPE_REFUSED, TYPE_HEARTBEAT)
         )
-        kind = self.pick(*kinds, TYPE_RESEND, TYPE_SKIP)
+        kind = self.pick(*kinds, TYPE_RESEND, TYPE_SKIP, TYPE_RENEWED)
         if kind in (TYPE_RESET, TYPE_CLOSE):
             return self.receive(kind, 0, 0, self.ack(), self.ending(), random)
         channel = 1 + self.source.below(3) if not self.one_in(20) else self.source.below(65536)
@@ -458,12 +473,20 @@ class Director:
             seq = self.pick(0, self.near(store.base + self.source.below(max(1, store.sent))), self.near(store.base - 1))
             events = self.source.below(8) if not self.one_in(6) else self.source.below(LIMIT)
             return struct.pack("<IBBHI", seq, self.pick(15, CODE_STORE, CODE_STORE), 0, 0, self.near(events))
+        if kind == TYPE_RENEWED:
+            return self.renewed()
         if kind == TYPE_DELIVER:
             device = self.source.octets(self.source.below(9))
             body = device + bytes(-len(device) & 3) + bytes(4 * self.source.below(6))
             two = self.offsets(channel)
             return two[8:] + two[:8] + bytes(23) + bytes((len(device),)) + body
         return b""
+
+    def renewed(self) -> bytes:
+        unasked = self.one_in(3)
+        code = 0 if unasked or not self.one_in(3) else self.pick(18, 3, 20)
+        expires = self.pick(0, 3000, self.source.below(100000), self.source.below(1 << 31))
+        return struct.pack("<BBHI", code, unasked, self.one_in(20) and 1, expires)
 
     def offset(self) -> bytes:
         return self.source.octets(8) if self.one_in(30) else struct.pack("<Q", self.source.below(20))
@@ -488,5 +511,7 @@ class Director:
             payload = self.piece(payload)
         if self.one_in(100):
             flags = self.source.below(256)
+        if self.reference.session.agreement.auth and not self.one_in(60):
+            flags |= FLAG_AUTHENTICATED
         args = struct.pack("<BBHII", kind, flags, channel, seq, ack) + payload
         return step(steps.RECEIVE, self.pick(0, 0, self.dt()), random, args)

@@ -8,6 +8,7 @@ from flight_client.session.device import codes
 from flight_client.session.spec import (
     CODE_UNKNOWN_CHANNEL,
     CODE_UNKNOWN_SESSION,
+    FLAG_AUTHENTICATED,
     STATE_IDLE,
     STATE_READY,
     STATE_WAITING,
@@ -27,10 +28,14 @@ EPOCH = b"epoch--1"
 class Script:
     """A session, a driver that obeys, and a gateway that says what it is told to say."""
 
-    def __init__(self, platform: str, *transports: int, flags: int = 0, unpacked_bytes: int = 0):
+    def __init__(
+        self, platform: str, *transports: int, flags: int = 0, unpacked_bytes: int = 0, auth: int = 0, ways: int = 0
+    ):
         head = struct.pack("<BI8s", steps.PLATFORMS.index(platform), LIMIT - 3000, bytes(8))
         wishes = struct.pack("<BBBI", flags, flags, 3, unpacked_bytes)
-        self.setup = head + bytes((1, 8, len(transports))) + wishes + bytes(transports)
+        self.setup = head + bytes((1, 8, len(transports))) + wishes + bytes((auth, ways)) + bytes(transports)
+        self.auth = auth
+        self.expires_in_ms = 0  # the token
         self.flags = flags  # that the gateway grants, both ways
         self.unpacked_bytes = 60000  # ... and what else
         self.window_bytes = 1 << 20
@@ -41,6 +46,7 @@ class Script:
         self.steps: list[bytes] = []
         self.expires_ms = 0  # of what is packed
         self.retries = 3
+        self.forges = False  # frames come without their tag
         self.works: bool | None = True  # what a probe finds; None: it is not answered
 
     def do(self, kind: int, args: bytes = b"", after: int = 0) -> int:
@@ -52,7 +58,9 @@ class Script:
     def receive(
         self, kind: int, payload: bytes, channel: int = 0, seq: int = 0, ack: int = 0, after: int = 10, flags: int = 0
     ) -> int:
-        """One frame from the gateway."""
+        """One frame from the gateway, with its tag where that was agreed on."""
+        if self.auth and not self.forges:
+            flags |= FLAG_AUTHENTICATED
         return self.do(steps.RECEIVE, struct.pack("<BBHII", kind, flags, channel, seq, ack) + payload, after)
 
     def run(self, after: int = 0) -> list[int]:
@@ -116,13 +124,16 @@ class Script:
         self.do(steps.WAITING, struct.pack("<IIBB", critical, lossy, *(priorities or (0, 0))))
 
     def welcome(
-        self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = -1, epoch: bytes = EPOCH, auth: int = 0
+        self, heartbeat_ms: int = 5000, window: int = 8, frame_bytes: int = -1, epoch: bytes = EPOCH, auth: int = -1
     ) -> int:
         """The gateway takes us."""
         heads = b"session-id-of-16" + b"short-id" + self.incarnation + epoch + b"server-n"
         frame_bytes = self.frame_bytes if frame_bytes < 0 else frame_bytes
         numbers = struct.pack("<IHHIIII", heartbeat_ms, window, frame_bytes, 250, 0, 0, 60000)
-        numbers += struct.pack("<IIIBBBB", self.window_bytes, 0, self.unpacked_bytes, self.flags, self.flags, auth, 0)
+        numbers += struct.pack(
+            "<IIIBBBB", self.window_bytes, self.expires_in_ms, self.unpacked_bytes, self.flags, self.flags,
+            self.auth if auth < 0 else auth, 0,
+        )  # fmt: skip
         return self.receive(TYPE_WELCOME, heads + numbers)
 
     def connect(self) -> None:

@@ -27,7 +27,6 @@ from flight_client.session.spec import (
 from tests.twin import steps
 from tests.twin.director import LIMIT, RENEW_AT
 from tests.twin.script import EPOCH, Script, refused
-from tests.twin.scripts_pause import PAUSES
 from tests.twin.scripts_pieces import PIECES
 
 
@@ -468,7 +467,6 @@ def lossy_events_die_with_links_and_logs() -> Script:
 
 SCRIPTS: tuple[Callable[[], Script], ...] = (
     polling_closes,
-    *PAUSES,
     duplex_closes,
     closing_ends_in_time,
     transport_keeps_the_last_turn,

@@ -29,16 +29,20 @@ RECEIVE = 8  # u8 type, u8 flags, u16 channel, u32 seq, u32 ack, payload
 WAITING = 9  # u32 critical, u32 lossy, u8 priority of each
 CHANNEL = 10  # u8 mode, u8 start, u16 count, u8 number of its name, u8 own
 SOON = 11
-POKE = 12  # u8 what, u32 value: a counter near its limit, or a small window
+POKE = 12  # u8 what, u32 value: a counter near its limit, a small window, or a limit of the application
 LEAVE = 13  # u8 number of a channel
 ABANDON = 14
 PACK_LARGE = 15  # u32 record_bytes
 RECODED = 16  # u32 record_bytes
 PAUSE = 17
 GO_ON = 18
+RECOVER = 19  # u8 advice
+TOKEN = 20  # u8 which: 0 none
+RESTORE = 21  # 8 bytes incarnation, u32 mark, u32 counted
 
 PLATFORMS = ("dreamcast", "psp", "vita", "v6r-cloud", "web", "host", "micro")
 NAMES = (b"events", b"log", b"a", b"b", b"memory-updates", b"x/y", b"events2", b"0", b"one-too-many")
+TOKENS = (b"", b"token-two", b"", b"token-3")
 _WORD = 0xFFFFFFFF
 
 
@@ -90,13 +94,17 @@ class Reference:
         identity.boot[:] = b"boot-num"
         identity.incarnation[:] = setup[5:13]
         self.now = u32(setup, 1)
-        transports = tuple(setup[23 : 23 + setup[15]])
+        transports = tuple(setup[25 : 25 + setup[15]])
         self.session = DeviceSession(self.profile, identity, SumProof(), transports, setup[14])
         agreement = self.session.agreement
         agreement.reads = setup[16]
         agreement.sends = setup[17]
         agreement.lanes = setup[18]
         agreement.unpacked_bytes = u32(setup, 19)
+        agreement.auth = setup[23]
+        self.session.renewal.renewable = setup[24] & 1 != 0
+        if setup[24] & 2:
+            self.session.adapt()
         self.inbox = Inbox(self.session)
         self.answer = 0
         self.sends = False
@@ -162,17 +170,41 @@ class Reference:
             session.probed(step[7] != 0, self.now)
         elif kind == CLOSE:
             session.close(self.now)
-        elif kind == PAUSE:
-            session.pause(self.now)
-        elif kind == GO_ON:
-            session.go_on(self.now)
         elif kind == SOON:
             session.poll_soon()
         elif kind == LEAVE:
             if session.channels.get(step[7]) is not None:
                 session.channels.leave(step[7])
+        elif kind == PAUSE:
+            session.pause(self.now)
+        elif kind == GO_ON:
+            session.go_on(self.now)
+        elif kind == RECOVER:
+            session.recover(step[7], self.now, random)
+        elif kind == TOKEN:
+            self.token(step[7])
+        elif kind == RESTORE:
+            session.restore(step[7:15], u32(step, 15), u32(step, 19))
         else:
             self.poke(step[7], u32(step, 8))
+
+    def token(self, which):
+        if which:
+            self.session.renewal.supply(TOKENS[which])
+        else:
+            self.session.renewal.none(self.now)
+
+    def limit(self, what, value):
+        if what == 6:
+            self.session.sender.limit_link(value)
+        elif what == 7:
+            self.session.sender.limit_pace(value)
+        elif what == 8:
+            self.session.batching.memory(value if value < 1 << 31 else -1)
+        elif what == 9:
+            self.session.batching.limit_queue(value)
+        else:
+            self.session.sender.flushing = value
 
     def poke(self, what, value):
         if what == 0:
@@ -185,8 +217,10 @@ class Reference:
             self.session.store.base = value
         elif what == 4:
             self.session.sender.window_bytes = value
-        else:
+        elif what == 5:
             self.session.sender.window = value
+        else:
+            self.limit(what, value)
 
     def payload(self):
         """The payload of the frame that goes out."""
@@ -200,7 +234,7 @@ class Reference:
 
     def snapshot(self) -> list[int]:
         """All that the session holds, each number as 32 bits."""
-        words = self.machine() + self.policy() + self.sides() + self.received() + self.welcome() + self.tally()
+        words = self.machine() + self.policy() + self.sides() + self.limits() + self.token_words() + self.received() + self.welcome() + self.tally()
         return [int(word) & _WORD for word in words + self.store() + self.channels()]
 
     def machine(self):
@@ -208,10 +242,11 @@ class Reference:
         words = [
             session.state, session.reason, session.known, session.resumed, session.generation,
             session.next_counter, session._poll_number, session._open_asked, session._drop_first,
-            session._greeted, session._in_turn, session._awaiting, session._poll_now, session._renew, session._pausing,
+            session._greeted, session._in_turn, session._awaiting, session._poll_now, session._renew,
             session._log_kept, session.critical_priority, session.lossy_priority,
             session._deadline, session._retry_at, session._close_at, session._heard_at,
             session._turn_at, session.wake_in_ms(self.now), session.policy.transport(),
+            session._pausing, session.counted, session.counted >> 32, session.settled_counter(),
         ]  # fmt: skip
         return words + pair(session._epoch) + pair(session.identity.incarnation)
 
@@ -221,7 +256,7 @@ class Reference:
             policy.index, policy.switches, policy.spread_ms, policy.probe_at, policy.probing,
             policy._attempt, policy._failures, policy._ready_at, policy._was_ready,
             policy._upgraded, policy._flapped, policy._stepped_down, policy._probe_wait_ms,
-            policy._hint_ms,
+            policy._hint_ms, policy._hinted, policy.failed_total, policy.probe_target(),
         ]  # fmt: skip
 
     def sides(self):
@@ -235,7 +270,28 @@ class Reference:
             sender._needs, sender._messages, sender._piece, sender._piece_at, sender._piece_end, sender._piece_flags,
             sender._piece_channel, out.expires_ms, out.retries, out.retry_ms,
             out.kind, out.flags, out.channel, out.seq, out.ack,
-            out.count, out.at, out.room, out.frame_room, out.turn_bytes,
+            out.count, out.at, out.room, out.frame_room, out.turn_bytes, out.behind_bytes, out.most_events,
+            sender.flushing,
+        ]  # fmt: skip
+
+    def limits(self):
+        sender = self.session.sender
+        batching = self.session.batching
+        words = []
+        for bucket in (sender.link, sender.pace):
+            words += [bucket.per_s, bucket._most, bucket._level, bucket._at]
+        return words + [
+            batching.events, batching.delay_ms, batching.queue_events, batching._parts, batching._most_queued,
+            batching._collecting, batching._due, batching._since, batching._begun,
+        ]  # fmt: skip
+
+    def token_words(self):
+        renewal = self.session.renewal
+        renewed = self.inbox.renewed
+        return [
+            renewal.renewable, renewal.over, renewal._step, renewal._timed, renewal._due_at, renewal._tried,
+            add_bytes(0x811C9DC5, renewal.token), add_bytes(0x811C9DC5, self.session.identity.token),
+            renewed.code, renewed.unasked, renewed.expires_in_ms, self.inbox._proven,
         ]  # fmt: skip
 
     def received(self):
@@ -271,7 +327,7 @@ class Reference:
         return [
             tally.critical_acked, tally.refused, tally.expired, tally.too_large, tally.lossy_settled, tally.link_dropped,
             tally.unconfirmed, tally.lossy_handed, tally.lossy_confirmed, tally.delivered_entries,
-            tally.duplicates, tally.resent_frames, tally.connections,
+            tally.duplicates, tally.resent_frames, tally.connections, tally.forged,
         ]  # fmt: skip
 
     def store(self):

@@ -10,7 +10,7 @@
 #define CHANNELS 8u
 #define LARGE_BYTES (FLIGHT_UNPACKED_BYTES + 24u)
 
-enum { START, OPENED, FAILED, TURN_DONE, PROBED, CLOSE, POLL, PACKED, RECEIVE, WAITING, CHANNEL, SOON, POKE, LEAVE, ABANDON, PACK_LARGE, RECODED, PAUSE, GO_ON };
+enum { START, OPENED, FAILED, TURN_DONE, PROBED, CLOSE, POLL, PACKED, RECEIVE, WAITING, CHANNEL, SOON, POKE, LEAVE, ABANDON, PACK_LARGE, RECODED, PAUSE, GO_ON, RECOVER, TOKEN, RESTORE };
 
 static const flight_profile profiles[] = {
     FLIGHT_DREAMCAST_PROFILE, FLIGHT_PSP_PROFILE,  FLIGHT_VITA_PROFILE,  FLIGHT_V6R_CLOUD_PROFILE,
@@ -21,6 +21,7 @@ static const char *const names[] = {"events", "log", "a", "b", "memory-updates",
 
 static void *lent[(FLIGHT_SESSION_BYTES(FRAME_BYTES, WINDOW, CHANNELS) + LARGE_BYTES + FLIGHT_UNPACKED_BYTES) / sizeof(void *) + 1u];
 static flight_session session;
+static const char *const tokens[] = {NULL, "token-two", "", "token-3"};
 static flight_identity identity;
 static uint8_t transports[5];
 static uint32_t key;
@@ -59,7 +60,7 @@ int twin_begin(const uint8_t *setup, uint32_t bytes)
     flight_session_setup wanted;
     int need;
 
-    if (bytes < 23u || setup[0] >= sizeof profiles / sizeof profiles[0]) {
+    if (bytes < 25u || setup[0] >= sizeof profiles / sizeof profiles[0]) {
         return FLIGHT_ERROR_ARGUMENT;
     }
     memset(&wanted, 0, sizeof wanted);
@@ -79,7 +80,7 @@ int twin_begin(const uint8_t *setup, uint32_t bytes)
     wanted.channels = setup[14];
     wanted.large_bytes = LARGE_BYTES;
     wanted.unpacked_bytes = flight_load32(setup + 19);
-    memcpy(transports, setup + 23, setup[15]);
+    memcpy(transports, setup + 25, setup[15]);
     if (setup[15] != 0) {
         wanted.transports = transports;
         wanted.transport_count = setup[15];
@@ -95,6 +96,11 @@ int twin_begin(const uint8_t *setup, uint32_t bytes)
     session.agreement.reads = setup[16];
     session.agreement.sends = setup[17];
     session.agreement.lanes = setup[18];
+    session.agreement.auth = setup[23];
+    session.renewal.renewable = setup[24] & 1u;
+    if (setup[24] & 2u) {
+        flight_session_adapt(&session);
+    }
     return need;
 }
 
@@ -146,8 +152,23 @@ static int step_poke(uint8_t what, int32_t value)
     case 4:
         session.sender.window_bytes = value;
         break;
-    default:
+    case 5:
         session.sender.window_frames = value;
+        break;
+    case 6:
+        flight_session_limit_link(&session, value);
+        break;
+    case 7:
+        flight_session_limit_pace(&session, value);
+        break;
+    case 8:
+        flight_session_memory(&session, value);
+        break;
+    case 9:
+        flight_session_limit_queue(&session, value);
+        break;
+    default:
+        session.sender.flushing = value;
         break;
     }
     return 0;
@@ -179,12 +200,6 @@ int twin_step(const uint8_t *step, uint32_t bytes)
         break;
     case CLOSE:
         flight_session_close(&session, now_ms);
-        break;
-    case PAUSE:
-        flight_session_pause(&session, now_ms);
-        break;
-    case GO_ON:
-        flight_session_go_on(&session, now_ms);
         break;
     case POLL:
         answer = flight_session_poll(&session, now_ms, random);
@@ -220,6 +235,21 @@ int twin_step(const uint8_t *step, uint32_t bytes)
     case ABANDON:
         answer = flight_session_abandon(&session);
         break;
+    case PAUSE:
+        flight_session_pause(&session, now_ms);
+        break;
+    case GO_ON:
+        flight_session_go_on(&session, now_ms);
+        break;
+    case RECOVER:
+        flight_session_recover(&session, args[0], now_ms, random);
+        break;
+    case TOKEN:
+        flight_session_token(&session, tokens[args[0]], now_ms);
+        break;
+    case RESTORE:
+        flight_session_restore(&session, args, (int32_t)flight_load32(args + 8), flight_load32(args + 12));
+        break;
     default:
         answer = step_poke(args[0], (int32_t)flight_load32(args + 1));
         break;
@@ -250,10 +280,11 @@ static uint32_t *put_machine(uint32_t *to)
     PUT(session.state), PUT(session.reason), PUT(session.known), PUT(session.resumed), PUT(session.generation);
     PUT(session.next_counter), PUT(session.poll_number), PUT(session.open_asked), PUT(session.drop_first);
     PUT(session.greeted), PUT(session.in_turn), PUT(session.awaiting), PUT(session.poll_now), PUT(session.renew);
-    PUT(session.pausing);
     PUT(session.log_kept), PUT(session.critical_priority), PUT(session.lossy_priority);
     PUT(session.deadline_ms), PUT(session.retry_at_ms), PUT(session.close_at_ms), PUT(session.heard_at_ms);
     PUT(session.turn_at_ms), PUT(flight_session_wake_in_ms(&session, now_ms)), PUT(flight_session_transport(&session));
+    PUT(session.pausing), PUT(session.counted), PUT((uint64_t)session.counted >> 32);
+    PUT(flight_session_settled_counter(&session));
     return put(put(to, session.epoch, 8), identity.incarnation, 8);
 }
 
@@ -264,7 +295,7 @@ static uint32_t *put_policy(uint32_t *to)
     PUT(policy->index), PUT(policy->switches), PUT(policy->spread_ms), PUT(policy->probe_at_ms), PUT(policy->probing);
     PUT(policy->attempt), PUT(policy->failures), PUT(policy->ready_at_ms), PUT(policy->was_ready);
     PUT(policy->upgraded), PUT(policy->flapped), PUT(policy->stepped_down), PUT(policy->probe_wait_ms);
-    PUT(policy->hint_ms);
+    PUT(policy->hint_ms), PUT(policy->hinted), PUT(policy->failed), PUT(flight_session_probe_target(&session));
     return to;
 }
 
@@ -282,6 +313,40 @@ static uint32_t *put_sides(uint32_t *to)
     PUT(out->expires_ms), PUT(out->retries), PUT(out->retry_ms);
     PUT(out->frame.type), PUT(out->frame.flags), PUT(out->frame.channel), PUT(out->frame.seq), PUT(out->frame.ack);
     PUT(out->frame.payload_bytes), PUT(out->at), PUT(out->room_bytes), PUT(out->frame_room_bytes), PUT(out->turn_bytes);
+    PUT(out->behind_bytes), PUT(out->most_events), PUT(session.sender.flushing);
+    return to;
+}
+
+static uint32_t *put_bucket(uint32_t *to, const flight_bucket *bucket)
+{
+    PUT(bucket->per_s), PUT(bucket->most), PUT(bucket->level), PUT(bucket->at_ms);
+    return to;
+}
+
+static uint32_t *put_limits(uint32_t *to)
+{
+    const flight_batching *batching = &session.batching;
+
+    to = put_bucket(put_bucket(to, &session.sender.link), &session.sender.pace);
+    PUT(batching->events), PUT(batching->delay_ms), PUT(batching->queue_events), PUT(batching->parts);
+    PUT(batching->most_queued), PUT(batching->collecting), PUT(batching->due), PUT(batching->since_ms);
+    PUT(batching->begun);
+    return to;
+}
+
+static uint32_t sum_text(const char *text)
+{
+    return sum(0x811c9dc5u, (const uint8_t *)text, flight_text_bytes(text, FLIGHT_TOKEN_BYTES));
+}
+
+static uint32_t *put_token(uint32_t *to)
+{
+    const flight_renewal *renewal = &session.renewal;
+    const flight_renewed *renewed = &session.renewed;
+
+    PUT(renewal->renewable), PUT(renewal->over), PUT(renewal->step), PUT(renewal->timed), PUT(renewal->due_at_ms);
+    PUT(renewal->tried), PUT(sum_text(renewal->token)), PUT(sum_text(identity.token));
+    PUT(renewed->code), PUT(renewed->unasked), PUT(renewed->expires_in_ms), PUT(session.in.proven);
     return to;
 }
 
@@ -318,7 +383,7 @@ static uint32_t *put_tally(uint32_t *to)
 
     PUT(tally->critical_acked), PUT(tally->refused), PUT(tally->expired), PUT(tally->too_large), PUT(tally->lossy_settled), PUT(tally->link_dropped);
     PUT(tally->unconfirmed), PUT(tally->lossy_handed), PUT(tally->lossy_confirmed), PUT(tally->delivered_entries);
-    PUT(tally->duplicates), PUT(tally->resent_frames), PUT(tally->connections);
+    PUT(tally->duplicates), PUT(tally->resent_frames), PUT(tally->connections), PUT(tally->forged);
     return to;
 }
 
@@ -360,7 +425,7 @@ uint32_t twin_snapshot(uint32_t *words)
 {
     uint32_t *to = put_machine(words);
 
-    to = put_in(put_sides(put_policy(to)));
+    to = put_in(put_token(put_limits(put_sides(put_policy(to)))));
     to = put_store(put_tally(put_welcome(to)));
     to = put_channels(to);
     return (uint32_t)(to - words);

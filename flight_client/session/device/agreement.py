@@ -5,10 +5,13 @@ changes before the next WELCOME, whatever transports come and go.
 """
 
 from ..common.profile import Profile
-from ..spec import AUTH_NONE, LANE_CRITICAL, LANE_LOSSY
+from ..spec import AUTH_NONE, LANE_CRITICAL, LANE_LOSSY, POLL_BODY_BYTES
 from .messages import Welcome
 
 _NO_LIMIT = 0x3FFFFFFF
+
+# A turn ends where two frames of the largest size could not follow; with larger ones no turn would carry a single event.
+_FRAME_BYTES = POLL_BODY_BYTES // 2 - 128
 
 
 class Agreement:
@@ -42,5 +45,5 @@ class Agreement:
         self.down = welcome.flags_down
         self.window_out_frames = min(self._own_window_frames, welcome.window_frames)
         self.window_out_bytes = welcome.window_bytes
-        self.frame_bytes = min(self._own_frame_bytes, welcome.frame_bytes)
+        self.frame_bytes = min(self._own_frame_bytes, welcome.frame_bytes, _FRAME_BYTES)
         self.unpacked_out_bytes = welcome.unpacked_bytes

@@ -8,6 +8,7 @@ counts in thousandths, so that a millisecond brings exactly `per_s` of them and 
 from ..common.clock import elapsed
 
 HIGHEST_PER_S = 500000
+_DEEPEST = HIGHEST_PER_S * 1000
 
 
 class Bucket:
@@ -23,7 +24,7 @@ class Bucket:
     def take(self, amount: int) -> None:
         """So much leaves."""
         if self.per_s:
-            self._level -= amount * 1000
+            self._level = max(self._level - amount * 1000, -_DEEPEST)
 
     def wait_ms(self, now: int) -> int:
         """How long nothing more may leave; 0 = something may leave now."""

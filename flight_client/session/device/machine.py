@@ -58,8 +58,6 @@ from .tally import Tally
 # A session is renewed, once nothing waits for an acknowledgement, before a number could reach the limit.
 RENEW_AT = NUMBER_LIMIT - 0x10000
 
-_POLL_FRAME_BYTES = HEADER_BYTES + 40 + TRAILER_BYTES  # session id, generation, number, proof
-
 
 class DeviceSession:
     """One client's session; see the module for how it is driven."""
@@ -357,10 +355,8 @@ class DeviceSession:
 
     def _end_turn(self, now: int) -> int:
         self._in_turn = False
-        if self.polling():
-            self.sender.link.take(_POLL_FRAME_BYTES)
+        self.sender.turn_ended(now)
         self.out.turn_bytes = 0
-        self.sender.sent_at = now
         self._turn_at = now
         self._awaiting = True
         return TURN
@@ -373,8 +369,7 @@ class DeviceSession:
         if self.agreement.auth != AUTH_NONE and kind != TYPE_HELLO:
             flags |= FLAG_AUTHENTICATED
         self.out.put(kind, flags, channel, seq, buffer, count)
-        if kind != TYPE_POLL:  # it is counted at the end of its turn, or it would leave no room for events
-            self.sender.link.take(HEADER_BYTES + count + (TRAILER_BYTES if flags & FLAG_CHECKED else 0))
+        self.sender.left(kind, flags, count)
         self.out.ack = self.receipts.next_in if self.state == STATE_READY or self.state == STATE_CLOSING else 0
         if self.out.ack:
             self.receipts.unacked = 0

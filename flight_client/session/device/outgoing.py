@@ -56,7 +56,7 @@ class Outgoing:
         """Events are to be packed into this buffer, behind a prefix."""
         self.buffer = buffer
         self.at = HEADER_BYTES + prefix_bytes
-        self.room = self.frame_room - self.at - self.behind_bytes
+        self.room = max(0, self.frame_room - self.at - self.behind_bytes)
         self.expires_ms = 0
         self.retries = RETRY_COUNT
         self.retry_ms = RETRY_INTERVAL_MS

@@ -166,8 +166,8 @@ class Policy:
         return min(wait_ms, -elapsed(now, self.probe_at))
 
     def probe_target(self) -> int:
-        """The transport that a probe tries."""
-        return self.transports[self.index - 1]
+        """The transport that a probe tries; 0 where there is no better one."""
+        return self.transports[self.index - 1] if self.index else 0
 
     def probe_failed(self, now: int) -> None:
         """The better transport did not answer: ask again later."""

@@ -16,6 +16,7 @@ from ..spec import (
     CRITICAL_PREFIX_BYTES,
     DROP_TOO_LARGE,
     FLAG_BATCH,
+    FLAG_CHECKED,
     FLAG_CRITICAL,
     FLAG_MORE,
     FRAGMENT_HEAD_BYTES,
@@ -23,11 +24,13 @@ from ..spec import (
     NUMBER_LIMIT,
     POLL_BODY_BYTES,
     STATE_CLOSING,
+    TRAILER_BYTES,
     TYPE_ACK,
     TYPE_CLOSE,
     TYPE_DATA,
     TYPE_HEARTBEAT,
     TYPE_OPEN,
+    TYPE_POLL,
     TYPE_RESEND,
     TYPE_SKIP,
     TYPE_TOKEN,
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
 
 
 LOSSY_AFTER = 8
+
+# POLL: session id, generation, number, proof.
+_POLL_FRAME_BYTES = HEADER_BYTES + 40 + TRAILER_BYTES
 
 
 class Sender:
@@ -77,6 +83,17 @@ class Sender:
     def limit_pace(self, events_per_s: int) -> None:
         """So many events may leave per second, a second's worth at once; 0 = no limit."""
         self.pace = Bucket(events_per_s, events_per_s, 1)
+
+    def left(self, kind: int, flags: int, count: int) -> None:
+        """A frame goes out. POLL is counted at the end of its turn, or it would leave no room for events."""
+        if kind != TYPE_POLL:
+            self.link.take(HEADER_BYTES + count + (TRAILER_BYTES if flags & FLAG_CHECKED else 0))
+
+    def turn_ended(self, now: int) -> None:
+        """All frames of a turn are with the transport."""
+        if self.session.polling():
+            self.link.take(_POLL_FRAME_BYTES)
+        self.sent_at = now
 
     def next_frame(self, now: int) -> int:
         """SEND or PACK_ for the next frame of this turn, or NOTHING."""
