@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         FlightError,
         FrameError,
         LinkError,
+        NotStoredError,
         PeerError,
         RefusedError,
     )
@@ -45,6 +46,7 @@ __all__ = [
     "LinkError",
     "Log",
     "MemoryUpdate",
+    "NotStoredError",
     "Outcome",
     "Payload",
     "PeerError",
@@ -74,6 +76,7 @@ _HOME = {
     "LinkError": "errors",
     "Log": "events",
     "MemoryUpdate": "events",
+    "NotStoredError": "errors",
     "Outcome": "observe",
     "Payload": "events",
     "PeerError": "errors",

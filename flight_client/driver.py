@@ -11,11 +11,12 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
+from .judgement import Judgement
 from .outbox import Outbox
 from .packing import Packing
 from .platforms import Platform
@@ -23,10 +24,12 @@ from .session.common.clock import elapsed
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
+from .session.device.messages import Ending
 from .session.spec import (
     CODE_CREDENTIAL,
     DROP_EXPIRED,
     DROP_TOO_LARGE,
+    FATAL_CODES,
     FLAGS_PLAIN,
     MAX_FRAME_BYTES,
     POLL_BODY_BYTES,
@@ -36,17 +39,21 @@ from .session.spec import (
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
+    TYPE_CLOSE,
     TYPE_PROBE,
     TYPE_PROBED,
+    TYPE_RESET,
 )
-from .transports import Address, Transport, TransportFactory
+from .sources import AddressSource, TokenSource, fixed_address, fresh_address, fresh_token
+from .transports import Transport, TransportFactory
 from .wire.frames import FrameReader, encode_frame, seal_frame
+
+# How long close() leaves a transport to say goodbye.
+STOP_S = 0.3
 
 _CAUSES = {DROP_EXPIRED: "expired", DROP_TOO_LARGE: "too-large"}
 
 _log = logging.getLogger("flight.client")
-
-TokenSource = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 
 class Listener(Protocol):
@@ -67,18 +74,24 @@ class Driver:
         session: DeviceSession,
         outbox: Outbox,
         platform: Platform,
-        address: Address,
+        address: AddressSource,
         token: TokenSource,
         factories: dict[int, TransportFactory],
+        judgement: Judgement,
         listener: Listener,
     ):
         self.session = session
         self.inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
+        self.fatal_error: FlightError | None = None
+        """What was judged to be fatal, where the gateway itself did not say so."""
+        self.address = fixed_address(address)
+        """Where the last attempt went."""
         self._packing = Packing(session, outbox, platform.batch_events)
-        self._address = address
+        self._address = self.address or address
         self._token = token
+        self._judgement = judgement
         self._factories = factories
         self._listener = listener
         self._reader = FrameReader()
@@ -115,8 +128,17 @@ class Driver:
             raise CallerError(
                 what="this client belongs to the thread of its event loop",
                 value=threading.current_thread().name,
-                next_step="call it through loop.call_soon_threadsafe(...)",
+                next_step="use client.threadsafe, or loop.call_soon_threadsafe(...)",
             )
+
+    def is_own_thread(self) -> bool:
+        """Whether this is the thread of the loop."""
+        return threading.get_ident() == self._thread
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop between start() and stop()."""
+        return self._loop
 
     def clear(self) -> None:
         """Nothing more can go: what is queued counts as closed."""
@@ -130,17 +152,28 @@ class Driver:
         if self._soon is None and self._loop is not None:
             self._soon = self._loop.call_soon(self._drive)
 
-    async def stop(self) -> None:
-        """Release transport, timers and tasks."""
+    async def stop(self, limit_s: float = STOP_S) -> None:
+        """Release transport, timers and tasks; a transport that does not let go in `limit_s` is left to itself."""
         if self._timer is not None:
             self._timer.cancel()
         if self._soon is not None:
             self._soon.cancel()
         self._loop = None
         self._drop()
-        for task in self._tasks:
+        own = asyncio.current_task()  # a token callable may have called close()
+        ending = self._tasks - {own}
+        late = ending
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._closings, return_exceptions=True)
+        for limit in (limit_s, limit_s / 4):
+            ending |= self._closings
+            late = {task for task in ending if not task.done()}
+            if late:
+                _, late = await asyncio.wait(late, timeout=limit)
+            for task in late:
+                task.cancel()
+        if late:
+            _log.warning("%d tasks of a transport or a callback do not end when they are cancelled", len(late))
 
     def _drive(self) -> None:
         self._soon = None
@@ -210,10 +243,14 @@ class Driver:
     # Transports
 
     async def _open(self, number: int) -> None:
-        transport = self._factories[number](self._address)
-        self._transport = transport
         try:
-            token = await self._fresh_token()
+            self.address = await fresh_address(self._address, number)
+            token = await fresh_token(self._token)
+        except Exception as error:
+            self._lost(error if isinstance(error, FlightError) else self._source_failed(error))
+            return
+        transport = self._transport = self._factories[number](self.address)
+        try:
             await transport.open()
         except FlightError as error:
             self._link_failed(transport, error)
@@ -232,11 +269,13 @@ class Driver:
             self._link_task(self._receive(transport))
         self.wake()
 
-    async def _fresh_token(self) -> bytes:
-        token = self._token if isinstance(self._token, str) else self._token()
-        if not isinstance(token, str):
-            token = await token
-        return token.encode()
+    def _source_failed(self, error: Exception) -> LinkError:
+        self._judgement.report("the callable for address or token")
+        return LinkError(
+            what="address or token could not be had",
+            value=f"{type(error).__name__}: {error}",
+            next_step="nothing: it is asked again at the next attempt",
+        )
 
     def _held_back(self) -> bool:
         """Whether one turn is under way whose reply the gateway may hold back, so that another may be sent."""
@@ -298,6 +337,8 @@ class Driver:
             reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
             while transport is self._transport and reader.next():
                 now = monotonic_ms()
+                if reader.type in (TYPE_CLOSE, TYPE_RESET):
+                    self._judge(data, reader.start, reader.end)
                 result = self.inbox.receive(
                     reader.type,
                     reader.flags,
@@ -310,6 +351,7 @@ class Driver:
                     now,
                     secrets.randbits(16),
                 )
+                self.outbox.acknowledged(self.session.tally.critical_acked)
                 if result == codes.CONNECTED:
                     reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
                 if result == codes.EVENTS_REFUSED and self.session.store.letter_slot >= 0:
@@ -326,13 +368,28 @@ class Driver:
             self._drop()
 
     def _link_failed(self, transport: Transport, error: FlightError) -> None:
-        if transport is not self._transport:
-            return
+        if transport is self._transport:
+            self._lost(error)
+
+    def _lost(self, error: FlightError) -> None:
+        """The present attempt or connection is over."""
         self.last_error = error
         _log.info("link failed: %s", error)
         self._drop()
-        self.session.failed(monotonic_ms(), secrets.randbits(16))
+        now = monotonic_ms()
+        self.session.failed(now, secrets.randbits(16))
+        if self._judgement.is_fatal(error, default=False):
+            self.fatal_error = error
+            self.session.close(now)
         self.wake()
+
+    def _judge(self, data: bytes, start: int, end: int) -> None:
+        """The gateway ends the session: whether for good is the application's judgement in the end."""
+        ending = Ending()
+        if ending.read(data, start, end):
+            error = refusal(ending, data)
+            fatal = self._judgement.is_fatal(error, default=ending.code in FATAL_CODES)
+            self.session.fatal_codes = (ending.code,) if fatal else ()
 
     def _drop(self) -> None:
         """Give up the present transport; its tasks end, its late news are not listened to."""
@@ -345,23 +402,25 @@ class Driver:
                 task.cancel()
         self._link_tasks.clear()
         if transport is not None:
-            closing = asyncio.get_running_loop().create_task(transport.close())
+            closing = asyncio.get_running_loop().create_task(_release(transport))
             self._closings.add(closing)
             closing.add_done_callback(self._closings.discard)
 
     async def _probe(self, number: int) -> None:
         """One PROBE on a throw-away connection."""
-        transport = self._factories[number](self._address)
+        transport: Transport | None = None
         works = False
         try:
             async with asyncio.timeout(self.session.profile.connect_timeout_ms / 1000):
+                transport = self._factories[number](await fresh_address(self._address, number))
                 works = await _probe_answered(transport)
         except (FlightError, TimeoutError) as error:
             _log.info("probe failed: %s", error)
         except Exception as error:  # a probe without an answer to the session would be the last one
             _unexpected(error)
         finally:
-            await transport.close()
+            if transport is not None:
+                await _release(transport)
         self.session.probed(works, monotonic_ms())
         self.wake()
 
@@ -377,6 +436,24 @@ class Driver:
         task = self._task(work)
         self._link_tasks.add(task)
         task.add_done_callback(self._link_tasks.discard)
+
+
+async def _release(transport: Transport) -> None:
+    """close() of a transport must not raise; one that does harms nobody else."""
+    try:
+        await transport.close()
+    except Exception as error:
+        _unexpected(error)
+
+
+def refusal(ending: Ending, data: bytes) -> RefusedError:
+    """What CLOSE or RESET said."""
+    return RefusedError(ending.code, _plain(data[ending.text_start : ending.text_end].decode("utf-8", "replace")))
+
+
+def _plain(text: str) -> str:
+    """The gateway's words for a log or a terminal: control characters spelt out."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 async def _probe_answered(transport: Transport) -> bool:

@@ -122,11 +122,21 @@ class EventStream:
         return self
 
     async def __anext__(self) -> RealtimeEvent:
+        if not await self.wait():
+            raise StopAsyncIteration
+        return self._waiting.popleft()
+
+    async def wait(self) -> bool:
+        """Wait until there is an event to take; False when none will come any more. Raises why, if that was an error."""
         while not self._waiting:
             if self._over:
                 if self._error is not None:
                     raise self._error
-                raise StopAsyncIteration
+                return False
             self._wake.clear()
             await self._wake.wait()
-        return self._waiting.popleft()
+        return True
+
+    def take(self, limit: int) -> list[RealtimeEvent]:
+        """What is there now, at most so many."""
+        return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]

@@ -7,7 +7,6 @@ from ..spec import (
     CODE_STALE_GENERATION,
     CODE_STORE,
     CODE_UNKNOWN_SESSION,
-    FATAL_CODES,
     FLAG_MORE,
     FLAGS_BY_AGREEMENT,
     GAP_UNANNOUNCED,
@@ -243,7 +242,7 @@ class Inbox:
         ending = session.ending
         if not ending.read(data, start, end):
             return self._broken(now, random)
-        if ending.code in FATAL_CODES:
+        if ending.code in session.fatal_codes:
             session.stop(ending.code)
             return ENDED
         if ending.retry_after_ms > 0:

@@ -17,6 +17,7 @@ from ..common.profile import Profile
 from ..spec import (
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
+    FATAL_CODES,
     FLAG_CHECKED,
     HEADER_BYTES,
     NUMBER_LIMIT,
@@ -75,6 +76,7 @@ class DeviceSession:
         self.prover = prover
         self.state = STATE_IDLE
         self.reason = 0  # the code that stopped us
+        self.fatal_codes: tuple[int, ...] = FATAL_CODES  # the driver may put the application's judgement here
         self.generation = 0
         self.known = False  # we hold a session that ATTACH may go on with
         self.resumed = False  # the present connection went on with it
