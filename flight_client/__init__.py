@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .letters import DeadLetter
     from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
     from .streams import EventStream, RealtimeEvent, Source
+    from .sync_client import SyncChannel, SyncClient, SyncEventStream
 
 __all__ = [
     "CallerError",
@@ -54,6 +55,9 @@ __all__ = [
     "RefusedError",
     "Source",
     "StateChange",
+    "SyncChannel",
+    "SyncClient",
+    "SyncEventStream",
     "SystemMonitoring",
     "V6REvent",
     "__version__",
@@ -84,6 +88,9 @@ _HOME = {
     "RefusedError": "errors",
     "Source": "streams",
     "StateChange": "observe",
+    "SyncChannel": "sync_client",
+    "SyncClient": "sync_client",
+    "SyncEventStream": "sync_client",
     "SystemMonitoring": "events",
     "V6REvent": "events",
 }

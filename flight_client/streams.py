@@ -112,6 +112,11 @@ class EventStream:
         self._error = error
         self._wake.set()
 
+    @property
+    def error(self) -> FlightError | None:
+        """Why no more events will come, if that was an error."""
+        return self._error
+
     def close(self) -> None:
         """Stop listening."""
         self.finish(None)
