@@ -249,6 +249,8 @@ class Driver:
         except Exception as error:
             self._lost(error if isinstance(error, FlightError) else self._source_failed(error))
             return
+        if self._loop is None:
+            return  # the callable closed the client
         transport = self._transport = self._factories[number](self.address)
         try:
             await transport.open()
