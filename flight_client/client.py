@@ -114,7 +114,9 @@ class Client:
         self._driver = Driver(self._session, self._outbox, self.platform, address, token, factories, judgement, self)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
-        self._subscriptions = Subscriptions(self._driver.inbox, self._names, self._add_channel, self._leave_channel)
+        self._subscriptions = Subscriptions(
+            self._driver.inbox, self._names, self._add_channel, self._leave_channel, self._driver.check_thread
+        )
         self._waiters = Waiters()
         self._publications = Publications()
         self._closers: set[asyncio.Task[Any]] = set()

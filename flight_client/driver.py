@@ -131,6 +131,11 @@ class Driver:
                 next_step="use client.threadsafe, or loop.call_soon_threadsafe(...)",
             )
 
+    @property
+    def ended(self) -> bool:
+        """Whether stop() followed start()."""
+        return self._loop is None and self._thread != 0
+
     def is_own_thread(self) -> bool:
         """Whether this is the thread of the loop."""
         return threading.get_ident() == self._thread

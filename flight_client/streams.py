@@ -86,7 +86,10 @@ def read_delivery(
 class EventStream:
     """An asynchronous iterator over events. Cancelling a wait loses nothing; a slow reader loses the oldest, counted."""
 
-    def __init__(self, types: frozenset[str], on_close: Callable[[EventStream], None]):
+    def __init__(
+        self, types: frozenset[str], on_close: Callable[[EventStream], None], check: Callable[[], None] = lambda: None
+    ) -> None:
+        """check: raises for a caller on the wrong thread."""
         self.types = types
         self.dropped = 0
         """Events this stream dropped because nobody read it."""
@@ -95,6 +98,7 @@ class EventStream:
         self._over = False
         self._error: FlightError | None = None
         self._on_close = on_close
+        self._check = check
 
     def put(self, event: RealtimeEvent) -> None:
         """Hand an event to the reader."""
@@ -119,6 +123,7 @@ class EventStream:
 
     def close(self) -> None:
         """Stop listening."""
+        self._check()
         self.finish(None)
         self._waiting.clear()
         self._on_close(self)
@@ -133,6 +138,7 @@ class EventStream:
 
     async def wait(self) -> bool:
         """Wait until there is an event to take; False when none will come any more. Raises why, if that was an error."""
+        self._check()
         while not self._waiting:
             if self._over:
                 if self._error is not None:

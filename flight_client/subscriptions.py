@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ._tables import CHANNELS, NAMES
@@ -37,12 +37,16 @@ class Subscriptions:
     history, and nobody else does, whoever listens to the channel already.
     """
 
-    def __init__(self, inbox: Inbox, names: dict[int, str], add: AddChannel, leave: LeaveChannel) -> None:
+    def __init__(
+        self, inbox: Inbox, names: dict[int, str], add: AddChannel, leave: LeaveChannel, check: Callable[[], None]
+    ) -> None:
+        """check: raises for a caller on the wrong thread."""
         self.delivered = 0
         self._inbox = inbox
         self._names = names
         self._add = add
         self._leave = leave
+        self._check = check
         self._streams: dict[int, list[EventStream]] = {}
 
     def open(self, types: tuple[str, ...], channels: Iterable[str] | None, history: int | None) -> EventStream:
@@ -58,7 +62,7 @@ class Subscriptions:
             )
         if channels is None:
             channels = [name for name, event in defaults.items() if not wanted or event in wanted]
-        stream = EventStream(wanted, self._forget)
+        stream = EventStream(wanted, self._forget, self._check)
         own = history is not None
         start = START_LAST if own else START_LIVE
         try:

@@ -61,11 +61,11 @@ class Threadsafe:
             return self._client.channel(channel).emit_encoded(layout, body, stamp_ms, critical, expires_ms, key)
 
         with self._lock:
-            loop = self._driver.loop
-            if loop is None and not self._over:
+            loop, over = self._driver.loop, self._over or self._driver.ended
+            if loop is None and not over:
                 raise self._not_connected()
             full = len(self._emits) >= self._limit_events or self._bytes + len(body) > self._limit_bytes
-            refusal = Outcome.REFUSED_CLOSED if self._over else Outcome.REFUSED_FULL if full else None
+            refusal = Outcome.REFUSED_CLOSED if over else Outcome.REFUSED_FULL if full else None
             first = not self._emits
             if refusal is None:
                 self._bytes += len(body)
@@ -84,7 +84,7 @@ class Threadsafe:
         self, channel: str, event: Event, *, timeout_s: float | None = None, expires_ms: int | None = None,
     ) -> Future[Outcome]:  # fmt: skip
         """Channel.publish(). To cancel the future is to cancel the call: the event goes on its way."""
-        if self._over:
+        if self._over or self._driver.ended:
             answer: Future[Outcome] = Future()
             answer.set_exception(NotStoredError("closed", channel=channel))
             return answer
@@ -100,7 +100,7 @@ class Threadsafe:
 
     def close(self) -> Future[None]:
         """Client.close()."""
-        if self._over:
+        if self._over or self._driver.ended:
             answer: Future[None] = Future()
             answer.set_result(None)
             return answer
@@ -109,7 +109,7 @@ class Threadsafe:
     def _run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
         loop = self._driver.loop
         if loop is None:
-            raise self._client._was_closed() if self._over else self._not_connected()
+            raise self._client._was_closed() if self._over or self._driver.ended else self._not_connected()
         if self._driver.is_own_thread():
             raise CallerError(
                 what="threadsafe is for other threads: on the loop's own one, waiting for the answer would never end",
