@@ -59,7 +59,7 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	@rm -f $(TIMES)
 	$(call stage,style,$(VPY) -m ruff check . && $(VPY) -m ruff format --check .)
 	$(call stage,types,$(VPY) -m mypy)
-	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check)
+	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check && $(VPY) -m build_scripts.make_traces --check)
 	$(call stage,docs,$(VPY) build_scripts/check_docs.py)
 	$(call stage,tests,$(VPY) -m pytest $(TESTS))
 	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)
@@ -81,7 +81,7 @@ format: $(DEV) ## put the code into the project's style
 generate: ## write the generated files from spec/flight.toml
 	@build_scripts/install_deps "$(PYTHON)"
 	@$(PYTHON) build_scripts/generate.py
-	@! test -x $(VPY) || $(VPY) build_scripts/make_vectors.py
+	@! test -x $(VPY) || { $(VPY) build_scripts/make_vectors.py && $(VPY) -m build_scripts.make_traces; }
 
 .PHONY: amalgamate
 amalgamate: ## write the C core as two files, flight.h and flight.c, to build/amalgamation/
@@ -116,6 +116,7 @@ prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 
 .PHONY: soak
 soak: $(DEV) ## hours of what `make test` runs for seconds
+	@FLIGHT_TWIN_STEPS=1000000 $(VPY) -m pytest --quiet tests/twin/test_lockstep.py
 	@$(VPY) -m tests.simulation --seeds 1..25000
 	@$(VPY) -m tests.model
 	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest -s tests/faults

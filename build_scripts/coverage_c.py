@@ -1,4 +1,4 @@
-"""Branch and MC/DC coverage of the C core by its own test program (tests/ctest), with clang's source-based coverage.
+"""Branch and MC/DC coverage of the C core by its own test programs (tests/ctest, tests/twin), by clang.
 
 `python -m build_scripts.coverage_c` prints one row per file and each branch or condition that is not covered, and fails
 where that is more than tests/ctest/not_covered.txt argues for. What could be closed and is not yet stands in
@@ -19,6 +19,7 @@ from typing import Any
 from build_scripts import ctools
 
 EXCLUSIONS = ctools.TESTS / "ctest" / "not_covered.txt"
+TRACES = ctools.ROOT / "spec" / "traces"
 OPEN = ctools.TESTS / "ctest" / "coverage_open.txt"
 FLAGS = ["-O0", "-g1", "-fprofile-instr-generate", "-fcoverage-mapping", "-fcoverage-mcdc"]
 # What the preprocessor leaves out in one build is there in another.
@@ -80,12 +81,19 @@ def measure() -> dict[str, FileCoverage]:
     profdata = ctools.find_tool("llvm-profdata-19", "llvm-profdata", package="llvm-19")
     cov = ctools.find_tool("llvm-cov-19", "llvm-cov", package="llvm-19")
     files: dict[str, FileCoverage] = defaultdict(FileCoverage)
-    for name, flags in BUILDS.items():
-        program = ctools.program(name, [*ctools.core_sources(), *ctools.ctest_sources()], [*FLAGS, *flags])
+
+    def add(name: str, sources: list[Path], flags: list[str], arguments: list[str | Path], part: str) -> None:
+        program = ctools.program(name, sources, [*FLAGS, *flags])
         raw, merged = ctools.BUILD / f"{name}.profraw", ctools.BUILD / f"{name}.profdata"
-        good(["env", f"LLVM_PROFILE_FILE={raw}", program, "--brief"])
+        good(["env", f"LLVM_PROFILE_FILE={raw}", program, *arguments])
         good([profdata, "merge", "-sparse", raw, "-o", merged])
-        collect(json.loads(good([cov, "export", program, f"-instr-profile={merged}"]))["data"][0], files)
+        collect(json.loads(good([cov, "export", program, f"-instr-profile={merged}"]))["data"][0], files, part)
+
+    for name, flags in BUILDS.items():
+        add(name, [*ctools.core_sources(), *ctools.ctest_sources()], flags, ["--brief"], "/csrc/")
+    # The session has a program of its own (tests/twin), which replays spec/traces; it covers nothing of the core.
+    session = [*ctools.core_sources(), *ctools.session_sources(), *ctools.twin_sources()]
+    add("coverage-session", session, [], sorted(TRACES.glob("*.txt")), "/csrc/src/flight_session")
     return files
 
 
@@ -97,17 +105,17 @@ def good(command: list[str | Path]) -> str:
     return done.stdout
 
 
-def collect(data: dict[str, Any], files: dict[str, FileCoverage]) -> None:
-    """Add one build, by file of csrc/, all instantiations of a function together."""
+def collect(data: dict[str, Any], files: dict[str, FileCoverage], part: str = "/csrc/") -> None:
+    """Add one build, by file whose path holds `part`, all instantiations of a function together."""
     for function in data["functions"]:
         names = function["filenames"]
         for branch in function["branches"]:
-            if "/csrc/" in names[branch[6]]:
+            if part in names[branch[6]]:
                 place = (branch[0], branch[1])
                 entry = files[names[branch[6]]]
                 entry.branches[place, True] |= branch[4] > 0
                 entry.branches[place, False] |= branch[5] > 0
-        if "/csrc/" not in names[0]:
+        if part not in names[0]:
             continue
         # A decision inside a macro has the macro's line, so they are told apart by function and order.
         short = function["name"].rpartition(":")[2]

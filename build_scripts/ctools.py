@@ -50,8 +50,18 @@ def clang() -> str:
 
 
 def core_sources() -> list[Path]:
-    """The C files of the core."""
-    return sorted(CORE.glob("*.c"))
+    """The C files of the core, without the session."""
+    return [path for path in sorted(CORE.glob("*.c")) if path not in session_sources()]
+
+
+def session_sources() -> list[Path]:
+    """The C files of the session: tests/twin is their test program."""
+    return sorted(CORE.glob("flight_session*.c"))
+
+
+def twin_sources() -> list[Path]:
+    """The session's own test program, without the session and the core."""
+    return [*sorted((TESTS / "twin").glob("*.c")), *sorted((TESTS / "twin" / "program").glob("*.c"))]
 
 
 def corpus_sources() -> list[Path]:
@@ -114,7 +124,15 @@ def compile_one(source: Path, options: Sequence[str], headers: str) -> Path:
 
 def program(name: str, sources: Sequence[Path], flags: Sequence[str], compiler: str | None = None) -> Path:
     """Build a program below build/verify; what is there from the same bytes already is taken as it is."""
-    folders = (INCLUDE, CORE, TESTS / "corpus", TESTS / "fuzz", TESTS / "ctest")
+    folders = (
+        INCLUDE,
+        CORE,
+        TESTS / "corpus",
+        TESTS / "fuzz",
+        TESTS / "ctest",
+        TESTS / "twin",
+        TESTS / "twin" / "program",
+    )
     options = [compiler or clang(), *WARNINGS, *flags, *[f"-I{folder}" for folder in folders]]
     headers = stamp_of([path for folder in (INCLUDE, CORE, TESTS) for path in folder.rglob("*.h")], [])
     objects = side_by_side(lambda source: compile_one(source, options, headers), sources)

@@ -62,6 +62,26 @@ SESSION_PROFILE = (
 )
 
 
+# The same in C: the members of flight_profile in their order, with their types. Every number fits an int32_t.
+C_PROFILE = (
+    ("update_interval_ms", "int32_t", "between two polls when nothing is urgent"),
+    ("connect_timeout_ms", "int32_t", "for opening a transport, and for the greeting"),
+    ("connect_retry_interval_ms", "int32_t", "the first ceiling of the backoff"),
+    ("heartbeat_ms", "int32_t", "until WELCOME says otherwise"),
+    ("backoff_floor_ms", "int32_t", "the shortest wait after a failure"),
+    ("backoff_cap_ms", "int32_t", "the longest one"),
+    ("poll_floor_ms", "int32_t", "between two polls when something is urgent"),
+    ("batch_delay_ms", "int32_t", "how long the driver may let events gather"),
+    ("frame_bytes", "int32_t", "the largest frame taken or sent"),
+    ("payload_bytes", "int32_t", "the largest event in one frame"),
+    ("message_bytes", "int32_t", "the largest event at all, in pieces where it is above payload_bytes"),
+    ("window_frames", "int32_t", "frames kept until they are acknowledged"),
+    ("max_retries", "int32_t", "failures of a transport before the next one is tried"),
+    ("id", "uint8_t", "FLIGHT_PLATFORM_..."),
+    ("probe", "uint8_t", "1: better transports are tried again"),
+)
+
+
 def constant(*words: str) -> str:
     return "_".join(word for word in words if word).replace("-", "_").upper()
 
@@ -163,8 +183,33 @@ def write_c(spec: dict[str, Any]) -> str:
     for profile in spec["profiles"]:
         out += ["", f"/* profile {profile['name']} */"]
         out += [f"#define {constant('FLIGHT', profile['name'], key)} {profile[key]}u" for key in numbers]
+    out += c_profiles(spec)
     out += ["", "#endif", ""]
     return "\n".join(out)
+
+
+def c_profiles(spec: dict[str, Any]) -> list[str]:
+    """The session's share of the profiles: a struct, and an initializer for each platform."""
+    fatal = sum(1 << code["value"] for code in spec["codes"] if code["fatal"])
+    most = max(len(profile["transports"]) for profile in spec["profiles"])
+    out = [
+        "",
+        "/* codes after which a client stops: bit n stands for code n */",
+        f"#define FLIGHT_CODES_FATAL {fatal:#x}u",
+    ]
+    out += ["", "/* transports that a profile lists at most */", f"#define FLIGHT_PROFILE_TRANSPORTS {most}u"]
+    out += ["", "/* What the session needs to know of a platform. Every value may be replaced. */"]
+    out += ["typedef struct flight_profile {"]
+    out += [f"    {kind} {name}; /* {doc} */" for name, kind, doc in C_PROFILE]
+    out += ["    uint8_t transport_count; /* of the next, best first */"]
+    out += ["    uint8_t transports[FLIGHT_PROFILE_TRANSPORTS]; /* FLIGHT_TRANSPORT_... */", "} flight_profile;", ""]
+    for profile in spec["profiles"]:
+        values = [str(int(profile[name])) for name, _, _ in C_PROFILE]
+        transports = [str(spec["transports"][name]) for name in profile["transports"]]
+        padded = transports + ["0"] * (most - len(transports))
+        words = ", ".join([*values, str(len(transports)), "{" + ", ".join(padded) + "}"])
+        out.append(f"#define {constant('FLIGHT', profile['name'], 'profile')} {{{words}}}")
+    return out
 
 
 def c_layout(layout: dict[str, Any], wide: bool) -> list[str]:

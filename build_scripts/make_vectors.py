@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a program, Python looks in this folder only
 
 from build_scripts import coded_cases, protocol_fields, vector_cases  # noqa: E402 - behind the line that makes it findable
-from build_scripts.conversation import Conversation, Told  # noqa: E402
+from build_scripts.conversation import Conversation, Told  # noqa: E402 - the same
 
 VECTORS = ROOT / "spec" / "vectors" / "frames.json"
 CODED = ROOT / "spec" / "vectors" / "coded.json"

@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE = sorted((ROOT / "csrc" / "src").glob("*.c"))
+SESSION = sorted((ROOT / "csrc" / "src").glob("flight_session*.c"))
+CORE = [path for path in sorted((ROOT / "csrc" / "src").glob("*.c")) if path not in SESSION]
 TESTS = ROOT / "tests" / "target"
 RUNTIME = sorted((TESTS / "runtime").glob("*.c"))
 

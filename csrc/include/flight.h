@@ -10,7 +10,8 @@
  *            fails has changed nothing the caller can see.
  * Threads    No call locks. One object belongs to one thread, except the ring: one producer thread (or interrupt) and
  *            one consumer thread may use it at the same time. Different objects never share state.
- * More       flight_payloads.h (delta batches, compression, fragments) and flight_store.h (the send store) are part of this
+ * More       flight_payloads.h (delta batches, compression, fragments), flight_store.h (the send store) and flight_session.h
+ *            (the session of a device; FLIGHT_SESSION=0 leaves it out) are part of this
  *            header, which includes them.
  * Speed      flight_ring_reserve and flight_ring_commit are inline (flight_emit.h): with a constant size they cost about
  *            25 instructions together. Everything else is an ordinary call.
@@ -408,6 +409,7 @@ int flight_selftest(void *scratch);
 #include "flight_emit.h"
 #include "flight_sha256.h" /* SHA-256 and HMAC, optional */
 #include "flight_need.h" /* flight_need: the bytes that a set-up takes */
+#include "flight_session.h"  /* the session of a device */
 
 #ifdef __cplusplus
 }

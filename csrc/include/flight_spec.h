@@ -401,4 +401,39 @@ typedef struct flight_payload {
 #define FLIGHT_MICRO_WINDOW_FRAMES 2u
 #define FLIGHT_MICRO_HEARTBEAT_MS 5000u
 
+/* codes after which a client stops: bit n stands for code n */
+#define FLIGHT_CODES_FATAL 0x4300eu
+
+/* transports that a profile lists at most */
+#define FLIGHT_PROFILE_TRANSPORTS 3u
+
+/* What the session needs to know of a platform. Every value may be replaced. */
+typedef struct flight_profile {
+    int32_t update_interval_ms; /* between two polls when nothing is urgent */
+    int32_t connect_timeout_ms; /* for opening a transport, and for the greeting */
+    int32_t connect_retry_interval_ms; /* the first ceiling of the backoff */
+    int32_t heartbeat_ms; /* until WELCOME says otherwise */
+    int32_t backoff_floor_ms; /* the shortest wait after a failure */
+    int32_t backoff_cap_ms; /* the longest one */
+    int32_t poll_floor_ms; /* between two polls when something is urgent */
+    int32_t batch_delay_ms; /* how long the driver may let events gather */
+    int32_t frame_bytes; /* the largest frame taken or sent */
+    int32_t payload_bytes; /* the largest event in one frame */
+    int32_t message_bytes; /* the largest event at all, in pieces where it is above payload_bytes */
+    int32_t window_frames; /* frames kept until they are acknowledged */
+    int32_t max_retries; /* failures of a transport before the next one is tried */
+    uint8_t id; /* FLIGHT_PLATFORM_... */
+    uint8_t probe; /* 1: better transports are tried again */
+    uint8_t transport_count; /* of the next, best first */
+    uint8_t transports[FLIGHT_PROFILE_TRANSPORTS]; /* FLIGHT_TRANSPORT_... */
+} flight_profile;
+
+#define FLIGHT_DREAMCAST_PROFILE {5000, 30000, 5000, 10000, 250, 10000, 500, 1000, 640, 512, 512, 4, 1, 1, 0, 1, {3, 0, 0}}
+#define FLIGHT_PSP_PROFILE {3000, 10000, 1000, 10000, 250, 10000, 250, 500, 1024, 896, 896, 8, 2, 2, 0, 1, {3, 0, 0}}
+#define FLIGHT_VITA_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 100, 100, 4096, 3840, 8000, 16, 3, 3, 1, 3, {1, 2, 3}}
+#define FLIGHT_V6R_CLOUD_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 16384, 16000, 60000, 32, 3, 4, 1, 2, {2, 3, 0}}
+#define FLIGHT_WEB_PROFILE {1000, 10000, 1000, 5000, 250, 30000, 50, 20, 16384, 16000, 60000, 32, 3, 5, 1, 2, {2, 3, 0}}
+#define FLIGHT_HOST_PROFILE {1000, 10000, 1000, 5000, 250, 10000, 50, 20, 16384, 16000, 60000, 32, 3, 6, 1, 2, {2, 3, 0}}
+#define FLIGHT_MICRO_PROFILE {3000, 10000, 1000, 5000, 250, 30000, 250, 500, 640, 512, 512, 2, 2, 7, 0, 3, {1, 2, 3}}
+
 #endif

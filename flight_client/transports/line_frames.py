@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from ..errors import FrameError
 from ..session.spec import (
     FLAG_CHECKED,
+    FLAGS_SUPPORTED,
     HEADER_BYTES,
     HELLO_FRAME_BYTES,
     TRAILER_BYTES,
@@ -58,7 +59,7 @@ def to_line(body: bytes, line: int, number: int) -> Iterator[bytes]:
 
     Raises FrameError for bytes that are no frames, or a frame that is too large for a line.
     """
-    reader = FrameReader()
+    reader = FrameReader(FLAGS_SUPPORTED)  # which of them were agreed is the session's business
     reader.feed(body, SESSION_FRAME_BYTES)
     while reader.next():
         payload = body[reader.start : reader.end] + _EXTENSION.pack(line, number % NUMBERS)

@@ -7,6 +7,7 @@ from collections import deque
 from typing import cast
 
 from ..errors import CallerError, LinkError
+from ..session.spec import FLAGS_SUPPORTED
 from ..wire.frames import StreamReader
 from .address import Line
 from .line_frames import LINE_FRAME_BYTES, LineFrame, from_line
@@ -21,7 +22,9 @@ class LinePort(asyncio.Protocol):
     """One open line. receive() and send() raise ConnectionError when the port is gone."""
 
     def __init__(self) -> None:
-        self._reader = StreamReader(LINE_FRAME_BYTES)
+        self._reader = StreamReader(
+            LINE_FRAME_BYTES, allowed_flags=FLAGS_SUPPORTED
+        )  # which were agreed the session knows
         self._frames: deque[LineFrame] = deque()
         self._transport: asyncio.Transport | None = None
         self._over: BaseException | None = None

@@ -21,7 +21,7 @@ _TRUNCATED = 0
 _HEADER = struct.Struct("<BBBBHHII")
 
 
-def encode_frame(type: int, flags: int, channel: int, seq: int, ack: int, payload: Buffer) -> bytes:  # noqa: A002
+def encode_frame(type: int, flags: int, channel: int, seq: int, ack: int, payload: Buffer) -> bytes:  # noqa: A002 - what the protocol calls it
     """One whole frame: header, its check, the payload, and the CRC where the flags say `checked`."""
     payload_bytes = len(payload)
     frame = bytearray(HEADER_BYTES + payload_bytes + (TRAILER_BYTES if flags & FLAG_CHECKED else 0))
@@ -32,7 +32,7 @@ def encode_frame(type: int, flags: int, channel: int, seq: int, ack: int, payloa
 
 def seal_frame(
     buffer: bytearray | memoryview,
-    type: int,  # noqa: A002
+    type: int,  # noqa: A002 - what the protocol calls it
     flags: int,
     channel: int,
     seq: int,

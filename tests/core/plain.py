@@ -21,7 +21,7 @@ def plain_check(header: bytes) -> int:
 
 
 def build_frame(
-    type: int = 13,  # noqa: A002
+    type: int = 13,  # noqa: A002 - what the protocol calls it
     flags: int = 0x22,
     channel: int = 7,
     seq: int = 5,

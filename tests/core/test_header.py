@@ -50,10 +50,21 @@ extern flight_store store;
 extern uint32_t memory[1024];
 extern size_t room;
 extern uint32_t seq;
+extern uint32_t random, lost_events;
+extern int reply_was_full;
+extern flight_profile profile;
+extern flight_identity identity;
+extern flight_prover prover;
+extern flight_session session;
 uint8_t policy_of(uint16_t channel);
 
 void split_it(void);
 void send_now(void);
+void fill(uint8_t *bytes, size_t count);
+int socket_error(void);
+void sleep_ms(uint32_t ms);
+void open_http(void);
+void try_it(uint8_t transport);
 int own(int, ...);
 #define handle(...) own(0, __VA_ARGS__)
 #define refuse(...) own(0, __VA_ARGS__)

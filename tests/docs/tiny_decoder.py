@@ -45,7 +45,7 @@ HEADS = {
 HEADS |= {"close": HEADS["reset"], "probed": HEADS["probe"]}
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):  # noqa: N818 - a refusal, no error of the program
     """args: the error's name, or the level where there is none."""
 
 

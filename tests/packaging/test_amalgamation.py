@@ -180,6 +180,7 @@ def files_of_the_core() -> list[Path]:
     return found
 
 
+@pytest.mark.timeout(600)  # a run of its own over all of tests/core: a quarter of a minute, minutes on a busy machine
 def test_the_tests_of_the_core_pass_with_the_amalgamation(folder: Path, tmp_path: Path) -> None:
     ffi = FFI()
     ffi.cdef(build_core.DECLARATIONS)

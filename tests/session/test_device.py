@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from flight_client.session.common.clock import elapsed
+from flight_client.session.common.clock import LONGEST_MS, elapsed
 from flight_client.session.device import codes
 from flight_client.session.gateway import messages
 from flight_client.session.spec import (
@@ -13,6 +13,7 @@ from flight_client.session.spec import (
     CODE_STALE_GENERATION,
     CODE_UNKNOWN_SESSION,
     FATAL_CODES,
+    NUMBER_LIMIT,
     STATE_ATTACHING,
     STATE_CLOSED,
     STATE_GREETING,
@@ -459,3 +460,11 @@ def test_a_fatal_reason_is_kept_when_the_gateway_refuses_the_first_hello():
     world.start()
     assert (world.device.state, world.device.reason) == (STATE_STOPPED, FATAL_CODES[1])
     assert world.device.wake_in_ms(world.now) > 0
+
+
+def test_a_heartbeat_beyond_what_the_clock_can_tell_is_taken_as_a_day():
+    world = World()
+    world.gateway.heartbeat_ms = NUMBER_LIMIT - 1  # twice that is no number of the clock
+    world.start()
+    assert world.device.sender.heartbeat_ms == LONGEST_MS
+    assert 0 < world.device.wake_in_ms(world.now) <= LONGEST_MS

@@ -314,6 +314,10 @@ class Wire:
         if self._fires("lost-reply"):
             await self._fail()
         await self._travel()
+        if (
+            self._find() is not server
+        ):  # the connection died with the gateway: an ack of a lost log must not arrive late
+            raise link_error("the gateway died")
         self.trace.add("reply", reply)
         return reply
 

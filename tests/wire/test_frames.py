@@ -125,7 +125,7 @@ def test_an_empty_message_has_no_frame() -> None:
 @pytest.mark.parametrize("data", ["text", None, memoryview(bytes(16)).cast("I"), memoryview(bytes(40))[::2]])
 def test_what_is_not_bytes_is_the_callers_fault(data: object) -> None:
     with pytest.raises(CallerError):
-        FrameReader().feed(data, 64)  # type: ignore[arg-type]
+        FrameReader().feed(data, 64)  # type: ignore[arg-type]  # what the test is about
 
 
 def stream_all(reader: StreamReader, data: bytes) -> list[Seen]:

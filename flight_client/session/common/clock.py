@@ -5,6 +5,7 @@ step. Two times are compared by their difference only, and may lie at most 2^29 
 """
 
 MASK = 0x3FFFFFFF
+LONGEST_MS = 86400000  # a day: far from where this clock would take a wait for the past
 _HALF = 0x20000000
 
 

@@ -11,7 +11,7 @@ The parts: states.py says what follows what, policy.py when and where to connect
 what we owe for what came in, store.py what may have to go again, inbox.py what a received frame means.
 """
 
-from ..common.clock import elapsed, later
+from ..common.clock import LONGEST_MS, elapsed, later
 from ..common.fields import fill, is_zero, same
 from ..common.profile import Profile
 from ..spec import (
@@ -369,7 +369,7 @@ class DeviceSession:
         self.generation = 0
         self.receipts.begin()
         self._poll_number = 0
-        self.sender.heartbeat_ms = welcome.heartbeat_ms
+        self.sender.heartbeat_ms = min(welcome.heartbeat_ms, LONGEST_MS)
         self.agreement.begin(welcome)
         self.sender.window = self.agreement.window_out_frames
         self.sender.window_bytes = self.agreement.window_out_bytes

@@ -9,7 +9,7 @@ Waits have full jitter between the profile's floor and a doubling ceiling; the f
 uniform over the spread that the gateway announced, so that a fleet does not come back in one instant.
 """
 
-from ..common.clock import elapsed, later
+from ..common.clock import LONGEST_MS, elapsed, later
 from ..common.profile import Profile
 from ..spec import (
     HEALTHY_MS,
@@ -21,7 +21,6 @@ from ..spec import (
 )
 
 _RANDOM_RANGE = 65536
-_LONGEST_MS = 86400000  # a day: far from where the 30-bit clock would take a wait for the past
 
 
 def uniform(low: int, high: int, random: int) -> int:
@@ -75,12 +74,12 @@ class Policy:
 
     def hint(self, retry_after_ms: int) -> None:
         """The gateway said when to come back; obeyed at the next wait."""
-        self._hint_ms = min(retry_after_ms, _LONGEST_MS)
+        self._hint_ms = min(retry_after_ms, LONGEST_MS)
 
     def announce(self, spread_ms: int) -> None:
         """The gateway said over how long its clients spread their first retry; 0 says nothing."""
         if spread_ms > 0:
-            self.spread_ms = min(spread_ms, _LONGEST_MS)
+            self.spread_ms = min(spread_ms, LONGEST_MS)
 
     def failed(self, now: int) -> None:
         """The transport could not be opened, died, or stayed silent."""

@@ -110,7 +110,7 @@ class Sender:
         critical = self._packing == PACK_CRITICAL
         prefix = CRITICAL_PREFIX_BYTES if critical else 0
         total = prefix + record_bytes
-        if not agreement.up & FLAG_MORE or total > agreement.unpacked_out_bytes:
+        if not agreement.up & FLAG_MORE or total > agreement.unpacked_out_bytes or self._chunk() < 1:
             return TOO_LARGE
         if critical:
             pieces = (total + self._chunk() - 1) // self._chunk()
