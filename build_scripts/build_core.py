@@ -202,6 +202,7 @@ typedef struct flight_sha256 {
     uint32_t block[16];
     uint32_t bytes;
     uint32_t wraps;
+    uint32_t words[8];
 } flight_sha256;
 typedef struct flight_hmac {
     uint32_t keyed[16];

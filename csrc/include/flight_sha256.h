@@ -11,15 +11,16 @@
 
 #if FLIGHT_SHA256
 
-/* One running hash; 104 bytes, the caller's. It may hold what it hashed: wipe it if that was secret. */
+/* One running hash; 136 bytes, the caller's. It may hold what it hashed: wipe it if that was secret. */
 typedef struct flight_sha256 {
     uint32_t state[8];  /* behind all whole blocks */
     uint32_t block[16]; /* the unfinished block, as big-endian words; its schedule while it is worked on */
     uint32_t bytes;     /* so far, modulo 2^32 */
     uint32_t wraps;     /* how often that began again */
+    uint32_t words[8];  /* of the rounds */
 } flight_sha256;
 
-/* One key, ready for any number of messages, one after the other; 168 bytes, the caller's. Holds what the key can be
+/* One key, ready for any number of messages, one after the other; 200 bytes, the caller's. Holds what the key can be
  * replaced by: as secret as the key. */
 typedef struct flight_hmac {
     uint32_t keyed[16]; /* two states: behind the inner block of the key, behind the outer one */

@@ -22,7 +22,7 @@ static inline uint8_t *write_keyframe(flight_batch *batch, const uint32_t *slot,
     }
     batch->delta_rest = bytes - FLIGHT_RECORD_HEAD_BYTES;
     batch->delta_step = batch->delta_age == FLIGHT_DELTA_NO_AGE ? 0 : batch->delta_step + age - batch->delta_age;
-    batch->delta_age = age + batch->delta_step;
+    batch->delta_age = (age + batch->delta_step) & 0xffffu;
     if (words != 0 && batch->delta_count < FLIGHT_DELTA_LAYOUTS && flight_slot_body_words(slot) >= words) {
         flight_kept *kept = &batch->kept[batch->delta_count++];
 
@@ -142,7 +142,7 @@ static inline uint8_t *write_entry(flight_batch *batch, flight_kept *kept, const
         values = flight_put_varint(values, flight_zigzag16(age_error));
         batch->delta_step += age_error;
     }
-    batch->delta_age = age + batch->delta_step;
+    batch->delta_age = (age + batch->delta_step) & 0xffffu;
     return write_values(batch, kept, flight_slot_body(slot), out, values,
                         out + (room - PAIR_BYTES - BEHIND_VALUES_BYTES - tail_bytes));
 }

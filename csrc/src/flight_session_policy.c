@@ -103,17 +103,19 @@ void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms)
     }
 }
 
-/* The backoff's present ceiling: a fleet stays spread when it fails again. */
+/* A fleet stays spread when it fails again: nobody comes twice while the others come for the first time. So a retry waits
+ * at least the announced spread, and up to twice that. */
 static int32_t ceiling_ms(const flight_session_policy *policy)
 {
     const int32_t cap_ms = policy->profile->backoff_cap_ms;
-    int32_t ceiling = flight_max(policy->profile->connect_retry_interval_ms, policy->spread_ms);
-    int32_t doublings;
+    int32_t ceiling = flight_max(policy->profile->connect_retry_interval_ms, 2 * policy->spread_ms);
+    int32_t doublings = policy->attempt - 1;
 
-    for (doublings = policy->attempt - 1; doublings > 0 && ceiling < cap_ms; doublings--) {
+    while (doublings > 0 && ceiling < cap_ms) {
         ceiling *= 2;
+        doublings--;
     }
-    return flight_min(ceiling, flight_max(cap_ms, policy->spread_ms));
+    return flight_min(ceiling, flight_max(cap_ms, 2 * policy->spread_ms));
 }
 
 int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random)
@@ -128,7 +130,7 @@ int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random)
     if (policy->attempt == 0) {
         return uniform(0, policy->spread_ms, random);
     }
-    return uniform(policy->profile->backoff_floor_ms, ceiling_ms(policy), random);
+    return uniform(flight_max(policy->profile->backoff_floor_ms, policy->spread_ms), ceiling_ms(policy), random);
 }
 
 /* Whether a probe will be due at some time; only a session that is ready asks. */

@@ -41,14 +41,15 @@ static uint32_t schedule(uint32_t *block, uint32_t round)
 }
 
 /* Work the full block into the state. The eight working words move by one place each round: kept in the order of use, a
- * round writes two of them, and after eight rounds each is back in its place. */
+ * round writes two of them, and after eight rounds each is back in its place. They stand with the caller, so that the stack
+ * stays small and wiping the hash wipes them. */
 static void work(flight_sha256 *hash)
 {
-    uint32_t w[8];
+    uint32_t *w = hash->words;
     uint32_t round;
     uint32_t i;
 
-    memcpy(w, hash->state, sizeof w);
+    memcpy(w, hash->state, sizeof hash->words);
     for (round = 0; round < 64u; round++) {
         const uint32_t a = w[(0u - round) & 7u];
         const uint32_t b = w[(1u - round) & 7u];
@@ -91,25 +92,27 @@ static inline void add_byte(flight_sha256 *hash, uint32_t byte)
 
 void flight_sha256_add(flight_sha256 *hash, const uint8_t *data, size_t bytes)
 {
-    size_t i;
-
-    for (i = 0; i < bytes; i++) {
-        add_byte(hash, data[i]);
+    for (; bytes != 0; bytes--) {
+        add_byte(hash, *data++);
     }
 }
 
-/* The end of the message: a one bit, zeros up to the last eight bytes of a block, the length in bits. */
+/* The end of the message: a one bit, zeros up to the last two words of a block, the length in bits. */
 static void finish(flight_sha256 *hash)
 {
-    const uint32_t low = hash->bytes << 3;
-    const uint32_t high = (hash->wraps << 3) | (hash->bytes >> 29);
+    const uint32_t at = hash->bytes & 63u;
+    uint32_t *word = &hash->block[at >> 2];
+    uint32_t used = (at >> 2) + 1u;
 
-    add_byte(hash, 0x80u);
-    while ((hash->bytes & 63u) != 56u) {
-        add_byte(hash, 0);
+    *word = (((at & 3u) == 0 ? 0 : *word << 8) | 0x80u) << (24u - 8u * (at & 3u));
+    if (used > 14u) { /* no room for the length: a block of its own */
+        memset(hash->block + used, 0, 4u * (16u - used));
+        work(hash);
+        used = 0;
     }
-    hash->block[14] = high;
-    hash->block[15] = low;
+    memset(hash->block + used, 0, 4u * (14u - used));
+    hash->block[14] = (hash->wraps << 3) | (hash->bytes >> 29);
+    hash->block[15] = hash->bytes << 3;
     work(hash);
 }
 
@@ -119,6 +122,16 @@ static void store_big(uint8_t *out, const uint32_t *words, size_t bytes)
 
     for (i = 0; i < bytes; i++) {
         out[i] = (uint8_t)(words[i >> 2] >> (24u - 8u * (uint32_t)(i & 3u)));
+    }
+}
+
+/* Into words that are zero. */
+static void load_big(uint32_t *words, const uint8_t *in, size_t bytes)
+{
+    size_t i;
+
+    for (i = 0; i < bytes; i++) {
+        words[i >> 2] |= (uint32_t)in[i] << (24u - 8u * (uint32_t)(i & 3u));
     }
 }
 
@@ -140,22 +153,33 @@ void flight_sha256_end(flight_sha256 *hash, uint8_t digest[FLIGHT_SHA256_BYTES])
     wipe(hash, sizeof *hash);
 }
 
-/* Work the key's block, every byte of it changed by the one that `pad` repeats, into a fresh state. */
+/* The key's block, every byte of it changed by the one that `pad` repeats. */
 static void key_block(flight_hmac *mac, uint32_t pad)
 {
     uint32_t i;
 
-    memcpy(mac->hash.state, start_words, sizeof start_words);
     for (i = 0; i < 16u; i++) {
         mac->hash.block[i] = mac->keyed[i] ^ pad;
     }
+}
+
+/* The states behind the key's two blocks, in place of the key. Apart: what it keeps in registers is no stack below the hash
+ * of a long key. */
+static FLIGHT_APART void key_states(flight_hmac *mac)
+{
+    memcpy(mac->hash.state, start_words, sizeof start_words);
+    key_block(mac, 0x36363636u);
     work(&mac->hash);
+    key_block(mac, 0x5c5c5c5cu); /* the last use of the key */
+    memcpy(mac->keyed, mac->hash.state, FLIGHT_SHA256_BYTES);
+    memcpy(mac->hash.state, start_words, sizeof start_words);
+    work(&mac->hash);
+    memcpy(mac->keyed + 8, mac->hash.state, FLIGHT_SHA256_BYTES);
+    wipe(&mac->hash, sizeof mac->hash);
 }
 
 void flight_hmac_key(flight_hmac *mac, const uint8_t *key, size_t bytes)
 {
-    uint32_t inner[8];
-
     memset(mac, 0, sizeof *mac);
     if (bytes > 64u) { /* the digest stands for a key that is longer than a block */
         flight_sha256_begin(&mac->hash);
@@ -163,47 +187,30 @@ void flight_hmac_key(flight_hmac *mac, const uint8_t *key, size_t bytes)
         finish(&mac->hash);
         memcpy(mac->keyed, mac->hash.state, FLIGHT_SHA256_BYTES);
     } else {
-        size_t i;
-
-        for (i = 0; i < bytes; i++) {
-            mac->keyed[i >> 2] |= (uint32_t)key[i] << (24u - 8u * (uint32_t)(i & 3u));
-        }
+        load_big(mac->keyed, key, bytes);
     }
-    key_block(mac, 0x36363636u);
-    memcpy(inner, mac->hash.state, sizeof inner);
-    key_block(mac, 0x5c5c5c5cu);
-    memcpy(mac->keyed, inner, sizeof inner);
-    memcpy(mac->keyed + 8, mac->hash.state, FLIGHT_SHA256_BYTES);
-    wipe(inner, sizeof inner);
-    wipe(&mac->hash, sizeof mac->hash);
-}
-
-/* Go on behind a block that was worked in before. */
-static void resume(flight_sha256 *hash, const uint32_t *state)
-{
-    memcpy(hash->state, state, FLIGHT_SHA256_BYTES);
-    hash->bytes = 64u;
-    hash->wraps = 0;
+    key_states(mac);
 }
 
 void flight_hmac_begin(flight_hmac *mac)
 {
-    resume(&mac->hash, mac->keyed);
+    memcpy(mac->hash.state, mac->keyed, FLIGHT_SHA256_BYTES);
+    mac->hash.bytes = 64u; /* behind the inner block of the key */
+    mac->hash.wraps = 0;
 }
 
 size_t flight_hmac_end(flight_hmac *mac, uint8_t *tag, size_t tag_bytes)
 {
     const size_t bytes = tag_bytes < FLIGHT_SHA256_BYTES ? tag_bytes : FLIGHT_SHA256_BYTES;
-    uint32_t inner[8];
-    uint32_t i;
 
     finish(&mac->hash);
-    memcpy(inner, mac->hash.state, sizeof inner);
-    resume(&mac->hash, mac->keyed + 8);
-    for (i = 0; i < FLIGHT_SHA256_BYTES; i++) {
-        add_byte(&mac->hash, (inner[i >> 2] >> (24u - 8u * (i & 3u))) & 0xffu);
-    }
-    finish(&mac->hash);
+    /* The outer message is one more block: the inner digest, and the end of 64 + 32 bytes. */
+    memset(mac->hash.block, 0, sizeof mac->hash.block);
+    memcpy(mac->hash.block, mac->hash.state, FLIGHT_SHA256_BYTES);
+    mac->hash.block[8] = 0x80000000u;
+    mac->hash.block[15] = 8u * (64u + FLIGHT_SHA256_BYTES);
+    memcpy(mac->hash.state, mac->keyed + 8, FLIGHT_SHA256_BYTES);
+    work(&mac->hash);
     store_big(tag, mac->hash.state, bytes);
     return bytes;
 }

@@ -442,8 +442,35 @@ static void test_odd_events(void)
     free(out);
 }
 
+/* Ages of 3 and 1 ms foresee -1, which is no word for the start: the keyframe behind them goes on from 1 ms. */
+static void test_ages_foreseen(void)
+{
+    static const uint8_t layouts[4] = {FLIGHT_LAYOUT_FRAME_TIME, FLIGHT_LAYOUT_FRAME_TIME, FLIGHT_LAYOUT_LOG,
+                                       FLIGHT_LAYOUT_LOG};
+    static const uint32_t ages[4] = {3, 1, 0, 0};
+    static uint32_t memory[64];
+    uint8_t out[96];
+    uint32_t body[4] = {0, 0, 0, 0};
+    flight_ring ring;
+    flight_batch batch;
+    flight_record record;
+    int bytes;
+
+    CHECK(flight_ring_init(&ring, memory, 8, 32) == 0);
+    for (int i = 0; i < 4; i++) {
+        CHECK(flight_ring_put(&ring, 1, layouts[i], 1000u - ages[i], body, i < 2 ? 16 : 4) == 0);
+    }
+    bytes = flight_delta_pack(&ring, out, sizeof out, 1000, 9, &batch);
+    CHECK(bytes == 20 + 2 + 8 + 2 && batch.events == 4);
+    CHECK(flight_delta_start(&lent, out, (size_t)bytes, NULL, 0) == 0);
+    for (int i = 0; i < 4; i++) {
+        CHECK(flight_delta_next(&lent, &record) > 0 && record.age_ms == ages[i]);
+    }
+}
+
 void test_delta(void)
 {
+    test_ages_foreseen();
     test_entries();
     test_values();
     test_counting();

@@ -1,4 +1,5 @@
 /* Hashes and codes: the standards' examples, every end of a block, long keys, cut codes, the length beyond 32 bits. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctest.h"
@@ -13,7 +14,7 @@ static int digest_is(const char *expected)
 
     flight_sha256_end(&hash, digest);
     for (i = 0; i < 8; i++) {
-        CHECK(hash.state[i] == 0 && hash.block[i] == 0 && hash.block[i + 8] == 0);
+        CHECK(hash.state[i] == 0 && hash.block[i] == 0 && hash.block[i + 8] == 0 && hash.words[i] == 0);
     }
     CHECK(hash.bytes == 0 && hash.wraps == 0);
     return memcmp(digest, expected, sizeof digest) == 0;
@@ -40,6 +41,46 @@ static void test_digests(void)
     }
     CHECK(digest_is("\xcd\xc7\x6e\x5c\x99\x14\xfb\x92\x81\xa1\xc7\xe2\x84\xd7\x3e\x67"
                     "\xf1\x80\x9a\x48\xa4\x97\x20\x0e\x04\x6d\x39\xcc\xc7\x11\x2c\xd0"));
+}
+
+/* Of the first n of these bytes, for every n: where the message ends in its word and whether its length fits behind it. The
+ * digests and the codes, hashed again, are those of Python's hashlib and hmac. */
+static void test_every_length(void)
+{
+    static flight_sha256 digests;
+    static flight_sha256 codes;
+    uint8_t bytes[131];
+    uint8_t found[FLIGHT_SHA256_BYTES];
+    uint32_t n;
+
+    for (n = 0; n < sizeof bytes; n++) {
+        bytes[n] = (uint8_t)(7u * n + 1u);
+    }
+    flight_sha256_begin(&digests);
+    flight_sha256_begin(&codes);
+    for (n = 0; n < sizeof bytes; n++) {
+        uint8_t *exact = (uint8_t *)malloc(n + (n == 0)); /* the sanitizers see a byte too far */
+
+        memcpy(exact, bytes, n);
+        flight_sha256_begin(&hash);
+        flight_sha256_add(&hash, bytes, n / 3u);
+        flight_sha256_add(&hash, bytes + n / 3u, n - n / 3u);
+        flight_sha256_end(&hash, found);
+        flight_sha256_add(&digests, found, sizeof found);
+        flight_hmac_key(&mac, exact, n);
+        CHECK(mac.hash.state[0] == 0 && mac.hash.block[15] == 0 && mac.hash.words[7] == 0);
+        flight_hmac_begin(&mac);
+        flight_sha256_add(&mac.hash, exact, n);
+        CHECK(flight_hmac_end(&mac, found, sizeof found) == 32);
+        flight_sha256_add(&codes, found, sizeof found);
+        free(exact);
+    }
+    hash = digests;
+    CHECK(digest_is("\xd9\x59\xa4\x1a\xc0\xa5\x59\x63\x63\x05\x5e\xcd\x1c\x08\xd5\x4e"
+                    "\xb4\x34\x7f\xbd\x25\x23\x3d\xb0\x00\x7b\xae\x1a\x28\x75\x6d\x03"));
+    hash = codes;
+    CHECK(digest_is("\x7b\x5b\x2e\xe7\x1a\x6c\x8c\x79\xd3\x97\xf8\x6f\x0d\x00\xac\xa2"
+                    "\x49\xe8\x69\x33\xc3\xea\xa7\x93\x81\x93\x8b\xe3\x3b\xfe\x38\x57"));
 }
 
 /* 2^32 bytes take too long: the hash is made to believe in all but two blocks of them. Two blocks of zeros that state a
@@ -82,6 +123,7 @@ void test_sha256(void)
     char key[131];
 
     test_digests();
+    test_every_length();
     test_long_messages();
     memset(key, 0xaa, sizeof key); /* RFC 4231, cases 2 and 6 */
     code_is("Jefe", 4, "what do ya want for nothing?",
