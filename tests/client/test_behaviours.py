@@ -466,7 +466,7 @@ def test_14_every_change_of_state_is_told_with_old_new_reason_and_next_attempt_a
         assert 0 < lost.next_attempt_ms <= spec.RECONNECT_SPREAD_MS
         counters = client.counters()
         assert (counters.accepted, counters.acked, counters.queued, counters.dead_letters) == (1, 1, 0, 0)
-        assert counters.resent_frames == 1
+        assert (counters.connections, counters.reconnects) == (2, 1)
         assert sum(counters.dropped.values()) == 0
 
     play(story)
