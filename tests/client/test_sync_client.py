@@ -82,6 +82,11 @@ def elsewhere(work: Callable[[], Any]) -> "Future[Any]":
     return answer
 
 
+def subscribed(client: SyncClient) -> None:
+    """Until the gateway has answered every OPEN: what comes before belongs to no live stream."""
+    until(lambda: all(state.opened for state in client._client._session.channels.items), "the answer to every OPEN")
+
+
 def client_of(gateway: GatewayProcess, device_id: str, **other: Any) -> SyncClient:
     return SyncClient(gateway.address, token=gateway.token(), device_id=device_id, **other)
 
@@ -113,6 +118,7 @@ def test_a_step_of_an_iterator_may_have_a_time_limit_and_loses_nothing(gateway: 
         events = client.events(channels=["limit"], timeout_s=0.05)
         with pytest.raises(TimeoutError):
             next(events)
+        subscribed(client)
         assert client.publish("limit", Log("one")) is Outcome.STORED
         assert events.next(HANG_S).data == Log("one")
         client.publish("limit", Log("two"))
@@ -136,6 +142,7 @@ def test_what_came_before_close_can_still_be_read(gateway: GatewayProcess) -> No
     client = client_of(gateway, "bench-1")
     client.connect(HANG_S)
     events = client.events(channels=["before"])
+    subscribed(client)
     client.publish("before", Log("kept"))
     until(lambda: client.counters().delivered == 1)
     client.close()
@@ -272,6 +279,7 @@ def test_who_holds_a_channel_or_a_stream_holds_its_client(gateway: GatewayProces
 
     channel, events = make()
     gc.collect()
+    subscribed(channel._owner)
     assert channel.publish(Log("still here")) is Outcome.STORED
     assert events.next(HANG_S).data == Log("still here")
     channel._owner.close()
@@ -374,7 +382,7 @@ def test_ctrl_c_ends_a_wait_and_nothing_else(gateway: GatewayProcess) -> None:
         """
         import os, signal, threading
         with SyncClient(ADDRESS, token=TOKEN, device_id="interrupted") as client:
-            events = client.events(channels=["interrupted"])
+            events = client.events(channels=["interrupted"], history=1)
             threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
             try:
                 next(events)
