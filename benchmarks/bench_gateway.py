@@ -25,6 +25,7 @@ from flight_client.session.gateway import machine, messages
 from flight_client.wire.frames import FrameReader, encode_frame
 from flight_client.wire.records import skip_records
 from flight_client.wire.ring import EventRing
+from tests.support.tenures import endless
 
 FRAMES = 2000
 EVENTS = 16
@@ -60,7 +61,7 @@ async def make_peer() -> tuple[Hub, Peer]:
     hello.window_frames, hello.window_bytes, hello.frame_bytes = 32, 1 << 20, 16384
     hello.platform = b"host"
     source = Source("bench", 6, b"abcdefgh")
-    peer = Peer(hub, None, hello, source, bytes(16), SessionKey(), bytes(8), 5000, (32, 1 << 20), 32)
+    peer = Peer(hub, endless(), hello, source, bytes(16), SessionKey(), bytes(8), 5000, (32, 1 << 20), 32)
     asked = messages.Open()
     asked.mode, asked.name = spec.MODE_PUBLISH, b"memory-updates"
     peer.session.heard_at = peer.session.sent_at = monotonic_ms()

@@ -197,6 +197,15 @@ typedef struct flight_parts {
 } flight_parts;
 int flight_need(const flight_setup *setup, flight_parts *parts);
 
+typedef struct flight_pressure_limits {
+    uint32_t warning_fragmentation;
+    uint32_t pressure_fragmentation;
+    uint32_t pressure_used;
+} flight_pressure_limits;
+int flight_pressure(uint32_t total_bytes, uint32_t used_bytes, uint32_t fragmentation);
+int flight_pressure_by(const flight_pressure_limits *limits, uint32_t total_bytes, uint32_t used_bytes,
+                       uint32_t fragmentation);
+
 typedef struct flight_sha256 {
     uint32_t state[8];
     uint32_t block[16];
@@ -219,6 +228,10 @@ int flight_same_code(const uint8_t *a, const uint8_t *b, size_t bytes);
 int python_seal(uint8_t *buffer, uint32_t capacity, uint8_t type, uint8_t flags, uint16_t channel, uint32_t seq,
                 uint32_t ack, uint32_t payload_bytes);
 int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint32_t limit_bytes);
+int python_tag_seal(flight_hmac *mac, const uint8_t *head, uint32_t head_bytes, uint8_t *buffer, uint32_t capacity,
+                    uint8_t type, uint8_t flags, uint16_t channel, uint32_t seq, uint32_t ack, uint32_t payload_bytes);
+int python_tag_check(flight_hmac *mac, const uint8_t *head, uint32_t head_bytes, const uint8_t *data, uint32_t start,
+                     uint32_t end);
 int64_t python_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
                     uint32_t limit_events);
 int64_t python_delta_pack(flight_ring *ring, uint8_t *out, uint32_t offset, uint32_t capacity, uint32_t now_ms,
@@ -271,6 +284,50 @@ static int python_verify(const uint8_t *data, uint32_t start, uint32_t end, uint
     flight_frame frame;
 
     return flight_frame_decode(data + start, end - start, limit_bytes, &frame);
+}
+
+/* What an authentication tag covers: `head` (what both sides know), then header and payload as they are sent. */
+static void python_tag(flight_hmac *mac, const uint8_t *head, uint32_t head_bytes, const uint8_t *frame,
+                       uint32_t covered_bytes, uint8_t *tag)
+{
+    flight_hmac_begin(mac);
+    flight_sha256_add(&mac->hash, head, head_bytes);
+    flight_sha256_add(&mac->hash, frame, covered_bytes);
+    flight_hmac_end(mac, tag, FLIGHT_TAG_BYTES);
+}
+
+/* Seal with a tag behind the payload, which the header counts with it. A CRC covers the tag too, so it comes last. */
+static int python_tag_seal(flight_hmac *mac, const uint8_t *head, uint32_t head_bytes, uint8_t *buffer, uint32_t capacity,
+                           uint8_t type, uint8_t flags, uint16_t channel, uint32_t seq, uint32_t ack,
+                           uint32_t payload_bytes)
+{
+    const uint32_t covered = FLIGHT_HEADER_BYTES + payload_bytes;
+    const uint32_t counted = payload_bytes + FLIGHT_TAG_BYTES;
+    int total;
+
+    if (payload_bytes > FLIGHT_MAX_FRAME_BYTES) {
+        return FLIGHT_ERROR_TOO_LARGE;
+    }
+    flags |= FLIGHT_FLAG_AUTHENTICATED;
+    total = python_seal(buffer, capacity, type, flags, channel, seq, ack, counted);
+    if (total < 0) {
+        return total;
+    }
+    python_tag(mac, head, head_bytes, buffer, covered, buffer + covered);
+    return (flags & FLIGHT_FLAG_CHECKED) ? python_seal(buffer, capacity, type, flags, channel, seq, ack, counted) : total;
+}
+
+/* 1 if the tag of the frame from start, whose payload ends at end, is right; 0 if it is wrong or not there. */
+static int python_tag_check(flight_hmac *mac, const uint8_t *head, uint32_t head_bytes, const uint8_t *data,
+                            uint32_t start, uint32_t end)
+{
+    uint8_t tag[FLIGHT_TAG_BYTES];
+
+    if (end < start + FLIGHT_HEADER_BYTES + FLIGHT_TAG_BYTES || !(data[start + 2] & FLIGHT_FLAG_AUTHENTICATED)) {
+        return 0;
+    }
+    python_tag(mac, head, head_bytes, data + start, end - FLIGHT_TAG_BYTES - start, tag);
+    return flight_same_code(tag, data + end - FLIGHT_TAG_BYTES, FLIGHT_TAG_BYTES);
 }
 
 /* Bytes in bits 0 to 19, events in 20 to 39, channel in 40 to 55; or an error, below zero. */

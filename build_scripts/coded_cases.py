@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from build_scripts.conversation import CLIENT_NONCE, SERVER_NONCE, SESSION_ID, TOKEN
 from flight_client.events import ComponentUpdate, Event, Log, MemoryUpdate, Payload, SystemMonitoring, encode_event
 from flight_client.gateway.engines.base import Batch, Entry, Source
+from flight_client.proof import client_key, gateway_key
 from flight_client.session import spec
+from flight_client.session.device.messages import write_attach
+from flight_client.session.gateway import messages
 from flight_client.session.gateway.parts import pieces_of
 from flight_client.wire import EventRing, compress_payload, encode_frame
 
+DEVICE_KEY = bytes(range(32))
 _NOW = 1 << 28
 _DELTA, _COMPRESSED, _MORE = spec.FLAG_DELTA, spec.FLAG_COMPRESSED, spec.FLAG_MORE
 _CRITICAL = spec.FLAG_BATCH | spec.FLAG_CRITICAL
@@ -72,8 +77,30 @@ def frames() -> list[Coded]:
         Coded("delta-critical", "device", _critical(_DELTA, 3, batch(*system, delta=True))),
         Coded("delta-deliver", "gateway", encode_frame(spec.TYPE_DELIVER, _CRITICAL | _DELTA, 3, 5, 2, entry)),
         Coded("compressed-delta", "device", _critical(_DELTA | _COMPRESSED, 4, _squeezed(both))),
+        *authenticated(),
         Coded("piece-lossy-only-one", "device", _data(_MORE, pieces_of(text, 65535, 200)[0])),
     ]  # fmt: skip
+
+
+def authenticated() -> list[Coded]:
+    """Frames with tags, under the token and the nonces of the conversation and the device key 00 01 02 ... 1f."""
+    device, gateway = client_key(DEVICE_KEY), gateway_key(DEVICE_KEY)
+    for key in (device, gateway):
+        key.begin(TOKEN, CLIENT_NONCE, SERVER_NONCE)
+    assert device.tags is not None
+    assert gateway.tags is not None
+    records = batch((Log("hi"), 12), delta=False)
+    attach = bytearray(56)
+    write_attach(attach, SESSION_ID, 3, 4)
+    device.attach(attach, 40, 3)
+    beat = messages.counts(1, spec.RECONNECT_SPREAD_MS)
+    batch_flag = spec.FLAG_BATCH
+    return [
+        Coded("tag", "device", device.tags.encode(0, spec.TYPE_DATA, batch_flag, 1, 0, 2, records), _SAID_TAG),
+        Coded("tag-checked", "gateway", gateway.tags.encode(3, spec.TYPE_HEARTBEAT, 0x20, 0, 0, 2, beat), _SAID_BOTH),
+        Coded("tag-empty", "device", device.tags.encode(1, spec.TYPE_RESEND, 0, 0, 0, 2, b"")),
+        Coded("tag-attach", "device", device.tags.encode(3, spec.TYPE_ATTACH, 0x20, 0, 0, 0, bytes(attach[16:]))),
+    ]
 
 
 def whole_of_pieces() -> bytes:
@@ -101,6 +128,8 @@ def _squeezed(records: bytes) -> bytes:
 
 
 _SAID_DELTA = "Three memory updates, 100 ms and 1,500 bytes apart: 24 bytes for the first, then 6 and 3. As plain records they take 72."
+_SAID_TAG = "Generation 0. The length counts the tag; the records end before it."
+_SAID_BOTH = "Generation 3, on a line that damages bytes: the tag first, then a CRC that covers it too."
 _SAID_PIECES = (
     "A critical batch of 56 bytes for a receiver whose frames have room for 40: the prefix and the first bytes.",
     "The rest. The gateway stores the whole and then acknowledges both, with ack 14.",

@@ -59,6 +59,9 @@ SESSION_PROFILE = (
     "poll_floor_ms",
     "batch_delay_ms",
     "probe",
+    "batch_events",
+    "lossy_slots",
+    "link_bytes_per_s",
 )
 
 

@@ -66,6 +66,10 @@ PAYLOADS: dict[str, list[tuple[str, str]]] = {
     "probe": [("nonce", "8")],
     "probed": [("nonce", "8")],
     "poll": [("session_id", "16"), ("generation", "u32"), ("poll_number", "u32"), ("proof", "16")],
+    "token": [("token", "text16")],
+    "renewed": [
+        ("code", "u8"), ("unasked", "u8"), ("text_bytes", "u16"), ("token_expires_in_ms", "u32"), ("text", "rest")
+    ],
 }  # fmt: skip
 
 TYPE_NAMES = {number: name for name, number in NAMES["types"].items()}
@@ -106,7 +110,11 @@ def dissect(frame: bytes) -> tuple[dict[str, Any], list[Span]]:
         Span(8, 12, "", None, f"seq {reader.seq}" + (" (unsequenced)" if not reader.seq else "")),
         Span(12, 16, "", None, f"ack {reader.ack}" + (" (says nothing)" if not reader.ack else "")),
     ]
-    spans += payload_spans(_form(kind, flags), frame, reader.start, reader.end, reader.flags & CODINGS)
+    tag_bytes = spec.TAG_BYTES if reader.flags & spec.FLAG_AUTHENTICATED else 0
+    spans += payload_spans(_form(kind, flags), frame, reader.start, reader.end - tag_bytes, reader.flags & CODINGS)
+    if tag_bytes:
+        tag = frame[reader.end - tag_bytes : reader.end]
+        spans.append(Span(reader.end - tag_bytes, reader.end, "tag", tag.hex(), "tag"))
     if reader.flags & spec.FLAG_CHECKED:
         spans.append(Span(reader.end, reader.end + 4, "", None, "CRC-32C of all bytes before it"))
     assert [span.start for span in spans[1:]] == [span.end for span in spans[:-1]], f"{kind}: a hole between fields"
@@ -266,10 +274,13 @@ def vector(name: str, sender: str, frame: bytes) -> dict[str, Any]:
     agreed = [flag for flag in header["flags"] if NAMES["flags"][flag] & spec.FLAGS_BY_AGREEMENT]
     if agreed:
         found["agreed"] = agreed
+    if "tag" in values:
+        found["tag"] = values["tag"]
     if header["type"] in ("data", "deliver") and "more" not in agreed:
         start = _records_start(header, frame)
-        coding = sum(NAMES["flags"][flag] for flag in agreed)
-        found["records"] = events_of(frame, start, spec.HEADER_BYTES + header["payload_bytes"], coding)
+        coding = sum(NAMES["flags"][flag] for flag in agreed) & CODINGS
+        end = spec.HEADER_BYTES + header["payload_bytes"] - (spec.TAG_BYTES if "tag" in values else 0)
+        found["records"] = events_of(frame, start, end, coding)
     return found
 
 

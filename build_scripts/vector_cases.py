@@ -40,12 +40,16 @@ SHOWN = (
     ("probed", "It does."),
     ("reset-unknown-session", "The answer to ATTACH after the gateway was started anew."),
     ("close-going-away", "The gateway stops; come back after 500 ms and a bit."),
+    ("token", "A new token, a minute before the old one ends."),
+    ("renewed", "It is taken; it lives another hour."),
+    ("renewed-unasked", "No new token came in time: nothing is delivered or stored before one does."),
     (
         "gap-epoch",
         "The log was replaced: offsets of the old epoch mean nothing, entries up to 4 of the new one are gone.",
     ),
 )
 
+_NEXT = b"header.claims.another"
 _NOW = 1 << 28
 _OVER_NINE_HOURS_MS = 40_000_000
 _MOST = spec.NUMBER_LIMIT - 1
@@ -81,6 +85,10 @@ def single_frames() -> list[Single]:
         ("gap-epoch", "gateway", _sequenced(spec.TYPE_GAP, 1, messages.gap(spec.GAP_EPOCH, EPOCH, 0, 4))),
         ("gap-trimmed", "gateway", _sequenced(spec.TYPE_GAP, 2, messages.gap(spec.GAP_TRIMMED, EPOCH, 4, 1 << 40))),
         ("refused-lossy", "gateway", _sequenced(spec.TYPE_REFUSED, 3, messages.refused(0, spec.CODE_STORE, 3, "full"))),
+        ("token", "device", encode_frame(spec.TYPE_TOKEN, 0, 0, 0, 5, (len(_NEXT)).to_bytes(2, "little") + _NEXT)),
+        ("renewed", "gateway", encode_frame(spec.TYPE_RENEWED, 0, 0, 0, 3, messages.renewed(0, 3_600_000))),
+        ("renewed-refused", "gateway", encode_frame(spec.TYPE_RENEWED, 0, 0, 0, 3, messages.renewed(3, 0, "no"))),
+        ("renewed-unasked", "gateway", encode_frame(spec.TYPE_RENEWED, 0, 0, 0, 3, messages.renewed(18, 0, "", True))),
         ("heartbeat-largest", "gateway", encode_frame(8, 0, 0, 0, _MOST, messages.counts(_MOST, _MOST))),
         ("data-checked", "device", encode_frame(13, 0x22, 0xFFFF, 0, _MOST, batch((Log(text="x"), 0)))),
     ]
@@ -248,7 +256,7 @@ def _bad_frames() -> list[tuple[str, bytes]]:
         ("version-0", raw_frame(13, 2, 0, 0, b"", 0xF0)),
         ("version-2", raw_frame(13, 2, 0, 0, b"", 0xF2)),
         ("type-0", raw_frame(0, 0, 0, 0, b"")),
-        ("type-20", raw_frame(20, 0, 0, 0, b"")),
+        ("type-22", raw_frame(22, 0, 0, 0, b"")),
         ("flag-0x80", raw_frame(13, 0x82, 0, 0, b"")),
         ("seq-at-limit", raw_frame(13, 3, number, 0, b"")),
         ("ack-at-limit", raw_frame(7, 0, 0, number, bytes(4))),

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .events import ComponentUpdate, FrameTime, Log, MemoryUpdate, Payload, SystemMonitoring, V6REvent
     from .letters import DeadLetter
     from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
+    from .pressure import MemoryPressure, PressureLevel, PressureLimits
+    from .recovery import handle_connection_error, register_recovery
     from .streams import EventStream, RealtimeEvent, Source
     from .sync_client import SyncChannel, SyncClient, SyncEventStream
 
@@ -46,11 +48,14 @@ __all__ = [
     "Gap",
     "LinkError",
     "Log",
+    "MemoryPressure",
     "MemoryUpdate",
     "NotStoredError",
     "Outcome",
     "Payload",
     "PeerError",
+    "PressureLevel",
+    "PressureLimits",
     "RealtimeEvent",
     "RefusedError",
     "Source",
@@ -61,6 +66,8 @@ __all__ = [
     "SystemMonitoring",
     "V6REvent",
     "__version__",
+    "handle_connection_error",
+    "register_recovery",
 ]
 
 _HOME = {
@@ -81,6 +88,11 @@ _HOME = {
     "Log": "events",
     "MemoryUpdate": "events",
     "NotStoredError": "errors",
+    "register_recovery": "recovery",
+    "handle_connection_error": "recovery",
+    "PressureLimits": "pressure",
+    "PressureLevel": "pressure",
+    "MemoryPressure": "pressure",
     "Outcome": "observe",
     "Payload": "events",
     "PeerError": "errors",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ._tables import CHANNELS
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, NotStoredError
-from .events import Event, encode_event
+from .events import Event, MemoryUpdate, encode_event
 from .lanes import QueuedEvent
 from .letters import DeadLetter
 from .observe import Outcome
@@ -52,7 +52,10 @@ class Channel:
         on the client's event loop; elsewhere there is client.threadsafe.emit().
         """
         layout, body = encode_event(event, self._wide)
-        return self.emit_encoded(layout, body, monotonic_ms(), critical, expires_ms, key)
+        outcome = self.emit_encoded(layout, body, monotonic_ms(), critical, expires_ms, key)
+        if isinstance(event, MemoryUpdate):
+            self._client.report_memory(event)
+        return outcome
 
     async def put(
         self,

@@ -5,26 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ._tables import NAMES
+from .capture.record import Recorder, begin_recording
 from .channels import Channel
 from .clock import monotonic_ms
 from .counting import count, queued_events
-from .driver import STOP_S, Driver, refusal
+from .driver import STOP_S, Driver
 from .errors import CallerError, FlightError, LinkError, RefusedError
-from .hooks import Hook, Hooks
+from .hooks import Hooks
 from .identity import default_device_id, make_identity
 from .judgement import FatalJudge, Judgement
 from .lanes import QueuedEvent
 from .letters import DeadLetter
-from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state
+from .links import refusal
+from .observe import ConnectionState, Counters, Outcome, StateChange, connection_state
 from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import fit_for_a_line, get_platform
-from .proof import SessionKey
+from .pressure import PressureControl
+from .proof import client_key
 from .publishing import Publications
+from .resume_file import ResumeFile
 from .rules import ChannelRules, check_name
 from .session.common.clock import later
 from .session.common.profile import profile_of
@@ -36,12 +41,14 @@ from .session.spec import (
     FLAG_MORE,
     MODE_PUBLISH,
     STATE_CLOSED,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
     TOOL_CHANNELS,
 )
 from .sources import AddressSource, TokenSource, choose_transports, fixed_address
+from .steering import Steering
 from .streams import EventStream
 from .subscriptions import Subscriptions
 from .threadsafe import Threadsafe
@@ -57,7 +64,7 @@ _RELEASE_MS = int(1000 * (STOP_S * 1.25 + 2 * _HOOK_S))
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
 
-class Client:
+class Client(Steering):
     """A connection to a gateway, with everything that keeps it alive.
 
     All methods belong to the event loop on which connect() ran; from other threads there is `threadsafe`, and every other
@@ -76,6 +83,9 @@ class Client:
         transport_factories: Mapping[str, TransportFactory] | None = None,
         long_poll: bool | None = None,
         proxy: str = "",
+        device_key: bytes | str | None = None,
+        resume_file: str | Path | None = None,
+        capture: str | Path | Recorder | None = None,
         fatal: FatalJudge | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
@@ -86,9 +96,13 @@ class Client:
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. fatal: asked with each
-        error that ended an attempt or a connection whether to stop for good (True), to try again (False), or to decide as
-        the client does alone (None): stop where the gateway refused with a code that no retry can heal.
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. device_key: the secret
+        that the gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
+        resume_file: where the numbers are kept while the program is off, see critical_done. capture: record the session
+        into this new file (docs/capture.md). fatal: asked with each error that ended an attempt or a connection whether to
+        stop for good (True), to try again (False), or to decide as the client does alone (None): stop where the gateway
+        refused with a code that no retry can heal.
+
         Raises CallerError for a value that cannot work.
         """
         self.platform = get_platform(platform)
@@ -102,7 +116,9 @@ class Client:
         identity = make_identity(self.platform, self.device_id, version, token if isinstance(token, str) else "")
         limit = TOOL_CHANNELS if self.platform.wide_sizes else DEVICE_CHANNELS
         numbers = tuple(NAMES["transports"][name] for name in chosen)
-        self._session = DeviceSession(profile, identity, SessionKey(), numbers, limit)
+        key = client_key(device_key)
+        self._session = DeviceSession(profile, identity, key, numbers, limit)
+        self._session.agreement.auth = key.auth
         offer_flags(self._session.agreement, self.platform)
         held = self.platform.memory_bytes == 0 if long_poll is None else long_poll
         options = TransportOptions(profile.connect_timeout_ms // 2 if held else 0, proxy)
@@ -111,12 +127,20 @@ class Client:
         self._outbox.on_letter = self._tell_letter
         self._hooks = Hooks()
         judgement = Judgement(fatal, self._hooks)
-        self._driver = Driver(self._session, self._outbox, self.platform, address, token, factories, judgement, self)
+        self._driver = Driver(self._session, key, self._outbox, address, token, factories, judgement, self)
+        self._recorder = begin_recording(capture, self._session, self._driver.inbox)
+        if resume_file is not None:
+            self._driver.resume = ResumeFile(Path(resume_file), self.device_id)
+            self._driver.resume.restore(self._session)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
+        check, history = self._driver.check_thread, self.platform.history_events
         self._subscriptions = Subscriptions(
-            self._driver.inbox, self._names, self._add_channel, self._leave_channel, self._driver.check_thread
+            self._driver.inbox, self._names, self._add_channel, self._leave_channel, history, check
         )
+        self._session.adapt()
+        batching = self._session.batching
+        self._pressure = PressureControl(self.platform, self._outbox, batching, self._subscriptions, self._hooks.call)
         self._waiters = Waiters()
         self._publications = Publications()
         self._closers: set[asyncio.Task[Any]] = set()
@@ -172,11 +196,14 @@ class Client:
         self._driver.check_thread()
         if self._over:
             raise self._error or self._was_closed()
+        self._session.sender.flushing += 1
         try:
             async with asyncio.timeout(timeout_s):
                 await self._until(lambda: self._queued() == 0 and self._session.state == STATE_READY)
         except TimeoutError:
             return False
+        finally:
+            self._session.sender.flushing -= 1
         return True
 
     async def close(self) -> None:
@@ -209,6 +236,8 @@ class Client:
     def _finish(self) -> None:
         self._over = True
         self._driver.clear()
+        if self._recorder is not None:
+            self._recorder.close()
         self._change_state(ConnectionState.CLOSED if self._error is None else ConnectionState.FAILED, "closed")
         self._subscriptions.finish(self._error)
         self._waiters.fail(self._error or self._was_closed())
@@ -337,11 +366,6 @@ class Client:
         self.discard(*taken)
         return len(taken)
 
-    def on_dead_letter(self, hook: Hook[DeadLetter]) -> None:
-        """Call `hook` with each dead letter when it is written. hooks.py says what a hook may do."""
-        self._driver.check_thread()
-        self._hooks.letter.add(hook)
-
     def _tell_letter(self, letter: DeadLetter) -> None:
         _log.warning("a critical event on %s is a dead letter: %s", letter.channel, letter.cause)
         self._hooks.letter.tell(letter)
@@ -384,6 +408,15 @@ class Client:
         return self._queued()
 
     @property
+    def critical_done(self) -> int:
+        """Critical events that need not be emitted again, counted from the first start with this resume file.
+
+        A program that keeps its critical events itself, in their order, connects first after a restart and then emits
+        those behind this number. They need one priority, and no expiry.
+        """
+        return self._session.counted + self._session.settled_counter()
+
+    @property
     def epoch(self) -> str:
         """The gateway's epoch as hexadecimal text; 16 zeros before the first connection."""
         return bytes(self._session.welcome.epoch).hex()
@@ -392,16 +425,6 @@ class Client:
     def last_error(self) -> FlightError | None:
         """The last thing that went wrong with the link, for people to read."""
         return self._error or self._driver.last_error
-
-    def on_state(self, hook: Hook[StateChange]) -> None:
-        """Call `hook` at every change of state or transport. hooks.py says what a hook may do."""
-        self._driver.check_thread()
-        self._hooks.state.add(hook)
-
-    def on_gap(self, hook: Hook[Gap]) -> None:
-        """Call `hook` when entries of a channel are missing and will not come. hooks.py says what a hook may do."""
-        self._driver.check_thread()
-        self._hooks.gap.add(hook)
 
     def counters(self) -> Counters:
         """A snapshot of all counters."""
@@ -444,7 +467,8 @@ class Client:
         if self._error is not None:
             state = ConnectionState.FAILED
         going_well = state in (ConnectionState.CONNECTED, ConnectionState.CLOSED)
-        self._change_state(state, "" if going_well else str(self._driver.last_error or ""))
+        paused = session.state == STATE_PAUSED
+        self._change_state(state, "" if going_well else "paused" if paused else str(self._driver.last_error or ""))
         self._waiters.look()
         if self._error is not None:
             self._waiters.fail(self._error)

@@ -38,5 +38,6 @@ def count(session: DeviceSession, outbox: Outbox, delivered: int, refused_from_t
         connections=tally.connections,
         reconnects=max(0, tally.connections - 1),
         transport_switches=session.policy.switches,
+        forged=tally.forged,
         callback_errors=errors,
     )

@@ -10,47 +10,56 @@ import asyncio
 import logging
 import os
 import secrets
-import threading
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from .clock import monotonic_ms
-from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError
+from .errors import FlightError, FrameError, LinkError, RefusedError, TagError
 from .judgement import Judgement
+from .links import end_tasks, probe_answered, refusal, release, silent, source_failed, unexpected
+from .observe import plain
 from .outbox import Outbox
+from .own_loop import OwnLoop
 from .packing import Packing
-from .platforms import Platform
+from .proof import SessionKey
+from .resume_file import ResumeFile
 from .session.common.clock import elapsed
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
 from .session.device.messages import Ending
 from .session.spec import (
+    AUTH_NONE,
     CODE_CREDENTIAL,
     DROP_EXPIRED,
     DROP_TOO_LARGE,
     FATAL_CODES,
+    FLAG_AUTHENTICATED,
     FLAGS_PLAIN,
     MAX_FRAME_BYTES,
+    NONCE_BYTES,
     POLL_BODY_BYTES,
     STATE_CLOSED,
     STATE_CLOSING,
+    STATE_GREETING,
     STATE_IDLE,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
+    TOKEN_BYTES,
     TYPE_CLOSE,
-    TYPE_PROBE,
-    TYPE_PROBED,
     TYPE_RESET,
+    TYPE_WELCOME,
 )
 from .sources import AddressSource, TokenSource, fixed_address, fresh_address, fresh_token
 from .transports import Transport, TransportFactory
-from .wire.frames import FrameReader, encode_frame, seal_frame
+from .wire.frames import FrameReader, seal_frame
 
 # How long close() leaves a transport to say goodbye.
 STOP_S = 0.3
 
+_SERVER_NONCE_AT = 40  # in WELCOME
 _CAUSES = {DROP_EXPIRED: "expired", DROP_TOO_LARGE: "too-large"}
 
 _log = logging.getLogger("flight.client")
@@ -62,25 +71,31 @@ class Listener(Protocol):
     def on_result(self, result: int, data: bytes) -> None:
         """A frame meant something for the application (session/device/codes.py)."""
 
+    def on_failure(self, error: FlightError) -> int:
+        """The connection failed; what the policy is advised to do (session/device/codes.py)."""
+
     def on_drive(self) -> None:
         """The session may have changed its state."""
 
 
-class Driver:
+class Driver(OwnLoop):
     """Runs one session over real transports."""
 
     def __init__(
         self,
         session: DeviceSession,
+        key: SessionKey,
         outbox: Outbox,
-        platform: Platform,
         address: AddressSource,
         token: TokenSource,
         factories: dict[int, TransportFactory],
         judgement: Judgement,
         listener: Listener,
     ):
+        super().__init__()
         self.session = session
+        self._key = key  # the session's own prover
+        self.resume: ResumeFile | None = None
         self.inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
@@ -88,7 +103,8 @@ class Driver:
         """What was judged to be fatal, where the gateway itself did not say so."""
         self.address = fixed_address(address)
         """Where the last attempt went."""
-        self._packing = Packing(session, outbox, platform.batch_events)
+        session.renewal.renewable = not isinstance(token, str)
+        self._packing = Packing(session, outbox)
         self._address = self.address or address
         self._token = token
         self._judgement = judgement
@@ -100,6 +116,8 @@ class Driver:
         self._turns = 0  # sent on the present transport
         self._under_way = 0  # of those, without a reply
         self._turn_at = 0
+        self._failures = 0  # that were judged
+        self._failure: FlightError | None = None  # of the last one, where the transport told it
         self._frames = 0  # in the turn that is being written
         self._bare = False  # the last turn brought nothing but POLL: its reply may be held back
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,43 +125,12 @@ class Driver:
         self._closings: set[asyncio.Task[None]] = set()  # of transports that were given up: never cancelled
         self._timer: asyncio.TimerHandle | None = None
         self._soon: asyncio.Handle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
 
     def start(self) -> None:
         """Begin to connect; on the running loop."""
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self._take_loop()
         self.session.start(monotonic_ms())
         self.wake()
-
-    @property
-    def running(self) -> bool:
-        """Whether start() was called and stop() was not."""
-        return self._loop is not None
-
-    def check_thread(self) -> None:
-        """Refuse a call from another thread: rings and session have no locks."""
-        if self._loop is not None and threading.get_ident() != self._thread:
-            raise CallerError(
-                what="this client belongs to the thread of its event loop",
-                value=threading.current_thread().name,
-                next_step="use client.threadsafe, or loop.call_soon_threadsafe(...)",
-            )
-
-    @property
-    def ended(self) -> bool:
-        """Whether stop() followed start()."""
-        return self._loop is None and self._thread != 0
-
-    def is_own_thread(self) -> bool:
-        """Whether this is the thread of the loop."""
-        return threading.get_ident() == self._thread
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop between start() and stop()."""
-        return self._loop
 
     def clear(self) -> None:
         """Nothing more can go: what is queued counts as closed."""
@@ -165,20 +152,13 @@ class Driver:
             self._soon.cancel()
         self._loop = None
         self._drop()
+        if self.resume is not None and self.session.tally.connections:
+            try:
+                self.resume.keep(self.session)
+            except LinkError as error:  # the record lags: the gateway's mark makes up for it
+                _log.warning("%s", error)
         own = asyncio.current_task()  # a token callable may have called close()
-        ending = self._tasks - {own}
-        late = ending
-        for task in ending:
-            task.cancel()
-        for limit in (limit_s, limit_s / 4):
-            ending |= self._closings
-            late = {task for task in ending if not task.done()}
-            if late:
-                _, late = await asyncio.wait(late, timeout=limit)
-            for task in late:
-                task.cancel()
-        if late:
-            _log.warning("%d tasks of a transport or a callback do not end when they are cancelled", len(late))
+        await end_tasks(self._tasks - {own}, self._closings, limit_s)
 
     def _drive(self) -> None:
         self._soon = None
@@ -187,6 +167,7 @@ class Driver:
             now = monotonic_ms()
             self._look_at_lanes(now)
             self._let_go(now)
+            self._judge_failure(now)
             command = session.poll(now, secrets.randbits(16))
             if command == codes.NOTHING:
                 break
@@ -205,6 +186,14 @@ class Driver:
             session.critical_priority = outbox.critical.priority(now)
             session.lossy_priority = outbox.lossy.priority(now)
 
+    def _judge_failure(self, now: int) -> None:
+        session = self.session
+        if session.policy.failed_total == self._failures:
+            return
+        self._failures = session.policy.failed_total
+        error, self._failure = self._failure or silent(), None
+        session.recover(self._listener.on_failure(error), now, secrets.randbits(16))
+
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -221,9 +210,7 @@ class Driver:
         if command == codes.RECODE:
             command = self._packing.recode()
         if command == codes.SEND:
-            s = self.session
-            total = seal_frame(s.out.buffer, s.out.kind, s.out.flags, s.out.channel, s.out.seq, s.out.ack, s.out.count)
-            self._body += memoryview(s.out.buffer)[:total]
+            self._seal()
             self._frames += 1
         elif command == codes.LETTER:
             store = self.session.store
@@ -242,8 +229,20 @@ class Driver:
             self._link_task(self._open(self.session.policy.transport()))
         elif command == codes.DROP:
             self._drop()
+        elif command == codes.REFRESH:
+            self._task(self._refresh())
         elif command == codes.PROBE:
             self._task(self._probe(self.session.policy.probe_target()))
+
+    def _seal(self) -> None:
+        out, tags = self.session.out, self._key.tags
+        fields = (out.kind, out.flags, out.channel, out.seq, out.ack, out.count)
+        if out.flags & FLAG_AUTHENTICATED:
+            assert tags is not None  # the client offers this only with a device key
+            total = tags.seal(self.session.generation, out.buffer, *fields)
+        else:
+            total = seal_frame(out.buffer, *fields)
+        self._body += memoryview(out.buffer)[:total]
 
     # Transports
 
@@ -252,7 +251,9 @@ class Driver:
             self.address = await fresh_address(self._address, number)
             token = await fresh_token(self._token)
         except Exception as error:
-            self._lost(error if isinstance(error, FlightError) else self._source_failed(error))
+            if not isinstance(error, FlightError):
+                self._judgement.report("the callable for address or token")
+            self._lost(error if isinstance(error, FlightError) else source_failed(error))
             return
         if self._loop is None:
             return  # the callable closed the client
@@ -263,7 +264,7 @@ class Driver:
             self._link_failed(transport, error)
             return
         except Exception as error:
-            self._link_failed(transport, _unexpected(error))
+            self._link_failed(transport, unexpected(error))
             return
         session = self.session
         session.identity.token = token
@@ -275,14 +276,6 @@ class Driver:
         if not transport.turn_based:
             self._link_task(self._receive(transport))
         self.wake()
-
-    def _source_failed(self, error: Exception) -> LinkError:
-        self._judgement.report("the callable for address or token")
-        return LinkError(
-            what="address or token could not be had",
-            value=f"{type(error).__name__}: {error}",
-            next_step="nothing: it is asked again at the next attempt",
-        )
 
     def _held_back(self) -> bool:
         """Whether one turn is under way whose reply the gateway may hold back, so that another may be sent."""
@@ -300,6 +293,20 @@ class Driver:
             self._bare = False  # once: each time postpones the next turn by the poll floor
             session.turn_done(now)
 
+    async def _refresh(self) -> None:
+        """Ask for a token to go on with; without one the session asks again."""
+        renewal, identity = self.session.renewal, self.session.identity
+        try:
+            token = await fresh_token(self._token)
+        except Exception as error:  # whatever the program's own function raises
+            _log.warning("the token source failed: %s", type(error).__name__)
+            token = b""
+        if 0 < len(token) <= TOKEN_BYTES and token != identity.token:
+            renewal.supply(token)
+        else:
+            renewal.none(monotonic_ms())
+        self.wake()
+
     async def _send(self, transport: Transport, body: bytes, turn: int) -> None:
         try:
             reply = await transport.send(body)
@@ -307,7 +314,7 @@ class Driver:
             self._link_failed(transport, error)
             return
         except Exception as error:
-            self._link_failed(transport, _unexpected(error))
+            self._link_failed(transport, unexpected(error))
             return
         if transport is not self._transport:
             return
@@ -331,7 +338,7 @@ class Driver:
                 self._link_failed(transport, error)
                 return
             except Exception as error:
-                self._link_failed(transport, _unexpected(error))
+                self._link_failed(transport, unexpected(error))
                 return
             self._take(transport, data)
             self.wake()
@@ -341,9 +348,11 @@ class Driver:
         reader = self._reader
         try:
             reader.feed(data, MAX_FRAME_BYTES)
-            reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
+            reader.allowed_flags = self._allowed_flags()
             while transport is self._transport and reader.next():
                 now = monotonic_ms()
+                if reader.flags & FLAG_AUTHENTICATED:
+                    self._check_tag(data)
                 if reader.type in (TYPE_CLOSE, TYPE_RESET):
                     self._judge(data, reader.start, reader.end)
                 result = self.inbox.receive(
@@ -360,18 +369,49 @@ class Driver:
                 )
                 self.outbox.acknowledged(self.session.tally.critical_acked)
                 if result == codes.CONNECTED:
-                    reader.allowed_flags = FLAGS_PLAIN | self.session.agreement.down
+                    if self.resume is not None:
+                        self.resume.keep(self.session)  # before the first critical event of a new incarnation goes
+                    reader.allowed_flags = self._allowed_flags()
                 if result == codes.EVENTS_REFUSED and self.session.store.letter_slot >= 0:
                     store = self.session.store
                     self.outbox.give_up(store.letter_slot, "refused", store.letter_sent, self.inbox.refused_code)
+                if result in (codes.TOKEN_REFUSED, codes.FORGED):
+                    self._note(result, data)
                 if result:
                     self._listener.on_result(result, data)
                 self._drop_if_over()
-        except FrameError as error:
+        except (FrameError, LinkError) as error:
+            if isinstance(error, TagError):
+                self.session.tally.forged += 1
             self._link_failed(transport, error)
 
+    def _note(self, result: int, data: bytes) -> None:
+        """What nobody but a person can mend, for last_error and the log."""
+        if result == codes.FORGED:
+            self.last_error = TagError("the gateway sent a frame without its authentication tag")
+        else:
+            said = self.inbox.renewed
+            text = data[said.text_start : said.text_end].decode("utf-8", "replace")
+            self.last_error = RefusedError(said.code, plain(text))
+        _log.warning("%s", self.last_error)
+
+    def _allowed_flags(self) -> int:
+        agreement = self.session.agreement
+        return FLAGS_PLAIN | agreement.down | (FLAG_AUTHENTICATED if agreement.auth != AUTH_NONE else 0)
+
+    def _check_tag(self, data: bytes) -> None:
+        """Raises TagError unless the present frame ends with its right tag."""
+        reader, session, tags = self._reader, self.session, self._key.tags
+        generation = session.generation
+        if reader.type == TYPE_WELCOME and session.state == STATE_GREETING:
+            generation = 0  # the frame carries what the key is made with; a wrong one makes a key that nobody has
+            at = reader.start + _SERVER_NONCE_AT
+            self._key.begin(session.identity.token, session.nonce, data[at : at + NONCE_BYTES])
+        assert tags is not None
+        tags.check(generation, reader)
+
     def _drop_if_over(self) -> None:
-        if self.session.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED):
+        if self.session.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED, STATE_PAUSED):
             self._drop()
 
     def _link_failed(self, transport: Transport, error: FlightError) -> None:
@@ -380,7 +420,7 @@ class Driver:
 
     def _lost(self, error: FlightError) -> None:
         """The present attempt or connection is over."""
-        self.last_error = error
+        self.last_error = self._failure = error
         _log.info("link failed: %s", error)
         self._drop()
         now = monotonic_ms()
@@ -409,7 +449,7 @@ class Driver:
                 task.cancel()
         self._link_tasks.clear()
         if transport is not None:
-            closing = asyncio.get_running_loop().create_task(_release(transport))
+            closing = asyncio.get_running_loop().create_task(release(transport))
             self._closings.add(closing)
             closing.add_done_callback(self._closings.discard)
 
@@ -420,14 +460,14 @@ class Driver:
         try:
             async with asyncio.timeout(self.session.profile.connect_timeout_ms / 1000):
                 transport = self._factories[number](await fresh_address(self._address, number))
-                works = await _probe_answered(transport)
+                works = await probe_answered(transport)
         except (FlightError, TimeoutError) as error:
             _log.info("probe failed: %s", error)
         except Exception as error:  # a probe without an answer to the session would be the last one
-            _unexpected(error)
+            unexpected(error)
         finally:
             if transport is not None:
-                await _release(transport)
+                await release(transport)
         self.session.probed(works, monotonic_ms())
         self.wake()
 
@@ -443,40 +483,3 @@ class Driver:
         task = self._task(work)
         self._link_tasks.add(task)
         task.add_done_callback(self._link_tasks.discard)
-
-
-async def _release(transport: Transport) -> None:
-    """close() of a transport must not raise; one that does harms nobody else."""
-    try:
-        await transport.close()
-    except Exception as error:
-        _unexpected(error)
-
-
-def refusal(ending: Ending, data: bytes) -> RefusedError:
-    """What CLOSE or RESET said."""
-    return RefusedError(ending.code, _plain(data[ending.text_start : ending.text_end].decode("utf-8", "replace")))
-
-
-def _plain(text: str) -> str:
-    """The gateway's words for a log or a terminal: control characters spelt out."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
-async def _probe_answered(transport: Transport) -> bool:
-    nonce = os.urandom(8)
-    await transport.open()
-    reply = await transport.send(encode_frame(TYPE_PROBE, 0, 0, 0, 0, nonce))
-    data = reply or await transport.receive()
-    reader = FrameReader()
-    reader.feed(data, MAX_FRAME_BYTES)
-    return reader.next() and reader.type == TYPE_PROBED and data[reader.start : reader.end] == nonce
-
-
-def _unexpected(error: Exception) -> LinkError:
-    _log.warning("unexpected error of a transport", exc_info=error)
-    return LinkError(
-        what="a transport failed in an unexpected way",
-        value=f"{type(error).__name__}: {error}",
-        next_step="please report it with `flight doctor --report`",
-    )

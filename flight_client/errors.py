@@ -5,6 +5,7 @@
      |    +-- EventError       an event that cannot be sent or read as it is: field, value, limit
      +-- PeerError             the other side sent something that this side cannot accept
      |    +-- FrameError       bytes that are no valid frame or batch: the core's error code
+     |         +-- TagError    a frame without its right authentication tag
      +-- LinkError             the network or the host in between; trying again may help
      +-- RefusedError          the gateway said no: code, name, fatal
      +-- NotStoredError        publish() could not bring its event to the gateway: cause, letter
@@ -32,6 +33,7 @@ __all__ = [
     "NotStoredError",
     "PeerError",
     "RefusedError",
+    "TagError",
 ]
 
 _SHOWN_CHARACTERS = 120
@@ -85,6 +87,10 @@ class FrameError(PeerError):
         super().__init__(what, value=value, next_step=next_step or "drop the connection and start a new one")
         self.code = code
         self.offset = offset
+
+
+class TagError(FrameError):
+    """A frame that cannot be shown to come from the other side: nothing of it was used. The session goes on."""
 
 
 class EventError(CallerError):

@@ -9,6 +9,7 @@ from .session.spec import (
     STATE_CLOSED,
     STATE_CLOSING,
     STATE_IDLE,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
 )
@@ -27,6 +28,7 @@ class ConnectionState(enum.Enum):
 
 _STATES = {
     STATE_IDLE: ConnectionState.DISCONNECTED,
+    STATE_PAUSED: ConnectionState.DISCONNECTED,
     STATE_READY: ConnectionState.CONNECTED,
     STATE_CLOSING: ConnectionState.CONNECTED,
     STATE_CLOSED: ConnectionState.CLOSED,
@@ -103,9 +105,15 @@ class Counters:
     connections: int
     reconnects: int
     transport_switches: int
-    callback_errors: int
+    forged: int = 0  # frames without their right authentication tag
+    callback_errors: int = 0
 
     @property
     def law_holds(self) -> bool:
         """Whether every accepted event has exactly one visible fate."""
         return self.accepted == self.settled + self.queued + sum(self.dropped.values())
+
+
+def plain(text: str) -> str:
+    """Somebody else's words for a log or a terminal: control characters spelt out."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -29,7 +29,7 @@ class Outbox:
         self.lossy = Lane(platform.lossy_slots, platform.lossy_slots * platform.slot_bytes, packer)
         self.letters = DeadLetters()
         self.accepted = 0
-        self.dropped = dict.fromkeys(("oldest", "replaced", "expired", "closed", "too-large"), 0)
+        self.dropped = dict.fromkeys(("oldest", "replaced", "expired", "closed", "too-large", "pressure"), 0)
         self.refused_emits: dict[Outcome, int] = {}
         self.on_letter: Callable[[DeadLetter], None] = _nobody
         self._limit_bytes = platform.message_bytes
@@ -93,6 +93,14 @@ class Outbox:
     def _drop_oldest(self, lane: Lane, oldest: QueuedEvent) -> None:
         lane.remove(oldest)
         self.dropped["oldest"] += 1
+
+    def shrink(self, events: int) -> int:
+        """Keep the newest lossy events, so many of them; memory is short. Returns how many were dropped."""
+        over = self.lossy.everything()[: max(0, self.lossy.count - events)]
+        for event in over:
+            self.lossy.remove(event)
+        self.dropped["pressure"] += len(over)
+        return len(over)
 
     # Out
 

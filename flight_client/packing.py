@@ -29,10 +29,9 @@ def offer_flags(agreement: Agreement, platform: Platform) -> None:
 class Packing:
     """Packs for one session."""
 
-    def __init__(self, session: DeviceSession, outbox: Outbox, batch_events: int) -> None:
+    def __init__(self, session: DeviceSession, outbox: Outbox) -> None:
         self._session = session
         self._outbox = outbox
-        self._batch_events = batch_events
 
     def pack(self, command: int, now: int) -> int:
         """Obey PACK_CRITICAL or PACK_LOSSY; the session's answer."""
@@ -40,7 +39,7 @@ class Packing:
         lane = outbox.critical if command == codes.PACK_CRITICAL else outbox.lossy
         delta = session.agreement.up & FLAG_DELTA != 0
         out = session.out
-        record_bytes = lane.pack(out.buffer, out.at, out.room, now, self._batch_events, delta=delta)
+        record_bytes = lane.pack(out.buffer, out.at, out.room, now, out.most_events, delta=delta)
         if not lane.packed:
             record_bytes = self._pack_large(lane, now)
             if not record_bytes:

@@ -36,6 +36,7 @@ class Platform:
     critical_slots: int
     lossy_slots: int
     batch_events: int
+    history_events: int
     wide_sizes: bool
 
     @property
@@ -76,6 +77,7 @@ def get_platform(name: str) -> Platform:
         critical_slots=profile["critical_slots"],
         lossy_slots=profile["lossy_slots"],
         batch_events=profile["batch_events"],
+        history_events=profile["history_events"],
         wide_sizes=profile["memory_bytes"] == 0,
     )
 

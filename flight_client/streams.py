@@ -87,12 +87,19 @@ class EventStream:
     """An asynchronous iterator over events. Cancelling a wait loses nothing; a slow reader loses the oldest, counted."""
 
     def __init__(
-        self, types: frozenset[str], on_close: Callable[[EventStream], None], check: Callable[[], None] = lambda: None
+        self,
+        types: frozenset[str],
+        on_close: Callable[[EventStream], None],
+        history_events: int = 0,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         """check: raises for a caller on the wrong thread."""
         self.types = types
         self.dropped = 0
         """Events this stream dropped because nobody read it."""
+        self.latest: RealtimeEvent | None = None
+        """The newest event that arrived, whether it was read or not."""
+        self._recent: deque[RealtimeEvent] = deque(maxlen=history_events)
         self._waiting: deque[RealtimeEvent] = deque()
         self._wake = asyncio.Event()
         self._over = False
@@ -104,11 +111,24 @@ class EventStream:
         """Hand an event to the reader."""
         if self.types and event.type not in self.types:
             return
+        self.latest = event
+        self._recent.append(event)
         if len(self._waiting) >= STREAM_EVENTS:
             self._waiting.popleft()
             self.dropped += 1
         self._waiting.append(event)
         self._wake.set()
+
+    @property
+    def recent(self) -> tuple[RealtimeEvent, ...]:
+        """The newest events that arrived, the oldest first: as many as the platform keeps, since the history was cleared."""
+        return tuple(self._recent)
+
+    def clear_history(self) -> int:
+        """Forget `recent`; what was not read yet can still be read. Returns how many events were forgotten."""
+        count = len(self._recent)
+        self._recent.clear()
+        return count
 
     def finish(self, error: FlightError | None) -> None:
         """No more events will come; what waits can still be read."""

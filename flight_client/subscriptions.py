@@ -38,7 +38,13 @@ class Subscriptions:
     """
 
     def __init__(
-        self, inbox: Inbox, names: dict[int, str], add: AddChannel, leave: LeaveChannel, check: Callable[[], None]
+        self,
+        inbox: Inbox,
+        names: dict[int, str],
+        add: AddChannel,
+        leave: LeaveChannel,
+        history_events: int,
+        check: Callable[[], None],
     ) -> None:
         """check: raises for a caller on the wrong thread."""
         self.delivered = 0
@@ -46,6 +52,7 @@ class Subscriptions:
         self._names = names
         self._add = add
         self._leave = leave
+        self._history_events = history_events
         self._check = check
         self._streams: dict[int, list[EventStream]] = {}
 
@@ -62,7 +69,7 @@ class Subscriptions:
             )
         if channels is None:
             channels = [name for name, event in defaults.items() if not wanted or event in wanted]
-        stream = EventStream(wanted, self._forget, self._check)
+        stream = EventStream(wanted, self._forget, self._history_events, self._check)
         own = history is not None
         start = START_LAST if own else START_LIVE
         try:
@@ -79,6 +86,11 @@ class Subscriptions:
         for streams in self._streams.values():
             for stream in streams:
                 stream.finish(error)
+
+    def clear_history(self) -> int:
+        """All streams forget what they have handed out; how many events that were."""
+        streams = {stream for listening in self._streams.values() for stream in listening}
+        return sum(stream.clear_history() for stream in streams)
 
     def refused(self, number: int, refusal: FlightError) -> None:
         """The gateway does not allow this channel."""

@@ -409,6 +409,7 @@ int flight_selftest(void *scratch);
 #include "flight_emit.h"
 #include "flight_sha256.h" /* SHA-256 and HMAC, optional */
 #include "flight_need.h" /* flight_need: the bytes that a set-up takes */
+#include "flight_pressure.h" /* how the memory is doing */
 #include "flight_session.h"  /* the session of a device */
 
 #ifdef __cplusplus

@@ -104,6 +104,19 @@ void flight_session_turn_done(flight_session *session, uint32_t now_ms);
  */
 void flight_session_probed(flight_session *session, int works, uint32_t now_ms);
 
+/* The application wants no connection for now ("radio off"): the turn under way ends, for FLIGHT_CLOSE_WAIT_MS at most, then the
+ * link goes (FLIGHT_DO_DROP), and nothing is tried or spent. What is queued stays. Changes nothing while closing and later.
+ *
+ *     flight_session_pause(&session, now_ms);
+ */
+void flight_session_pause(flight_session *session, uint32_t now_ms);
+
+/* The application wants a connection again: at once, whatever wait was left. Changes nothing where there was no pause.
+ *
+ *     flight_session_go_on(&session, now_ms);
+ */
+void flight_session_go_on(flight_session *session, uint32_t now_ms);
+
 /* The application closes: what is queued may go for FLIGHT_CLOSE_WAIT_MS, then the session is closed.
  *
  *     flight_session_close(&session, now_ms);

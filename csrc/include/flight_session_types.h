@@ -286,19 +286,20 @@ typedef struct flight_session {
     uint8_t known;             /* we hold a session that ATTACH may go on with */
     uint8_t resumed;           /* the present connection went on with it */
     uint8_t open_asked;        /* OPEN of this attempt was answered */
-    uint8_t drop_first;        /* an upgrade: the old transport goes first */
+    uint8_t drop_first;        /* an upgrade or a pause: the old transport goes first */
     uint8_t greeted;           /* HELLO or ATTACH of this attempt went out */
     uint8_t in_turn;           /* frames of a turn went out, it is not ended */
     uint8_t awaiting;          /* a turn is with the transport */
     uint8_t poll_now;          /* the gateway has more for us */
     uint8_t log_kept;          /* WELCOME told of the same log and incarnation as before */
     uint8_t renew;             /* numbers ran out: a new session on a new transport */
+    uint8_t pausing;           /* flight_session_pause was called, and a turn is still under way */
     const flight_profile *profile; /* points to that of the set-up, like the next two */
     flight_identity *identity;     /* its incarnation is kept up to date */
     const flight_prover *prover;   /* the cryptography */
     uint32_t waiting_critical; /* events in the rings: the driver sets both before each poll */
     uint32_t waiting_lossy;    /* the same */
-    uint32_t deadline_ms;      /* of opening or greeting */
+    uint32_t deadline_ms;      /* of opening, greeting or pausing */
     uint32_t retry_at_ms;
     uint32_t close_at_ms;      /* when closing ends, done or not */
     uint32_t heard_at_ms;

@@ -17,7 +17,7 @@
 #include "flight_refuse.h"
 
 /* Types are numbered without holes; the last one marks the end. */
-#define LAST_TYPE FLIGHT_TYPE_POLL
+#define LAST_TYPE FLIGHT_TYPE_RENEWED
 #define WORDS_LIMIT 256u /* payloads up to here are copied inline; beyond, a library's memmove is faster */
 
 uint8_t flight_header_check(const uint8_t header[16])

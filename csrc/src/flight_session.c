@@ -14,6 +14,18 @@ void flight_session_go(flight_session *session, uint32_t happening)
     session->state = flight_session_next_state(session->state, happening);
 }
 
+/* Pause: the link goes with the next poll. */
+static void leave_link(flight_session *session, uint32_t now_ms)
+{
+    session->pausing = 0;
+    if (session->state >= FLIGHT_STATE_OPENING && session->state <= FLIGHT_STATE_READY) {
+        session->drop_first = 1;
+        flight_policy_paused(&session->policy, now_ms);
+    }
+    session->open_asked = 0;
+    flight_session_go(session, FLIGHT_ON_PAUSE);
+}
+
 void flight_session_start(flight_session *session, uint32_t now_ms)
 {
     (void)now_ms;
@@ -42,9 +54,14 @@ void flight_session_failed(flight_session *session, uint32_t now_ms, uint32_t ra
     case FLIGHT_STATE_WAITING:
     case FLIGHT_STATE_CLOSED:
     case FLIGHT_STATE_STOPPED:
+    case FLIGHT_STATE_PAUSED:
         return;
     default:
         break;
+    }
+    if (session->pausing) {
+        leave_link(session, now_ms);
+        return;
     }
     flight_policy_failed(&session->policy, now_ms);
     flight_session_go(session, FLIGHT_ON_FAILED);
@@ -74,8 +91,35 @@ void flight_session_probed(flight_session *session, int works, uint32_t now_ms)
     flight_policy_probe_failed(&session->policy, now_ms);
 }
 
+/* Whether a turn of a ready session is with the transport, or being written. */
+static int turn_is_under_way(const flight_session *session)
+{
+    return session->state == FLIGHT_STATE_READY && (session->in_turn || session->awaiting);
+}
+
+void flight_session_pause(flight_session *session, uint32_t now_ms)
+{
+    if (session->pausing || session->state == FLIGHT_STATE_CLOSING) {
+        return;
+    }
+    if (turn_is_under_way(session)) {
+        session->pausing = 1;
+        session->deadline_ms = flight_later(now_ms, (int32_t)FLIGHT_CLOSE_WAIT_MS);
+        return;
+    }
+    leave_link(session, now_ms);
+}
+
+void flight_session_go_on(flight_session *session, uint32_t now_ms)
+{
+    (void)now_ms;
+    session->pausing = 0;
+    flight_session_go(session, FLIGHT_ON_GO_ON);
+}
+
 void flight_session_close(flight_session *session, uint32_t now_ms)
 {
+    session->pausing = 0;
     if (session->state != FLIGHT_STATE_CLOSING) {
         session->close_at_ms = flight_later(now_ms, (int32_t)FLIGHT_CLOSE_WAIT_MS);
     }
@@ -318,6 +362,9 @@ static int poll_ready(flight_session *session, uint32_t now_ms, uint32_t random)
 
 int flight_session_poll(flight_session *session, uint32_t now_ms, uint32_t random)
 {
+    if (session->pausing && (!turn_is_under_way(session) || flight_elapsed(now_ms, session->deadline_ms) >= 0)) {
+        leave_link(session, now_ms);
+    }
     switch (session->state) {
     case FLIGHT_STATE_READY:
     case FLIGHT_STATE_CLOSING:
@@ -334,6 +381,12 @@ int flight_session_poll(flight_session *session, uint32_t now_ms, uint32_t rando
     case FLIGHT_STATE_GREETING:
     case FLIGHT_STATE_ATTACHING:
         return poll_greeting(session, now_ms, random);
+    case FLIGHT_STATE_PAUSED:
+        if (session->drop_first) {
+            session->drop_first = 0;
+            return FLIGHT_DO_DROP;
+        }
+        return FLIGHT_DO_NOTHING;
     default:
         return FLIGHT_DO_NOTHING;
     }
@@ -346,6 +399,9 @@ static int32_t wake_ready_ms(const flight_session *session, uint32_t now_ms)
     const int32_t hold_ms = flight_frames_hold_ms(&session->store, now_ms, session->sender.heartbeat_ms);
     int32_t wait_ms = hold_ms != 0 ? hold_ms : session->sender.heartbeat_ms;
 
+    if (session->pausing) {
+        wait_ms = flight_min(wait_ms, -flight_elapsed(now_ms, session->deadline_ms));
+    }
     if (session->awaiting || !polling) {
         wait_ms = flight_min(wait_ms, silent_ms(session) + 1 - flight_elapsed(now_ms, session->heard_at_ms));
     }
@@ -380,6 +436,9 @@ uint32_t flight_session_wake_in_ms(const flight_session *session, uint32_t now_m
     case FLIGHT_STATE_READY:
     case FLIGHT_STATE_CLOSING:
         wait_ms = session->renew && session->state == FLIGHT_STATE_READY ? 0 : wake_ready_ms(session, now_ms);
+        break;
+    case FLIGHT_STATE_PAUSED:
+        wait_ms = session->drop_first ? 0 : wait_ms;
         break;
     default:
         break;

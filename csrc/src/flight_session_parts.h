@@ -56,6 +56,8 @@ enum flight_happening {
     FLIGHT_ON_CLOSE,
     FLIGHT_ON_DONE,
     FLIGHT_ON_UPGRADE,
+    FLIGHT_ON_PAUSE,
+    FLIGHT_ON_GO_ON,
     FLIGHT_HAPPENINGS
 };
 uint8_t flight_session_next_state(uint32_t state, uint32_t happening);
@@ -66,6 +68,7 @@ void flight_policy_ready(flight_session_policy *policy, uint32_t now_ms);
 void flight_policy_hint(flight_session_policy *policy, int32_t retry_after_ms);
 void flight_policy_announce(flight_session_policy *policy, int32_t spread_ms);
 void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms);
+void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random);
 int flight_policy_probe_due(const flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_probe_wait_ms(const flight_session_policy *policy, uint32_t now_ms, int32_t wait_ms);

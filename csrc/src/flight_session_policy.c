@@ -86,6 +86,15 @@ static void step_down(flight_session_policy *policy)
     policy->switches++;
 }
 
+void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms)
+{
+    if (policy->was_ready && flight_elapsed(now_ms, policy->ready_at_ms) >= (int32_t)FLIGHT_HEALTHY_MS) {
+        policy->attempt = 0;
+    }
+    policy->was_ready = 0;
+    policy->probing = 0;
+}
+
 void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms)
 {
     const int32_t lived_ms = policy->was_ready ? flight_elapsed(now_ms, policy->ready_at_ms) : 0;

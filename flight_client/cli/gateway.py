@@ -49,6 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state-dir", metavar="DIR", help="folder of key and log (default ~/.flight)")
     parser.add_argument("--key-file", metavar="FILE", help="key to check tokens with, instead of the development key")
     parser.add_argument(
+        "--device-keys",
+        metavar="FILE",
+        help="devices that authenticate every frame: lines of a device id and a key of 32 to 128 hexadecimal digits "
+        "(environment FLIGHT_DEVICE_KEYS)",
+    )
+    parser.add_argument(
         "--allow-origin", action="append", metavar="ORIGIN", help="a web page's origin that may connect; repeatable"
     )
     parser.add_argument("--print-token", action="store_true", help="print a token and exit")
@@ -93,6 +99,7 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "engine": arguments.engine,
         "state_dir": str(folder),
         "key_file": arguments.key_file,
+        "device_keys": arguments.device_keys,
         "allowed_origins": ",".join(arguments.allow_origin) if arguments.allow_origin else None,
     }
     if given["engine"] is None and not os.environ.get("REALTIME_BROKER_URL"):

@@ -16,6 +16,7 @@ from flight_client._tables import CODES, STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
 from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
+from flight_client.gateway.device_keys import load_device_keys
 from flight_client.gateway.engines import open_engine
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.inside import MemoryListener
@@ -58,7 +59,10 @@ class Gateway:
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
         self.hub = Hub(engine, settings.hub_limits, permit=permits)
         verifier = TokenVerifier([self.key])
-        self.registry = Registry(self.hub, verifier.verify_token, monotonic_ms, settings.sessions)
+        device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
+        self.registry = Registry(
+            self.hub, verifier.verify_token, monotonic_ms, settings.sessions, device_keys=device_keys
+        )
         self.port = settings.port
         self.tcp_port = 0
         """Of raw TCP; 0 while there is none."""
@@ -196,6 +200,7 @@ class Gateway:
                 "attached": sum(1 for peer in self.registry.peers() if peer.pipe is not None),
                 "refused": {codes.get(code, str(code)): count for code, count in counters.by_code.items()},
                 "malformed": counters.malformed,
+                "forged": counters.forged,
             },
             "channels": len(self.hub.channels()),
             "subscribers": self.hub.subscribers(),

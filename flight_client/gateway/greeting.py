@@ -19,6 +19,8 @@ BUSY_RETRY_MS = 5000
 async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[Peer | None, bytes]:
     """Answer the frame that `reader` stands on: the session it led to, if any, and the bytes of the reply."""
     kind, start, end = reader.type, reader.start, reader.end
+    if reader.flags & spec.FLAG_AUTHENTICATED and kind != spec.TYPE_ATTACH:
+        return None, malformed(registry, "a tag before there is a session")
     if kind == spec.TYPE_PROBE:
         return None, encode_frame(spec.TYPE_PROBED, 0, 0, 0, 0, bytes(data[start:end][: spec.NONCE_BYTES]))
     try:
@@ -27,19 +29,24 @@ async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[P
             if hello is None or not reader.flags & spec.FLAG_CHECKED:
                 return None, malformed(registry, "HELLO cannot be read")
             peer, payload = await registry.hello(hello)
-            return peer, encode_frame(spec.TYPE_WELCOME, spec.FLAG_CHECKED, 0, 0, 0, payload)
+            return peer, peer.sealing.frame(spec.TYPE_WELCOME, spec.FLAG_CHECKED, 0, 0, 0, payload)
         if kind == spec.TYPE_ATTACH:
-            asked = messages.read_attach(data, start, end)
+            asked = messages.read_attach(data, start, untagged_end(reader))
             if asked is None:
                 return None, malformed(registry, "ATTACH cannot be read")
-            peer, payload = await registry.attach(asked)
-            return peer, encode_frame(spec.TYPE_RESUMED, 0, 0, 0, 0, payload)
+            peer, payload = await registry.attach(asked, reader)
+            return peer, peer.sealing.frame(spec.TYPE_RESUMED, 0, 0, 0, 0, payload)
     except RefusedError as error:
         _log.info("%s refused: %s", "HELLO" if kind == spec.TYPE_HELLO else "ATTACH", error.what)
         if kind == spec.TYPE_ATTACH:
             return None, reset(error.code, error.text)
         return None, closing(error.code, BUSY_RETRY_MS if error.code == spec.CODE_BUSY else 0, error.text)
     return None, closing(spec.CODE_NOT_HELLO, 0, f"frame type {kind}")
+
+
+def untagged_end(reader: FrameReader) -> int:
+    """Where the payload ends whose tag cannot be checked before it was read: that of ATTACH and POLL."""
+    return reader.end - (spec.TAG_BYTES if reader.flags & spec.FLAG_AUTHENTICATED else 0)
 
 
 def closing(code: int, retry_after_ms: int = 0, text: str = "") -> bytes:

@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any, Protocol
+from typing import Protocol
 
 from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.subscription import Subscription
+from flight_client.gateway.peer_parts import OpenChannel, PeerCounters, read_prefix
+from flight_client.gateway.sealing import Sealing
+from flight_client.gateway.tenure import Tenure, TooOften
 from flight_client.proof import SessionKey
 from flight_client.session import spec
-from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.session.gateway import machine, messages
 from flight_client.session.gateway.agreement import Agreement
 from flight_client.session.gateway.parts import Parts, pieces_of
 from flight_client.wire.coding import CODINGS, count_coded
-from flight_client.wire.frames import encode_frame
-from flight_client.wire.records import decode_age
 
 _log = logging.getLogger("flight.gateway")
 
@@ -62,36 +61,13 @@ class Violation(Exception):  # noqa: N818 - it ends a connection, it is not an e
         self.text = text
 
 
-class OpenChannel:
-    """A channel that this peer opened."""
-
-    __slots__ = ("mode", "name", "subscription")
-
-    def __init__(self, name: str, mode: int) -> None:
-        self.name = name
-        self.mode = mode
-        self.subscription: Subscription | None = None
-
-
-class PeerCounters:
-    """Events of one session, by what became of them."""
-
-    __slots__ = ("failed", "received", "refused", "stored")
-
-    def __init__(self) -> None:
-        self.received = 0
-        self.stored = 0
-        self.refused = 0
-        self.failed = 0
-
-
 class Peer:
     """One session of one device."""
 
     def __init__(
         self,
         hub: Hub,
-        identity: Any,
+        tenure: Tenure,
         hello: messages.Hello,
         source: Source,
         session_id: bytes,
@@ -102,7 +78,7 @@ class Peer:
         channel_limit: int,
     ) -> None:
         self.hub = hub
-        self.identity = identity
+        self.tenure = tenure
         self.source = source
         self.session_id = session_id
         self.key = key
@@ -120,7 +96,8 @@ class Peer:
         self.detached_at = 0
         self.gone = False
         self.poll_lock = asyncio.Lock()
-        self._frame_room = min(hello.frame_bytes - spec.HEADER_BYTES - spec.TRAILER_BYTES, _ENTRY_BYTES)
+        self.sealing = Sealing(self.session, self.agreement, key.tags)
+        self._frame_room = min(hello.frame_bytes - spec.HEADER_BYTES - self.sealing.behind_bytes, _ENTRY_BYTES)
         self._parts = Parts(self.agreement.unpacked_in_bytes)
         self._messages = 0  # payloads that were cut so far
         self._pieces: list[bytes] = []  # of the entry that is being cut, for _pieces_of
@@ -142,6 +119,8 @@ class Peer:
         self._parts.new_transport()
         if older is not None and older is not pipe:
             older.end(spec.CODE_STALE_GENERATION)
+        if self.session.paused:
+            self._tell_end()
 
     def detach(self, pipe: Pipe, now: int) -> None:
         """This transport is gone; the session stays for its time to live."""
@@ -203,6 +182,8 @@ class Peer:
             raise Violation(spec.CODE_MALFORMED, f"frame type {kind} has no sequence number")
         if flags & spec.FLAGS_BY_AGREEMENT and kind != spec.TYPE_DATA:
             raise Violation(spec.CODE_MALFORMED, f"frame type {kind} does not take the flags {flags:#04x}")
+        if seq and self.tenure.ended():  # not taken: it comes again once the token is a new one
+            kind, seq = spec.TYPE_ACK, 0
         verdict = self.session.receive(seq, ack, now, end - start if seq else 0)
         if verdict == machine.VIOLATION:
             raise Violation(spec.CODE_SEQUENCE, f"sequence {seq}, acknowledgement {ack}")
@@ -218,6 +199,8 @@ class Peer:
             for frame in self._parts.give_up() if self._parts.under_way() else ():
                 self.session.done(frame[0], now)
             self.session.done(seq, now)
+        elif kind == spec.TYPE_TOKEN:
+            self._renew(messages.read_token(data, start, end), now)
         elif kind == spec.TYPE_RESEND:
             self.session.rewind()
             self.wake()
@@ -264,7 +247,7 @@ class Peer:
         counter = held = 0
         try:
             if critical:
-                counter, held = _read_prefix(data, start, end)
+                counter, held = read_prefix(data, start, end)
                 start += spec.CRITICAL_PREFIX_BYTES
             events = count_coded(data, start, end, flags, self.agreement.unpacked_in_bytes)
         except FrameError as error:
@@ -275,6 +258,9 @@ class Peer:
         channel = self._channels.get(number)
         if channel is None or not channel.mode & spec.MODE_PUBLISH:
             self._refuse(seq, number, events, spec.CODE_UNKNOWN_CHANNEL)
+            return
+        if self.tenure.ended():
+            self._refuse(seq, number, events, spec.CODE_EXPIRED_TOKEN)
             return
         self._unsettled += 1
 
@@ -328,7 +314,7 @@ class Peer:
                 self._leave(number)
             elif known is None and len(self._channels) >= self._channel_limit:
                 raise RefusedError(spec.CODE_TOO_MANY, f"{self._channel_limit} channels are open")
-            self.hub.open_channel(self.identity, name, asked.mode)
+            self.hub.open_channel(self.tenure.identity, name, asked.mode)
         except RefusedError as error:
             self._answer(number, error.code, 0, 0, error.text)
             return
@@ -396,6 +382,43 @@ class Peer:
             self._ready.append(number)
         self.wake()
 
+    # The token
+
+    def _renew(self, token: bytes | None, now: int) -> None:
+        if token is None:
+            raise Violation(spec.CODE_MALFORMED, "TOKEN cannot be read")
+        try:
+            self.tenure.renew(token, self.source.device_id, now)
+        except TooOften:
+            raise Violation(spec.CODE_TOO_MANY, "one token after the other") from None
+        except RefusedError as error:
+            _log.info("%s: a new token was refused: %s", self.source.device_id, error.what)
+            self.session.control(spec.TYPE_RENEWED, 0, messages.renewed(error.code, 0, error.text))
+        else:
+            self.session.paused = False
+            self.session.control(spec.TYPE_RENEWED, 0, messages.renewed(spec.CODE_OK, self.tenure.left_ms()))
+            self._check_channels()
+        self.wake()
+
+    def _check_channels(self) -> None:
+        """What the new token does not allow any more is left."""
+        for number, channel in list(self._channels.items()):
+            try:
+                self.hub.open_channel(self.tenure.identity, channel.name, channel.mode)
+            except RefusedError as error:
+                self._leave(number)
+                self._answer(number, error.code, 0, 0, error.text)
+
+    def _look_at_token(self) -> None:
+        """At its end nothing is delivered any more; the device hears so once on each transport."""
+        if self.tenure.ended() and not self.session.paused:
+            self.session.paused = True
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        self.session.control(spec.TYPE_RENEWED, 0, messages.renewed(spec.CODE_EXPIRED_TOKEN, 0, unasked=True))
+        self.wake()
+
     # What goes out
 
     def collect(self, limit_bytes: int, now: int) -> bytes:
@@ -406,6 +429,7 @@ class Peer:
         if session.next_out >= _RENEW_AT:
             self.discard(spec.CODE_UNKNOWN_SESSION, "its numbers run out: a new session goes on")
             return b""
+        self._look_at_token()
         while size < limit_bytes:
             frame = session.next_frame(now)
             if frame is None:
@@ -413,7 +437,7 @@ class Peer:
                     break
                 continue
             kind, flags, channel, seq, payload = frame
-            data = encode_frame(kind, flags, channel, seq, session.ack(), payload)
+            data = self.sealing.frame(kind, flags, channel, seq, session.ack(), payload)
             out.append(data)
             size += len(data)
         return b"".join(out)
@@ -459,15 +483,3 @@ class Peer:
         if self.agreement.down & spec.FLAG_MORE:
             return max(self._frame_room, min(self.agreement.unpacked_out_bytes, spec.UNPACKED_BYTES))
         return self._frame_room
-
-
-def _read_prefix(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """Counter and held age of a critical batch. Raises FrameError for what no device may write."""
-    if end - start < spec.CRITICAL_PREFIX_BYTES:
-        raise FrameError("a critical batch without its counter")
-    counter = get_u32(data, start)
-    held = get_u16(data, start + 4)
-    if counter <= 0 or get_u16(data, start + 6):
-        raise FrameError("a counter of 0 or over the limit, or a reserved field that is not 0")
-    decode_age(held)
-    return counter, held

@@ -62,7 +62,8 @@ class DuplexPipe:
     def end(self, code: int, retry_after_ms: int = 0, text: str = "") -> None:
         """Say why, then close."""
         if self._ending is None:
-            self._ending = closing(code, retry_after_ms, text)
+            said = closing if self._peer is None else self._peer.sealing.closing
+            self._ending = said(code, retry_after_ms, text)
         self._awake.set()
 
     async def run(self) -> None:
@@ -100,19 +101,21 @@ class DuplexPipe:
             async with asyncio.timeout(spec.PREAUTH_MS / 1000):
                 while self._peer is None:
                     data = await self._carrier.receive()
+                    self._reader.allowed_flags = spec.FLAGS_PLAIN | spec.FLAG_AUTHENTICATED  # ATTACH has a tag
                     self._reader.feed(data, spec.HELLO_FRAME_BYTES)
                     if not self._reader.next():
                         continue
                     refused_for_good = self._reader.type not in (spec.TYPE_PROBE, spec.TYPE_ATTACH)
                     self._peer, reply = await greet(self._registry, self._reader, data)
                     if self._peer is not None:
-                        self._reader.allowed_flags = spec.FLAGS_PLAIN | self._peer.agreement.up
+                        self._reader.allowed_flags = self._peer.sealing.allowed_flags
                         self._carrier.admit()
                     await self._carrier.send(reply)
                     if refused_for_good:
                         return  # after RESET the device says HELLO on the same connection; after CLOSE it does not
         except FrameError as error:
-            await self._send_last(malformed(self._registry, error.what))
+            self._registry.unreadable(error)
+            await self._send_last(closing(spec.CODE_MALFORMED, 0, error.what))
         except Violation as error:
             await self._send_last(malformed(self._registry, error.text))
         except TimeoutError:
@@ -125,7 +128,7 @@ class DuplexPipe:
                 if peer.pipe is not self or not self._take(peer, data):
                     return
             except FrameError as error:
-                self._registry.counters.malformed += 1
+                self._registry.unreadable(error)
                 self.end(spec.CODE_MALFORMED, 0, error.what)
             except Violation as error:
                 self._registry.counters.malformed += 1
@@ -139,14 +142,13 @@ class DuplexPipe:
         now = self._registry.clock()
         reader.feed(data, spec.MAX_FRAME_BYTES)
         while reader.next():
+            flags = peer.sealing.open(reader)
             if reader.type == spec.TYPE_CLOSE:
                 self._registry.drop(peer, spec.CODE_OK)
                 return False
             if reader.type == spec.TYPE_HELLO:
                 raise Violation(spec.CODE_MALFORMED, "HELLO inside a session: open a new connection")
-            peer.take(
-                reader.type, reader.flags, reader.channel, reader.seq, reader.ack, data, reader.start, reader.end, now
-            )
+            peer.take(reader.type, flags, reader.channel, reader.seq, reader.ack, data, reader.start, reader.end, now)
         return True
 
     async def _write(self) -> None:
@@ -161,7 +163,7 @@ class DuplexPipe:
                 now = self._registry.clock()
                 if peer.session.dead(now):
                     _log.info("%s: silent for two heartbeats", peer.source.device_id)
-                    self._ending = closing(spec.CODE_GOING_AWAY, 0, "no sign of life")
+                    self._ending = peer.sealing.closing(spec.CODE_GOING_AWAY, 0, "no sign of life")
                     break
                 body = peer.collect(_TURN_BYTES, now)
                 if body:

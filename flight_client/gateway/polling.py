@@ -14,7 +14,7 @@ import re
 from aiohttp import web
 
 from flight_client.errors import FrameError, RefusedError
-from flight_client.gateway.greeting import closing, greet, malformed, reset
+from flight_client.gateway.greeting import closing, greet, malformed, reset, untagged_end
 from flight_client.gateway.peer import Peer, Violation
 from flight_client.gateway.registry import Registry
 from flight_client.session import spec
@@ -37,10 +37,11 @@ class PollPipe:
 
     turn_based = True
 
-    def __init__(self) -> None:
+    def __init__(self, peer: Peer) -> None:
         self.ending: bytes | None = None
         self.waiting = 0  # requests behind the one that is processed
         self._awake = asyncio.Event()
+        self._peer = peer
 
     def wake(self) -> None:
         """A held request may be answered."""
@@ -48,7 +49,7 @@ class PollPipe:
 
     def end(self, code: int, retry_after_ms: int = 0, text: str = "") -> None:
         """Told with the next reply, if there is one."""
-        self.ending = closing(code, retry_after_ms, text)
+        self.ending = self._peer.sealing.closing(code, retry_after_ms, text)
         self._awake.set()
 
     async def nap(self, wait_ms: int) -> None:
@@ -74,7 +75,7 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
         return _given_up(408, f"the request was not complete after {spec.PREAUTH_MS} ms")
     except (web.RequestPayloadError, ConnectionError):
         return _given_up(400, "the request ended early")
-    reader = FrameReader()
+    reader = FrameReader(spec.FLAGS_PLAIN | spec.FLAG_AUTHENTICATED)  # ATTACH and POLL may have a tag
     reader.feed(data, spec.MAX_FRAME_BYTES)
     try:
         if not reader.next():
@@ -82,9 +83,9 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
         if reader.type != spec.TYPE_POLL:
             peer, answer = await greet(registry, reader, data)
             if peer is not None:
-                peer.attach(PollPipe(), "polling")
+                peer.attach(PollPipe(peer), "polling")
             return _reply(answer)
-        asked = messages.read_attach(data, reader.start, reader.end)
+        asked = messages.read_attach(data, reader.start, untagged_end(reader))
         if asked is None:
             return _reply(malformed(registry, "POLL cannot be read"))
         peer = registry.polled(asked)
@@ -101,12 +102,14 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
         try:
             if registry.polled(asked) is not peer:  # while it waited the session may have ended, or moved on
                 raise RefusedError(spec.CODE_UNKNOWN_SESSION)
-            reader.allowed_flags = spec.FLAGS_PLAIN | peer.agreement.up
+            reader.allowed_flags = peer.sealing.allowed_flags
+            peer.sealing.open(reader)
             return _reply(await _poll(registry, peer, asked.number, reader, data, _hold_ms(request)))
         finally:
             peer.poll_lock.release()
     except FrameError as error:
-        return _reply(malformed(registry, error.what))
+        registry.unreadable(error)
+        return _reply(closing(spec.CODE_MALFORMED, 0, error.what))
     except RefusedError as error:
         return _reply(reset(error.code, error.text))
 
@@ -127,13 +130,14 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
             raise Violation(spec.CODE_SEQUENCE, f"acknowledgement {reader.ack}")
         while reader.next():
             hold_ms = 0  # what it brought is answered for at once
+            flags = peer.sealing.open(reader)
             if reader.type == spec.TYPE_CLOSE:
                 await peer.settle(_SETTLE_S)
                 registry.drop(peer, spec.CODE_OK)
-                return closing(spec.CODE_OK)
+                return peer.sealing.closing(spec.CODE_OK)
             peer.take(
                 reader.type,
-                reader.flags,
+                flags,
                 reader.channel,
                 reader.seq,
                 reader.ack,
@@ -147,7 +151,7 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
         registry.counters.malformed += 1
         _log.warning("%s: %s", peer.source.device_id, error.text)
         registry.drop(peer, error.code, error.text)
-        return closing(error.code, 0, error.text)
+        return peer.sealing.closing(error.code, 0, error.text)
     await peer.settle(_SETTLE_S)
     assert isinstance(pipe, PollPipe)
     # What the request does not acknowledge went with a reply that nobody read: its own, or one to a copy of a request.

@@ -9,26 +9,26 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from flight_client._tables import NAMES, PROFILES
 from flight_client.clock import Clock
-from flight_client.errors import FlightError, RefusedError
+from flight_client.errors import FlightError, FrameError, RefusedError, TagError
 from flight_client.gateway.auth import Identity
 from flight_client.gateway.engines.base import Source
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.names import check_device_id, printable, refusal
 from flight_client.gateway.peer import Peer
-from flight_client.proof import SessionKey
+from flight_client.gateway.tenure import Revoked, Tenure, Verify
+from flight_client.proof import gateway_key
 from flight_client.session import spec
 from flight_client.session.common.clock import elapsed
 from flight_client.session.gateway import messages
 from flight_client.session.gateway.agreement import refusal_of
+from flight_client.wire.frames import FrameReader
 
 _log = logging.getLogger("flight.gateway")
-
-Verify = Callable[[str], Identity]
 
 _PROFILES = {profile["name"]: profile for profile in PROFILES}
 _SETTLE_S = 5.0  # how long a new transport waits for the store to answer what came over the old one
@@ -44,6 +44,8 @@ class RegistryCounters:
     resets: int = 0
     expired: int = 0
     malformed: int = 0
+    forged: int = 0  # of those, frames without their right tag
+    revoked: int = 0
     by_code: dict[int, int] = field(default_factory=dict)
 
 
@@ -51,12 +53,24 @@ class Registry:
     """Sessions by id, and by device: a device has one."""
 
     def __init__(
-        self, hub: Hub, verify: Verify, clock: Clock, session_limit: int, wall_s: Callable[[], float] = time.time
+        self,
+        hub: Hub,
+        verify: Verify,
+        clock: Clock,
+        session_limit: int,
+        wall_s: Callable[[], float] = time.time,
+        device_keys: Mapping[str, bytes] | None = None,
+        revoked: Revoked = lambda _identity: False,
     ) -> None:
+        """device_keys: secrets by device id; a device with one must authenticate its frames. revoked: asked at HELLO, at
+        TOKEN, and of every session at each expire().
+        """
         self.hub = hub
         self.clock = clock
         self.counters = RegistryCounters()
-        self._verify = verify
+        self._verify_signed = verify
+        self._device_keys = device_keys or {}
+        self._revoked = revoked
         self._limit = session_limit
         self._wall_s = wall_s
         self._by_id: dict[bytes, Peer] = {}
@@ -73,6 +87,18 @@ class Registry:
         """How widely clients spread their first retry: little for a few, enough for a fleet (spec: timing)."""
         fleet = spec.RECONNECT_SPREAD_FLEET_MS * len(self._by_id) // spec.RECONNECT_SPREAD_FLEET
         return max(spec.RECONNECT_SPREAD_MS, fleet)
+
+    def unreadable(self, error: FrameError) -> None:
+        """A frame could not be taken: count it."""
+        self.counters.malformed += 1
+        if isinstance(error, TagError):
+            self.counters.forged += 1
+
+    def _verify(self, token: str) -> Identity:
+        identity = self._verify_signed(token)
+        if self._revoked(identity):
+            raise refusal(spec.CODE_CREDENTIAL, "the token was revoked, its key", printable(identity.key_id))
+        return identity
 
     async def hello(self, hello: messages.Hello) -> tuple[Peer, bytes]:
         """A new session and the payload of its WELCOME; RefusedError says why there is none."""
@@ -110,7 +136,7 @@ class Registry:
             raise refusal(spec.CODE_UNKNOWN_PLATFORM, "platform", printable(platform))
         if hello.client_type not in NAMES["client_types"].values():
             raise refusal(spec.CODE_UNSUPPORTED, "client type", str(hello.client_type))
-        code = refusal_of(hello)
+        code = refusal_of(hello, device_id in self._device_keys)
         if code:
             raise refusal(code, "lanes and authentication asked for", f"{hello.lanes:#x}, {hello.auth}")
         allowed = NAMES["capabilities"]["polling-mode"]
@@ -130,7 +156,7 @@ class Registry:
             except FlightError as error:
                 raise refusal(spec.CODE_STORE, "marks", error.what) from error
         profile = _PROFILES[hello.platform.decode()]
-        key = SessionKey()
+        key = gateway_key(self._device_keys.get(device_id))
         nonce = os.urandom(spec.NONCE_BYTES)
         key.begin(hello.token, hello.nonce, nonce)
         session_id = os.urandom(spec.SESSION_ID_BYTES)
@@ -142,7 +168,8 @@ class Registry:
         window = profile["window_frames"]
         window_bytes = window * profile["frame_bytes"]
         windows = window, window_bytes
-        peer = Peer(self.hub, identity, hello, source, session_id, key, incarnation, heartbeat_ms, windows, limit)
+        tenure = Tenure(identity, self._verify, self._wall_s)
+        peer = Peer(self.hub, tenure, hello, source, session_id, key, incarnation, heartbeat_ms, windows, limit)
         agreed = peer.agreement
         now = self.clock()
         peer.session.heard_at = peer.session.sent_at = peer.detached_at = now
@@ -162,7 +189,7 @@ class Registry:
             lossy_stored,
             spec.SESSION_TTL_MS,
             window_bytes,
-            self._expires_in_ms(identity),
+            tenure.left_ms(),
             agreed.unpacked_in_bytes,
             agreed.up,
             agreed.down,
@@ -172,13 +199,11 @@ class Registry:
         _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode())
         return peer, payload
 
-    def _expires_in_ms(self, identity: Identity) -> int:
-        """What is left of the token, at least 1 ms; a longer life than the field should say is cut."""
-        left_ms = int(1000 * (identity.expires_s - self._wall_s()))
-        return min(max(left_ms, 1), spec.TOKEN_EXPIRES_MS)
+    async def attach(self, asked: messages.Attach, reader: FrameReader) -> tuple[Peer, bytes]:
+        """The session that ATTACH goes on with and the payload of RESUMED; RefusedError becomes RESET.
 
-    async def attach(self, asked: messages.Attach) -> tuple[Peer, bytes]:
-        """The session that ATTACH goes on with and the payload of RESUMED; RefusedError becomes RESET."""
+        Raises TagError when the frame, on which the reader stands, has not the tag that it must have.
+        """
         self.counters.attaches += 1
         peer = self._by_id.get(asked.session_id)
         if peer is None:
@@ -187,6 +212,7 @@ class Registry:
             raise self._reset(spec.CODE_PROOF)
         if asked.generation <= peer.session.generation:
             raise self._reset(spec.CODE_STALE_GENERATION)
+        peer.sealing.open(reader, asked.generation)
         now = self.clock()
         if peer.pipe is not None:  # fence first: what the older transport still holds must not come in any more
             pipe, peer.pipe = peer.pipe, None
@@ -231,6 +257,12 @@ class Registry:
         for peer in list(self._by_id.values()):
             if peer.gone:
                 self.drop(peer, spec.CODE_UNKNOWN_SESSION)
+            elif self._revoked(peer.tenure.identity):
+                self.counters.revoked += 1
+                self.drop(peer, spec.CODE_CREDENTIAL, "the token was revoked")
+            elif peer.tenure.over():
+                self.counters.expired += 1
+                self.drop(peer, spec.CODE_EXPIRED_TOKEN)
             elif peer.pipe is not None and peer.pipe.turn_based:
                 if elapsed(now, peer.session.heard_at) > spec.SESSION_TTL_MS:
                     self.counters.expired += 1

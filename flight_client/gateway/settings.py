@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "host": "FLIGHT_HOST",
     "state_dir": "FLIGHT_STATE_DIR",
     "key_file": "FLIGHT_KEY_FILE",
+    "device_keys": "FLIGHT_DEVICE_KEYS",
     "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
 }
 
@@ -48,6 +49,7 @@ class GatewaySettings:
     mode: str = "development"  # or production
     state_dir: Path = Path.home() / ".flight"  # where the development key is kept
     key_file: Path | None = None  # instead of the development key
+    device_keys: Path | None = None  # of devices that authenticate their frames (device_keys.py)
     allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
     channels: int = 1024
     sessions: int = spec.SESSIONS
@@ -123,7 +125,7 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
             values[name] = _from_text(name, value, name) if isinstance(value, str) else value
     if arguments.get("lan") and arguments.get("host") is None:
         values["host"] = LAN_HOST
-    for name in ("state_dir", "key_file"):
+    for name in ("state_dir", "key_file", "device_keys"):
         if isinstance(values.get(name), str):
             values[name] = Path(values[name])
     if isinstance(values.get("allowed_origins"), list):

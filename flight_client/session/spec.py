@@ -7,6 +7,7 @@ NUMBER_LIMIT = 0x40000000
 # frame
 HEADER_BYTES = 16
 TRAILER_BYTES = 4
+TAG_BYTES = 8
 CRITICAL_PREFIX_BYTES = 8
 RECORD_HEAD_BYTES = 4
 FRAGMENT_HEAD_BYTES = 8
@@ -42,6 +43,8 @@ TYPE_REFUSED = 16
 TYPE_PROBE = 17
 TYPE_PROBED = 18
 TYPE_POLL = 19
+TYPE_TOKEN = 20
+TYPE_RENEWED = 21
 # drop_causes
 DROP_OLDEST = 1
 DROP_LINK = 2
@@ -52,6 +55,7 @@ DROP_TOO_LARGE = 6
 DROP_UNCONFIRMED = 7
 DROP_EXPIRED = 8
 DROP_REPLACED = 9
+DROP_PRESSURE = 10
 # gap_reasons
 GAP_TRIMMED = 1
 GAP_EPOCH = 2
@@ -81,6 +85,7 @@ STATE_READY = 5
 STATE_CLOSING = 6
 STATE_CLOSED = 7
 STATE_STOPPED = 8
+STATE_PAUSED = 9
 # transports
 TRANSPORT_TCP = 1
 TRANSPORT_WEBSOCKET = 2
@@ -88,7 +93,7 @@ TRANSPORT_POLLING = 3
 TRANSPORT_SERIAL = 4
 TRANSPORT_MEMORY = 5
 # flags_supported
-FLAGS_SUPPORTED = 111
+FLAGS_SUPPORTED = 127
 FLAGS_PLAIN = 35
 FLAGS_BY_AGREEMENT = 92
 # codes
@@ -129,6 +134,10 @@ RECONNECT_SPREAD_MS = 250
 RECONNECT_SPREAD_FLEET = 10000
 RECONNECT_SPREAD_FLEET_MS = 6000
 CLOSE_WAIT_MS = 1000
+TOKEN_LEAD_MS = 60000
+TOKEN_SPACING_MS = 1000
+TOKEN_RETRY_MS = 5000
+TOKEN_GRACE_MS = 30000
 TOKEN_EXPIRES_MS = 0x1fffffff
 # limits
 DEVICE_ID_BYTES = 32
@@ -142,6 +151,9 @@ SESSION_ID_BYTES = 16
 SHORT_ID_BYTES = 8
 NONCE_BYTES = 8
 PROOF_BYTES = 16
+DEVICE_KEY_BYTES = 16
+DEVICE_KEY_MOST_BYTES = 64
+RESUME_BYTES = 64
 TEXT_BYTES = 160
 POLL_BODY_BYTES = 0x10000
 UNPACKED_BYTES = 0x10000
@@ -154,18 +166,22 @@ LETTER_BYTES = 0x40000
 HISTORY_ENTRIES = 10000
 MARKS_PER_DEVICE = 8
 SESSIONS = 20000
+WARNING_FRAGMENTATION = 3000
+PRESSURE_FRAGMENTATION = 4000
+PRESSURE_USED = 9000
+PRESSURE_QUEUE_EVENTS = 10
 PREAUTH_MS = 10000
 
 # codes after which the client stops
 FATAL_CODES = (1, 2, 3, 12, 13, 18)
 
-# per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, message_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe
+# per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, message_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe, batch_events, lossy_slots, link_bytes_per_s
 PROFILES = {
-    "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 512, 4, 10000, 250, 10000, 500, 1000, 0),
-    "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 896, 8, 10000, 250, 10000, 250, 500, 0),
-    "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 8000, 16, 5000, 250, 10000, 100, 100, 1),
-    "v6r-cloud": (4, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1),
-    "web": (5, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1),
-    "host": (6, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 10000, 50, 20, 1),
-    "micro": (7, (1, 2, 3), 3000, 2, 10000, 1000, 640, 512, 512, 2, 5000, 250, 30000, 250, 500, 0),
+    "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 512, 4, 10000, 250, 10000, 500, 1000, 0, 16, 32, 3600),
+    "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 896, 8, 10000, 250, 10000, 250, 500, 0, 16, 64, 0),
+    "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 8000, 16, 5000, 250, 10000, 100, 100, 1, 32, 256, 0),
+    "v6r-cloud": (4, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1, 64, 1024, 0),
+    "web": (5, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 30000, 50, 20, 1, 64, 1024, 0),
+    "host": (6, (2, 3), 1000, 3, 10000, 1000, 16384, 16000, 60000, 32, 5000, 250, 10000, 50, 20, 1, 64, 1024, 0),
+    "micro": (7, (1, 2, 3), 3000, 2, 10000, 1000, 640, 512, 512, 2, 5000, 250, 30000, 250, 500, 0, 16, 32, 0),
 }

@@ -13,10 +13,12 @@ from flight_client.wire.records import (
     write_record,
 )
 from flight_client.wire.ring import EventRing
+from flight_client.wire.tags import FrameTags
 
 __all__ = [
     "EventRing",
     "FrameReader",
+    "FrameTags",
     "StreamReader",
     "compress_in_place",
     "compress_payload",

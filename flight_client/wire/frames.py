@@ -10,6 +10,7 @@ from flight_client.session.spec import (
     HEADER_BYTES,
     MAX_FRAME_BYTES,
     NUMBER_LIMIT,
+    TAG_BYTES,
     TRAILER_BYTES,
 )
 from flight_client.wire._core_access import BYTES, FLAGS, LENGTH, Buffer, ffi, frame_error, lib, readable, text_of
@@ -52,13 +53,13 @@ def seal_frame(
             payload_bytes,
         )
     except OverflowError:
-        _refuse(0, type, flags, channel, seq, ack, payload_bytes)
+        refuse_fields(0, type, flags, channel, seq, ack, payload_bytes)
     if total_bytes < 0:
-        _refuse(total_bytes, type, flags, channel, seq, ack, payload_bytes)
+        refuse_fields(total_bytes, type, flags, channel, seq, ack, payload_bytes)
     return total_bytes
 
 
-def _refuse(code: int, *fields: int) -> NoReturn:
+def refuse_fields(code: int, *fields: int) -> NoReturn:
     """Say which of the fields cannot be sent."""
     names = ("type", "flags", "channel", "seq", "ack", "payload_bytes")
     shown = ", ".join(f"{name}={value}" for name, value in zip(names, fields, strict=True))
@@ -131,6 +132,13 @@ class FrameReader:
         self.start = position + HEADER_BYTES
         self.end = self.start + payload_bytes
         self._position = position + total_bytes
+        return True
+
+    def take_tag(self, mac: object, head: bytes) -> bool:
+        """Whether the frame ends with its right tag (wire/tags.py), which then no longer counts as payload."""
+        if not lib.python_tag_check(mac, head, len(head), self._data, self.start - HEADER_BYTES, self.end):
+            return False
+        self.end -= TAG_BYTES
         return True
 
 

@@ -174,7 +174,7 @@ void goldens_build(void)
     if (flight_ring_init(&ring, ring_memory, 256, 64) != 0) {
         exit(1);
     }
-    for (unsigned type = 1; type <= FLIGHT_TYPE_POLL; type++) {
+    for (unsigned type = 1; type <= FLIGHT_TYPE_RENEWED; type++) {
         fill(payload, 4, type);
         add("every type", (uint8_t)type, FLIGHT_FLAG_CHECKED, type, payload, 4);
     }

@@ -95,7 +95,7 @@ int reference_decode(const uint8_t *data, size_t bytes, uint32_t limit_bytes, fl
     if ((data[0] & 15) != 1) {
         return FLIGHT_ERROR_VERSION;
     }
-    if (data[1] < 1 || data[1] > 19) {
+    if (data[1] < 1 || data[1] > 21) {
         return FLIGHT_ERROR_TYPE;
     }
     if ((data[2] | FLIGHT_FLAGS_SUPPORTED) != FLIGHT_FLAGS_SUPPORTED) {

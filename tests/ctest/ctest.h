@@ -19,6 +19,7 @@ void test_store(void);
 void test_lz4(void);
 void test_fragment(void);
 void test_need(void);
+void test_pressure(void);
 void test_sha256(void);
 void test_texts(void);
 void test_selftest(void);

@@ -12,7 +12,7 @@ static const struct unit {
 } units[] = {
     {"checks", test_checks}, {"frame", test_frame},   {"batch", test_batch}, {"delta", test_delta}, {"ring", test_ring},
     {"ring arguments", test_ring_arguments}, {"stream", test_stream}, {"store", test_store},
-    {"lz4", test_lz4}, {"fragment", test_fragment}, {"need", test_need}, {"codes", test_sha256}, {"texts", test_texts},
+    {"lz4", test_lz4}, {"fragment", test_fragment}, {"need", test_need}, {"pressure", test_pressure}, {"codes", test_sha256}, {"texts", test_texts},
     {"self-test", test_selftest},
 };
 

@@ -39,7 +39,7 @@ static void test_sender_errors(uint8_t *buffer)
     for (unsigned type = 0; type < 256; type++) {
         frame.type = (uint8_t)type;
         CHECK(flight_frame_seal(buffer, 0, &frame) ==
-              (type >= 1 && type <= FLIGHT_TYPE_POLL ? FLIGHT_ERROR_NO_ROOM : FLIGHT_ERROR_TYPE));
+              (type >= 1 && type <= FLIGHT_TYPE_RENEWED ? FLIGHT_ERROR_NO_ROOM : FLIGHT_ERROR_TYPE));
     }
     frame.type = FLIGHT_TYPE_DATA;
     for (unsigned flags = 0; flags < 256; flags++) {

@@ -1,5 +1,6 @@
 """The vectors with flags by agreement: true to the wire layer, and to a decoder that was written from the document."""
 
+import hmac
 import json
 from typing import Any
 
@@ -27,7 +28,7 @@ def read(frame: bytes) -> FrameReader:
 @pytest.mark.parametrize("entry", FRAMES, ids=BY_NAME)
 def test_a_decoder_written_from_the_document_reads_every_coded_vector(entry: dict[str, Any]) -> None:
     found = tiny_decoder.decode(bytes.fromhex(entry["hex"]), agreed=tuple(entry["agreed"]))
-    assert found == {key: entry[key] for key in ("frame", "payload", "records") if key in entry}
+    assert found == {key: entry[key] for key in ("frame", "payload", "records", "tag") if key in entry}
 
 
 @pytest.mark.parametrize("entry", FRAMES, ids=BY_NAME)
@@ -61,14 +62,31 @@ def test_the_core_and_the_decoder_agree_on_the_plain_records(entry: dict[str, An
         at += 40 + (frame[at + 39] + 3 & ~3)
     elif reader.flags & spec.FLAG_CRITICAL:
         at += spec.CRITICAL_PREFIX_BYTES
-    ours = plain_records(frame, at, reader.end, reader.flags & CODINGS)
-    theirs = frame[at : reader.end]
+    end = reader.end - (spec.TAG_BYTES if reader.flags & spec.FLAG_AUTHENTICATED else 0)
+    ours = plain_records(frame, at, end, reader.flags & CODINGS)
+    theirs = frame[at:end]
     if reader.flags & spec.FLAG_COMPRESSED:
         theirs = tiny_decoder.decompress(theirs)
     if reader.flags & spec.FLAG_DELTA:
         theirs = tiny_decoder.undelta(theirs)
     assert ours == theirs
     assert len(records(ours, 0, len(ours))) == len(entry["records"])
+
+
+@pytest.mark.parametrize(
+    ("name", "direction", "generation"),
+    [("tag", 0, 0), ("tag-checked", 1, 3), ("tag-empty", 0, 1), ("tag-attach", 0, 3)],
+)
+def test_a_tag_is_what_the_document_says(name: str, direction: int, generation: int) -> None:
+    token, nonces = b"header.claims.signature", bytes(range(0xC0, 0xC8)) + bytes(range(0xD0, 0xD8))
+    key = hmac.digest(bytes(range(32)), token + nonces, "sha256")
+    frame = bytes.fromhex(BY_NAME[name]["hex"])
+    end = 16 + BY_NAME[name]["frame"]["payload_bytes"] - 8
+    covered = b"frame" + bytes((direction,)) + generation.to_bytes(4, "little") + frame[:end]
+    assert BY_NAME[name]["tag"] == hmac.digest(key, covered, "sha256")[:8].hex()
+    proof = BY_NAME[name]["payload"].get("proof")
+    said = b"attach" + nonces[8:] + generation.to_bytes(4, "little")
+    assert proof in (None, hmac.digest(key, said, "sha256")[:16].hex())
 
 
 def test_the_pieces_of_the_document_give_their_whole() -> None:

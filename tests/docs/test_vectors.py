@@ -12,7 +12,8 @@ from flight_client._tables import NAMES
 from flight_client.errors import EventError, FrameError
 from flight_client.events import EVENT_TYPES, decode_event, encode_event
 from flight_client.gateway.engines.base import Batch, Entry, Source
-from flight_client.gateway.peer import OpenChannel, Peer, Violation
+from flight_client.gateway.peer import Peer, Violation
+from flight_client.gateway.peer_parts import OpenChannel
 from flight_client.proof import SessionKey
 from flight_client.session import spec
 from flight_client.session.common.profile import Profile
@@ -24,6 +25,7 @@ from flight_client.session.device.identity import Identity
 from flight_client.session.gateway import messages as gateway
 from flight_client.wire import FrameReader, count_records, encode_frame, records
 from tests.docs import tiny_decoder
+from tests.support.tenures import endless
 
 VECTORS = json.loads(make_vectors.VECTORS.read_text(encoding="utf-8"))
 FRAMES: list[dict[str, Any]] = VECTORS["frames"]
@@ -158,7 +160,7 @@ def test_the_device_writes_this_hello_and_the_gateway_reads_it(entry: dict[str, 
     identity.token, identity.capabilities = texts[3], said["capabilities"]
     identity.boot[:] = bytes.fromhex(said["boot"])
     identity.incarnation[:] = bytes.fromhex(said["incarnation"])
-    numbers = (1, (2,), 1, 1, 1, 1, said["frame_limit"], 1, 1, said["window_frames"], 1, 1, 1, 1, 1, 0)
+    numbers = (1, (2,), 1, 1, 1, 1, said["frame_limit"], 1, 1, said["window_frames"], 1, 1, 1, 1, 1, 0, 1, 10, 0)
     buffer = bytearray(spec.HELLO_FRAME_BYTES)
     wishes = Agreement(Profile(numbers))
     wishes.reads, wishes.sends, wishes.lanes, wishes.auth = (
@@ -254,7 +256,7 @@ def test_the_device_writes_this_open_and_the_gateway_reads_it(entry: dict[str, A
     assert (found.epoch.hex(), found.offset, found.name.decode()) == (said["epoch"], said["offset"], said["name"])
 
 
-@of_types("resumed", "opened", "gap", "refused", "ack", "heartbeat", "reset", "close")
+@of_types("resumed", "opened", "gap", "refused", "ack", "heartbeat", "reset", "close", "renewed")
 def test_the_writers_of_answers_give_exactly_these_payloads(entry: dict[str, Any]) -> None:
     said, data, kind = entry["payload"], payload_of(entry), entry["frame"]["type"]
     if kind == "resumed":
@@ -267,6 +269,9 @@ def test_the_writers_of_answers_give_exactly_these_payloads(entry: dict[str, Any
         assert gateway.gap(said["reason"], bytes.fromhex(said["epoch"]), said["after"], said["to"]) == data
     elif kind == "refused":
         assert gateway.refused(said["seq"], said["code"], said["events"], said["text"]) == data
+    elif kind == "renewed":
+        made = gateway.renewed(said["code"], said["token_expires_in_ms"], said["text"], bool(said["unasked"]))
+        assert made == data
     elif kind == "ack":
         assert gateway.counts(said["lossy_stored"]) == data
     elif kind == "heartbeat":
@@ -277,6 +282,15 @@ def test_the_writers_of_answers_give_exactly_these_payloads(entry: dict[str, Any
         assert found.read(data, 0, len(data))
         assert (found.code, found.retry_after_ms) == (said["code"], said["retry_after_ms"])
         assert data[found.text_start : found.text_end].decode() == said["text"]
+
+
+@of_types("token")
+def test_the_device_writes_this_token_and_the_gateway_reads_it(entry: dict[str, Any]) -> None:
+    data = payload_of(entry)
+    buffer = bytearray(128)
+    token = entry["payload"]["token"].encode()
+    assert buffer[16 : 16 + device.write_token(buffer, token)] == data
+    assert gateway.read_token(data, 0, len(data)) == token
 
 
 def test_the_device_writes_this_close() -> None:
@@ -338,7 +352,7 @@ def test_the_gateway_refuses_an_invalid_payload_in_a_sound_frame(entry: dict[str
         assert hello is not None
         source = Source("vita-1", 3, b"short_id")
         hub: Any = None  # what is malformed never reaches it
-        peer = Peer(hub, None, hello, source, bytes(16), SessionKey(), bytes(8), 5000, (16, 1 << 16), 32)
+        peer = Peer(hub, endless(), hello, source, bytes(16), SessionKey(), bytes(8), 5000, (16, 1 << 16), 32)
         peer._channels[1] = OpenChannel("log", spec.MODE_PUBLISH)
         with pytest.raises(Violation) as caught:
             peer.take(reader.type, reader.flags, reader.channel, reader.seq, reader.ack, frame, start, end, 0)

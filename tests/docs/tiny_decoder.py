@@ -41,6 +41,8 @@ HEADS = {
     "piece": "message:H number:H total:q",
     "probe": "nonce:8s",
     "poll": "session_id:16s generation:q poll_number:q proof:16s",
+    "token": "",
+    "renewed": "code:B unasked:B text_bytes:H token_expires_in_ms:q",
 }
 HEADS |= {"close": HEADS["reset"], "probed": HEADS["probe"]}
 
@@ -90,7 +92,7 @@ def crc32c(data: bytes) -> int:
     return crc ^ 0xFFFFFFFF
 
 
-FLAGS = {"critical": 1, "batch": 2, "compressed": 4, "more": 8, "checked": 0x20, "delta": 0x40}
+FLAGS = {"critical": 1, "batch": 2, "compressed": 4, "more": 8, "authenticated": 0x10, "checked": 0x20, "delta": 0x40}
 
 
 def decode(frame: bytes, limit: int = 65536, agreed: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -109,10 +111,14 @@ def decode(frame: bytes, limit: int = 65536, agreed: tuple[str, ...] = ()) -> di
     need(total == len(frame), "CUT")
     need(not flags & 0x20 or crc32c(frame[:-4]) == int.from_bytes(frame[-4:], "little"), "CRC")
     names = [name for name, bit in FLAGS.items() if flags & bit]
-    need(not flags & 0x5C or TYPES[kind] in ("data", "deliver"), "payload")
+    need(not flags & 0x4C or TYPES[kind] in ("data", "deliver"), "payload")
     head = {"type": TYPES[kind], "flags": names, "check": check, "payload_bytes": length}
     head |= {"channel": channel, "seq": seq, "ack": ack}
-    return {"frame": head, **payload(head, frame[16 : 16 + length])}
+    if not flags & 0x10:
+        return {"frame": head, **payload(head, frame[16 : 16 + length])}
+    need(length >= 8, "payload")
+    tag = frame[8 + length : 16 + length]
+    return {"frame": head, "tag": tag.hex(), **payload(head, frame[16 : 8 + length])}
 
 
 def fields_of(form: str, data: bytes) -> tuple[dict[str, Any], int]:
@@ -161,11 +167,14 @@ def payload(head: dict[str, Any], data: bytes) -> dict[str, Any]:
             raw, at = counted(data, at, size, limit)
             found[name] = raw.decode()
         need(found["frame_limit"] and found["window_frames"] and found["window_bytes"], "payload")
+    if kind == "token":
+        raw, at = counted(data, at, 2, 480)
+        found["token"] = raw.decode()
     if kind == "open":
         raw, at = counted(data, at, 1, 255)
         need(head["channel"], "payload")
         found["name"] = raw.decode()
-    if kind in ("hello", "attach", "open", "poll"):
+    if kind in ("hello", "attach", "open", "poll", "token"):
         need(at == len(data), "payload")
     if "text_bytes" in found:
         need(at + found["text_bytes"] <= len(data), "payload")

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
     if (frame_bytes > 0) {
         REQUIRE(frame.payload == data + 16);
         REQUIRE(flight_frame_bytes(frame.payload_bytes, frame.flags) == (uint32_t)frame_bytes);
-        REQUIRE(frame.type >= 1 && frame.type <= FLIGHT_TYPE_POLL && frame.seq < FLIGHT_NUMBER_LIMIT);
+        REQUIRE(frame.type >= 1 && frame.type <= FLIGHT_TYPE_RENEWED && frame.seq < FLIGHT_NUMBER_LIMIT);
         REQUIRE((frame.flags & ~FLIGHT_FLAGS_SUPPORTED) == 0 && frame.ack < FLIGHT_NUMBER_LIMIT);
         REQUIRE(at_limit(data, bytes, (uint32_t)frame_bytes, &other) == frame_bytes);
         REQUIRE(at_limit(data, bytes, (uint32_t)frame_bytes - 1, &other) == FLIGHT_ERROR_LENGTH);

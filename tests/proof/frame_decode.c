@@ -20,7 +20,7 @@ int main(void)
         PROVE((uint32_t)result <= limit_bytes);
         PROVE(frame.payload == data + 16);
         PROVE(flight_frame_bytes(frame.payload_bytes, frame.flags) == (uint32_t)result);
-        PROVE(frame.type >= 1 && frame.type <= FLIGHT_TYPE_POLL);
+        PROVE(frame.type >= 1 && frame.type <= FLIGHT_TYPE_RENEWED);
         PROVE(frame.seq < FLIGHT_NUMBER_LIMIT && frame.ack < FLIGHT_NUMBER_LIMIT);
     }
     return 0;

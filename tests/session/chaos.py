@@ -19,6 +19,8 @@ FAULTS = (
     "store-fails",
     "expiry",
     "agreement",
+    "pause",
+    "memory",
 )
 
 PLATFORMS = ("host", "vita", "micro", "psp", "dreamcast")
@@ -37,7 +39,11 @@ class Chaos:
             transports = (TRANSPORT_WEBSOCKET,)
         elif seed % 4 == 2:
             transports = (TRANSPORT_POLLING,)
-        self.world = World(transports, platform, seed + 1, 640 if seed % 3 == 0 else 0)
+        self.world = World(transports, platform, seed + 1, 640 if seed % 3 == 0 else 0, seed % 2 == 1)
+        if seed % 5 == 4:
+            self.world.device.sender.limit_pace(20)
+        if seed % 7 == 3:
+            self.world.device.sender.limit_link(2000)
         self.faults = {}
         self.critical = []
         self.lossy = []
@@ -120,10 +126,15 @@ class Chaos:
         elif name == "agreement" and world.large:
             world.gateway.reads = (0, FLAG_MORE, FLAG_DELTA, FLAG_MORE | FLAG_DELTA)[self.pick(4)]
             world.restart_gateway()
+        elif name == "pause":
+            world.device.pause(world.now)
+        elif name == "memory":
+            world.device.batching.memory(self.pick(12) * 1000 - 1000)
         self.faults[name] += 1
 
     def heal(self):
         world = self.world
+        world.device.go_on(world.now)
         world.gateway.hold = False
         world.gateway.refuse = False
         world.gateway.store_fails = False

@@ -15,13 +15,16 @@ from flight_client.session.device.identity import Identity
 from flight_client.session.device.inbox import Inbox
 from flight_client.session.device.machine import DeviceSession
 from flight_client.session.spec import (
+    AUTH_NONE,
     DROP_TOO_LARGE,
+    FLAG_AUTHENTICATED,
     FLAG_DELTA,
     FLAG_MORE,
     HEADER_BYTES,
     PROFILES,
     TRANSPORT_POLLING,
     TRANSPORT_WEBSOCKET,
+    TYPE_RESET,
 )
 from tests.session.harness_gateway import Gateway
 from tests.session.parts import NoProof, Store
@@ -37,7 +40,7 @@ def is_large(number):
 class World:
     """The device, the gateway behind a pipe, and the time."""
 
-    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0):
+    def __init__(self, transports=(TRANSPORT_WEBSOCKET,), platform="vita", seed=1, frame_bytes=0, adapts=False):
         self.now = 0x3FFFFF00  # the clock wraps soon: it must not matter
         self.seed = seed
         self.profile = Profile(PROFILES[platform])
@@ -49,6 +52,8 @@ class World:
         identity.token = b"token"
         self.prover = NoProof()
         self.device = DeviceSession(self.profile, identity, self.prover, transports)
+        if adapts:
+            self.device.adapt()
         if self.large:
             self.device.agreement.reads = self.device.agreement.sends = FLAG_MORE | FLAG_DELTA
             self.device.agreement.unpacked_bytes = 4096
@@ -79,6 +84,9 @@ class World:
         self.retries = -1  # the same; -1 = as the session says
         self.letters = []  # (why, may have been stored, events) of each critical frame that was given up
         self.opens = []
+        self.refreshes = []  # when the device asked for a token
+        self.new_tokens = []  # what the source answers; b"" or nothing left = none
+        self.slow_tokens = False  # it does not answer
         self.sent = []  # (now, type, seq, ack) of every frame
         self.log = []
         self.checksum = 1
@@ -123,6 +131,13 @@ class World:
         elif command == codes.DROP:
             self.pipe_open = False
             self.body = []
+        elif command == codes.REFRESH:
+            self.refreshes.append(self.now)
+            token = self.new_tokens.pop(0) if self.new_tokens else b""
+            if token:
+                device.renewal.supply(token)
+            elif not self.slow_tokens:
+                device.renewal.none(self.now)
         elif command == codes.PROBE:
             target = device.policy.probe_target()
             self.probes.append((self.now, target))
@@ -173,7 +188,7 @@ class World:
         device = self.device
         if self.large and is_large(ring[0]):
             return self.pack_large(ring)
-        events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME)
+        events = min(len(ring), device.out.room // 4, EVENTS_PER_FRAME, device.out.most_events)
         for i in range(events):
             if self.large and is_large(ring[0]):
                 events = i
@@ -226,7 +241,7 @@ class World:
                     self.cut()
                     return
                 self.cut_after = max(-1, self.cut_after - 1)
-                self.gateway.take(kind, flags, channel, seq, ack, payload, self.now, out)
+                self.gateway.take(kind, flags & ~FLAG_AUTHENTICATED, channel, seq, ack, payload, self.now, out)
         if self.lose_replies or self.lose_requests:
             self.gateway.output(self.now, [])  # sent, and lost
             if not polling and not self.slow_turns:
@@ -253,7 +268,8 @@ class World:
 
     def feed(self, frames):
         for kind, flags, channel, seq, ack, payload in frames:
-            self.receive(kind, channel, seq, ack, payload, flags)
+            bare = kind == TYPE_RESET or self.device.agreement.auth == AUTH_NONE
+            self.receive(kind, channel, seq, ack, payload, flags if bare else flags | FLAG_AUTHENTICATED)
 
     def receive(self, kind, channel=0, seq=0, ack=0, payload=b"", flags=0):
         """The device reads one frame."""

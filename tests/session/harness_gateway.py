@@ -9,6 +9,7 @@ from flight_client.session.gateway import messages
 from flight_client.session.gateway.agreement import Agreement
 from flight_client.session.gateway.parts import Parts, pieces_of
 from flight_client.session.spec import (
+    CODE_EXPIRED_TOKEN,
     CODE_OK,
     CODE_STALE_GENERATION,
     CODE_STORE,
@@ -22,6 +23,7 @@ from flight_client.session.spec import (
     GAP_TRIMMED,
     MODE_SUBSCRIBE,
     START_AFTER,
+    TYPE_ACK,
     TYPE_ATTACH,
     TYPE_CLOSE,
     TYPE_DATA,
@@ -32,10 +34,12 @@ from flight_client.session.spec import (
     TYPE_OPENED,
     TYPE_POLL,
     TYPE_REFUSED,
+    TYPE_RENEWED,
     TYPE_RESEND,
     TYPE_RESET,
     TYPE_RESUMED,
     TYPE_SKIP,
+    TYPE_TOKEN,
     TYPE_WELCOME,
 )
 
@@ -55,6 +59,9 @@ class Gateway:
         self.spread_ms = 250
         self.session = None
         self.session_id = b""
+        self.token_expires_in_ms = 0
+        self.tokens = []  # (now, token) of every TOKEN
+        self.token_answers = []  # codes; 0 where none is left
         self.sessions = 0
         self.hold = False  # keep frames unstored, as a slow engine would
         self.refuse = False  # refuse every batch: its channel is not open
@@ -85,6 +92,10 @@ class Gateway:
             self.hello(payload, now, out)
         elif kind == TYPE_ATTACH or kind == TYPE_POLL:
             self.attach(kind, payload, now, out)
+            if (
+                ack and self.session is not None and not self.session.acknowledge(ack)
+            ):  # POLL says what the last reply brought
+                raise AssertionError("the device acknowledged what was never sent")
         elif self.session is not None:
             self.in_session(kind, flags, channel, seq, ack, payload, now)
 
@@ -122,11 +133,11 @@ class Gateway:
             self.store.lossy,
             60000,
             self.window_bytes,
-            0,
+            self.token_expires_in_ms,
             self.agreement.unpacked_in_bytes,
             self.agreement.up,
             self.agreement.down,
-            0,
+            self.agreement.auth,
         )
         reply = messages.welcome(self.session_id, b"abcdefgh", incarnation, self.store.epoch, bytes(8), numbers)
         out.append((TYPE_WELCOME, 0, 0, 0, 0, reply))
@@ -160,6 +171,8 @@ class Gateway:
 
     def in_session(self, kind, flags, channel, seq, ack, payload, now):
         session = self.session
+        if session.paused and seq:
+            kind, seq = TYPE_ACK, 0
         verdict = session.receive(seq, ack, now, len(payload) if seq else 0)
         if verdict == gateway_machine.VIOLATION:
             raise AssertionError("the device broke the numbers")
@@ -172,12 +185,29 @@ class Gateway:
             session.rewind()
         elif kind == TYPE_CLOSE:
             self.closed = True
+        elif kind == TYPE_TOKEN:
+            self.token(payload, now)
         elif kind == TYPE_SKIP:
             for frame in self.parts.give_up() if self.parts.under_way() else ():
                 session.done(frame[0], now)
             session.done(seq, now)
         elif kind == TYPE_DATA:
             self.data(flags, channel, seq, payload, now)
+
+    def token(self, payload, now):
+        """A new token, or one that is refused; None = no answer."""
+        self.tokens.append((now, messages.read_token(payload, 0, len(payload))))
+        code = self.token_answers.pop(0) if self.token_answers else 0
+        if code == 0:
+            self.session.paused = False
+            self.session.control(TYPE_RENEWED, 0, messages.renewed(0, self.token_expires_in_ms))
+        elif code is not None:
+            self.session.control(TYPE_RENEWED, 0, messages.renewed(code, 0, "no"))
+
+    def end_token(self):
+        """The token's time is over: nothing is delivered or stored before there is another one."""
+        self.session.paused = True
+        self.session.control(TYPE_RENEWED, 0, messages.renewed(CODE_EXPIRED_TOKEN, 0, "", True))
 
     def data(self, flags, channel, seq, payload, now):
         """A batch, or a piece of one."""

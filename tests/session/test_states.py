@@ -10,12 +10,13 @@ from flight_client.session.spec import (
     STATE_GREETING,
     STATE_IDLE,
     STATE_OPENING,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
 )
 
-STATES = range(STATE_STOPPED + 1)
+STATES = range(STATE_PAUSED + 1)
 HAPPENINGS = range(len(states.HAPPENINGS))
 ENDS = (STATE_CLOSED, STATE_STOPPED)
 
@@ -23,30 +24,38 @@ ENDS = (STATE_CLOSED, STATE_STOPPED)
 DOCUMENTED = """
 idle      start          opening
 idle      close          closed
+idle      pause          paused
 waiting   due            opening
 waiting   close          closed
+waiting   pause          paused
 opening   opened-new     greeting
 opening   opened-known   attaching
 opening   failed         waiting
 opening   close          closed
+opening   pause          paused
 greeting  welcomed       ready
 greeting  failed         waiting
 greeting  fatal          stopped
 greeting  close          closed
+greeting  pause          paused
 attaching resumed        ready
 attaching reset          greeting
 attaching failed         waiting
 attaching fatal          stopped
 attaching close          closed
+attaching pause          paused
 ready     reset          greeting
 ready     failed         waiting
 ready     fatal          stopped
 ready     upgrade        opening
 ready     close          closing
+ready     pause          paused
 closing   done           closed
 closing   reset          closed
 closing   failed         closed
 closing   fatal          closed
+paused    go-on          opening
+paused    close          closed
 """
 NAMES = {
     "idle": STATE_IDLE,
@@ -58,6 +67,7 @@ NAMES = {
     "closing": STATE_CLOSING,
     "closed": STATE_CLOSED,
     "stopped": STATE_STOPPED,
+    "paused": STATE_PAUSED,
 }
 
 

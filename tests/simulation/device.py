@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flight_client import Client, ConnectionState, DeadLetter, Gap, Payload
+from flight_client.errors import FlightError
 from flight_client.events import decode_event
 from flight_client.observe import Counters
 from flight_client.rules import POLICIES, PRIORITIES
@@ -13,6 +14,7 @@ from flight_client.session.device import codes
 from flight_client.streams import EventStream, RealtimeEvent
 
 from .chance import Machine
+from .gateway import DEVICE_KEYS
 from .ledger import Ledger, Life, number_bytes
 from .loop import VirtualLoop
 from .network import Wire, factories
@@ -44,6 +46,9 @@ class Ear:
         if result == codes.BROKEN:
             self._device.broken += 1
         self._client.on_result(result, data)
+
+    def on_failure(self, error: FlightError) -> int:
+        return self._client.on_failure(error)
 
     def on_drive(self) -> None:
         self._client.on_drive()
@@ -97,6 +102,7 @@ class Device:
         client = self.client = Client(
             "http://simulated:1",
             token=self._token,
+            device_key=DEVICE_KEYS.get(role.device_id),
             platform=role.platform,
             device_id=role.device_id,
             transports=role.transports,

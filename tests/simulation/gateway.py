@@ -19,6 +19,7 @@ from .loop import VirtualLoop
 from .network import LinkEnd
 
 EXPIRE_S = 5.0
+DEVICE_KEYS = {"device-0": b"a key of sixteen", "tool-2": b"another of sixteen"}
 
 
 class Carrier:
@@ -65,8 +66,14 @@ class SimGateway:
         self.engine = engine
         self.limits = limits
         self.hub = Hub(engine, limits, permit=permits)
-        verifier = TokenVerifier([key], clock_s=lambda: 1_700_000_000.0 + loop.now_s)
-        self.registry = Registry(self.hub, verifier.verify_token, monotonic_ms, spec.SESSIONS)
+
+        def wall_s() -> float:  # of the tokens, as the simulation makes them: a wall clock may jump, a token may not
+            return 1_700_000_000.0 + loop.now_s
+
+        verifier = TokenVerifier([key], clock_s=wall_s)
+        self.registry = Registry(
+            self.hub, verifier.verify_token, monotonic_ms, spec.SESSIONS, wall_s, device_keys=DEVICE_KEYS
+        )
         self.up = False
         self._ends: list[LinkEnd] = []
         self._tasks: dict[asyncio.Task[Any], None] = {}  # a dict, because it keeps its order

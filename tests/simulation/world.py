@@ -101,8 +101,9 @@ class World:
         wire = Wire(self.loop, self.chance, self._find, self.counted, self.trace)
 
         def token() -> str:
+            life_s = self.chance.choice((8, 30, 120, 3600))
             return make_token(
-                _KEY, role.device_id, ("publish", "subscribe"), 3600, clock_s=lambda: 1_700_000_000 + self.loop.now_s
+                _KEY, role.device_id, ("publish", "subscribe"), life_s, clock_s=lambda: 1_700_000_000 + self.loop.now_s
             )
 
         return Device(role, self.loop, self.chance, Machine(self._clock_offset_s()), wire, self.ledger, token)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import aiohttp
 
 from flight_client.events import Event, Log, encode_event
-from flight_client.proof import SessionKey
+from flight_client.proof import client_key
 from flight_client.session import spec
 from flight_client.wire.frames import FrameReader, encode_frame
 
@@ -41,7 +41,7 @@ class Frame:
 
 
 def frames_of(data: bytes) -> list[Frame]:
-    """The frames of a message or a body."""
+    """The frames of a message or a body. A tag counts as payload: nobody checks it here."""
     reader = FrameReader(spec.FLAGS_SUPPORTED)
     reader.feed(data, spec.MAX_FRAME_BYTES)
     found = []
@@ -114,14 +114,15 @@ def critical_frame(number: int, seq: int, counter: int, *events: Event, ack: int
 class Session:
     """What WELCOME granted, and the proofs that follow from it."""
 
-    def __init__(self, token: str, welcome: bytes) -> None:
+    def __init__(self, token: str, welcome: bytes, device_key: bytes | None = None) -> None:
         self.session_id = welcome[:16]
         self.short_id = welcome[16:24]
         self.incarnation = welcome[24:32]
         self.epoch = welcome[32:40]
         self.mark = int.from_bytes(welcome[60:64], "little")
         self.lossy_stored = int.from_bytes(welcome[64:68], "little")
-        self.key = SessionKey()
+        self.generation = 0  # under which tags are made
+        self.key = client_key(device_key)
         self.key.begin(token.encode(), NONCE, welcome[40:48])
 
     def attach_frame(self, generation: int, next_expected: int = 1, **other: Any) -> bytes:
@@ -138,7 +139,17 @@ class Session:
         prove(payload, 24, *numbers)
         if "proof" in other:
             payload[24:] = other["proof"]
-        return encode_frame(kind, spec.FLAG_CHECKED, 0, 0, other.get("ack", 0), bytes(payload))
+        fields = (kind, spec.FLAG_CHECKED, 0, 0, other.get("ack", 0), bytes(payload))
+        if self.key.tags is None:
+            return encode_frame(*fields)
+        return self.key.tags.encode(generation, *fields)
+
+    def tagged(self, frame: bytes, generation: int | None = None) -> bytes:
+        """A frame that was written without a tag, with its right one."""
+        assert self.key.tags is not None
+        [plain] = frames_of(frame)
+        fields = (plain.kind, plain.flags, plain.channel, plain.seq, plain.ack, plain.payload)
+        return self.key.tags.encode(self.generation if generation is None else generation, *fields)
 
 
 class RawStream:
@@ -194,8 +205,10 @@ class RawStream:
         return found
 
     async def hello(self, token: str, device_id: bytes = b"raw-1", **other: Any) -> Session:
+        device_key = other.pop("device_key", None)
+        other.setdefault("auth", 0 if device_key is None else 1)
         await self.send(hello_frame(token, device_id, **other))
-        return Session(token, (await self.expect(spec.TYPE_WELCOME)).payload)
+        return Session(token, (await self.expect(spec.TYPE_WELCOME)).payload, device_key)
 
     async def open(self, number: int, name: bytes, mode: int = 1, **other: Any) -> Frame:
         await self.send(open_frame(number, name, mode, **other))
@@ -233,6 +246,8 @@ class RawPoller:
         return frames_of(body)
 
     async def hello(self, token: str, device_id: bytes = b"raw-1", **other: Any) -> Session:
+        device_key = other.pop("device_key", None)
+        other.setdefault("auth", 0 if device_key is None else 1)
         [welcome] = await self.poll(hello_frame(token, device_id, **other))
         assert welcome.kind == spec.TYPE_WELCOME, welcome
-        return Session(token, welcome.payload)
+        return Session(token, welcome.payload, device_key)

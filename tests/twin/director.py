@@ -22,6 +22,7 @@ from flight_client.session.spec import (
     STATE_GREETING,
     STATE_IDLE,
     STATE_OPENING,
+    STATE_PAUSED,
     STATE_STOPPED,
     STATE_WAITING,
     TYPE_ACK,
@@ -148,7 +149,10 @@ class Director:
             STATE_GREETING: self.greeting,
             STATE_ATTACHING: self.attaching,
             STATE_CLOSING: self.closing,
+            STATE_PAUSED: self.paused,
         }
+        if self.one_in(120):
+            return step(steps.PAUSE, self.dt(), random)
         return by_state.get(session.state, self.ready)(random)
 
     def take(self, made: bytes) -> int:
@@ -259,19 +263,38 @@ class Director:
             return step(self.pick(steps.POLL, steps.POLL, steps.CLOSE), self.source.below(700), random)
         return self.ready(random)
 
+    def paused(self, random: int) -> bytes:
+        """Mostly it goes on."""
+        kind = self.source.below(8)
+        if kind < 4:
+            return step(steps.GO_ON, self.dt(), random)
+        if kind == 4 and self.one_in(8):
+            return step(steps.CLOSE, self.dt(), random)
+        if kind < 6:
+            return step(steps.POLL, self.dt(), random)
+        return self.frame(random) if kind == 6 else self.odd(random)
+
     def late(self, random: int) -> bytes:
         """News for a session that is over."""
         if self.one_in(3):
             return self.frame(random)
         if self.one_in(3):
             return step(steps.ABANDON, 0, random)
-        return step(self.pick(steps.FAILED, steps.POLL, steps.CLOSE, steps.START, steps.TURN_DONE), self.dt(), random)
+        return step(
+            self.pick(steps.FAILED, steps.POLL, steps.CLOSE, steps.START, steps.TURN_DONE, steps.PAUSE, steps.GO_ON),
+            self.dt(),
+            random,
+        )
 
     def odd(self, random: int) -> bytes:
         """Whatever, whenever: late news, early news."""
         kind = self.source.below(7)
         if kind == 0:
-            return step(self.pick(steps.START, steps.TURN_DONE, steps.SOON, steps.FAILED), self.dt(), random)
+            return step(
+                self.pick(steps.START, steps.TURN_DONE, steps.SOON, steps.FAILED, steps.PAUSE, steps.GO_ON),
+                self.dt(),
+                random,
+            )
         if kind == 1:
             return step(steps.OPENED, self.dt(), random, self.source.octets(8))
         if kind == 2:

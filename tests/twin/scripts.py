@@ -465,8 +465,62 @@ def lossy_events_die_with_links_and_logs() -> Script:
     return script
 
 
+def a_pause_ends_the_turn_first() -> Script:
+    """A pause waits for the turn under way, for a second at most; going on opens at once; closing and failing end it too."""
+    script = Script("dreamcast")
+    script.do(steps.PAUSE)
+    script.do(steps.START)
+    script.do(steps.GO_ON)
+    script.connect()
+    for ending in (steps.TURN_DONE, steps.POLL, steps.FAILED, steps.GO_ON):
+        script.waiting(1)
+        while script.do(steps.POLL, after=600) != codes.PACK_CRITICAL:
+            script.do(steps.TURN_DONE)
+        script.packed()
+        script.waiting(0)
+        assert script.do(steps.POLL) == codes.TURN
+        script.do(steps.PAUSE)
+        script.do(steps.PAUSE)
+        assert script.do(steps.POLL, after=300) == codes.NOTHING
+        answer = script.do(ending, after=900)
+        if ending != steps.GO_ON:
+            assert codes.DROP in (answer, script.do(steps.POLL))
+            assert script.do(steps.POLL) == codes.NOTHING
+            script.live(8000)
+            script.do(steps.GO_ON)
+            script.connect()
+    script.do(steps.TURN_DONE)
+    script.do(steps.PAUSE)
+    script.do(steps.CLOSE)
+    return script
+
+
+def a_pause_without_a_turn() -> Script:
+    """Where nothing is under way the link goes at once; a healthy connection has cleared the failures before it."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    script.fail()
+    script.do(steps.PAUSE)
+    script.do(steps.GO_ON)
+    script.connect()
+    for lived in (100, 20000):
+        script.live(lived)
+        script.do(steps.PAUSE)
+        assert script.run(after=10) == [codes.DROP]
+        script.do(steps.GO_ON, after=5000)
+        script.connect()
+    script.do(steps.PAUSE)
+    script.do(steps.GO_ON)
+    assert script.do(steps.POLL) == codes.DROP
+    script.do(steps.PAUSE)
+    script.do(steps.CLOSE)
+    return script
+
+
 SCRIPTS: tuple[Callable[[], Script], ...] = (
     polling_closes,
+    a_pause_ends_the_turn_first,
+    a_pause_without_a_turn,
     duplex_closes,
     closing_ends_in_time,
     transport_keeps_the_last_turn,

@@ -34,6 +34,8 @@ LEAVE = 13  # u8 number of a channel
 ABANDON = 14
 PACK_LARGE = 15  # u32 record_bytes
 RECODED = 16  # u32 record_bytes
+PAUSE = 17
+GO_ON = 18
 
 PLATFORMS = ("dreamcast", "psp", "vita", "v6r-cloud", "web", "host", "micro")
 NAMES = (b"events", b"log", b"a", b"b", b"memory-updates", b"x/y", b"events2", b"0", b"one-too-many")
@@ -160,6 +162,10 @@ class Reference:
             session.probed(step[7] != 0, self.now)
         elif kind == CLOSE:
             session.close(self.now)
+        elif kind == PAUSE:
+            session.pause(self.now)
+        elif kind == GO_ON:
+            session.go_on(self.now)
         elif kind == SOON:
             session.poll_soon()
         elif kind == LEAVE:
@@ -202,7 +208,7 @@ class Reference:
         words = [
             session.state, session.reason, session.known, session.resumed, session.generation,
             session.next_counter, session._poll_number, session._open_asked, session._drop_first,
-            session._greeted, session._in_turn, session._awaiting, session._poll_now, session._renew,
+            session._greeted, session._in_turn, session._awaiting, session._poll_now, session._renew, session._pausing,
             session._log_kept, session.critical_priority, session.lossy_priority,
             session._deadline, session._retry_at, session._close_at, session._heard_at,
             session._turn_at, session.wake_in_ms(self.now), session.policy.transport(),

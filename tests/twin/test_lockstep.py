@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flight_client._core import ffi, lib
 from flight_client.session.device import states
 from flight_client.session.device.codes import SEND
-from flight_client.session.spec import STATE_STOPPED
+from flight_client.session.spec import STATE_PAUSED
 from tests.twin import steps
 from tests.twin.director import Director
 from tests.twin.library import Twin
@@ -24,6 +24,7 @@ SESSION_STEPS = 400
 NAMES = (
     "START", "OPENED", "FAILED", "TURN_DONE", "PROBED", "CLOSE", "POLL", "PACKED", "RECEIVE", "WAITING", "CHANNEL", "SOON",
     "POKE", "LEAVE", "ABANDON", "PACK_LARGE", "RECODED",
+    "PAUSE", "GO_ON",
 )  # fmt: skip
 
 
@@ -126,7 +127,7 @@ def test_both_agree_whatever_hypothesis_makes_up(twin: Twin, data: bytes) -> Non
 
 
 def test_both_have_the_same_transitions(twin: Twin) -> None:
-    for state in range(STATE_STOPPED + 1):
+    for state in range(STATE_PAUSED + 1):
         for happening in range(len(states.HAPPENINGS)):
             assert twin.lib.twin_next_state(state, happening) == states.next_state(state, happening)
 

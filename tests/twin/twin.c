@@ -10,7 +10,7 @@
 #define CHANNELS 8u
 #define LARGE_BYTES (FLIGHT_UNPACKED_BYTES + 24u)
 
-enum { START, OPENED, FAILED, TURN_DONE, PROBED, CLOSE, POLL, PACKED, RECEIVE, WAITING, CHANNEL, SOON, POKE, LEAVE, ABANDON, PACK_LARGE, RECODED };
+enum { START, OPENED, FAILED, TURN_DONE, PROBED, CLOSE, POLL, PACKED, RECEIVE, WAITING, CHANNEL, SOON, POKE, LEAVE, ABANDON, PACK_LARGE, RECODED, PAUSE, GO_ON };
 
 static const flight_profile profiles[] = {
     FLIGHT_DREAMCAST_PROFILE, FLIGHT_PSP_PROFILE,  FLIGHT_VITA_PROFILE,  FLIGHT_V6R_CLOUD_PROFILE,
@@ -180,6 +180,12 @@ int twin_step(const uint8_t *step, uint32_t bytes)
     case CLOSE:
         flight_session_close(&session, now_ms);
         break;
+    case PAUSE:
+        flight_session_pause(&session, now_ms);
+        break;
+    case GO_ON:
+        flight_session_go_on(&session, now_ms);
+        break;
     case POLL:
         answer = flight_session_poll(&session, now_ms, random);
         break;
@@ -244,6 +250,7 @@ static uint32_t *put_machine(uint32_t *to)
     PUT(session.state), PUT(session.reason), PUT(session.known), PUT(session.resumed), PUT(session.generation);
     PUT(session.next_counter), PUT(session.poll_number), PUT(session.open_asked), PUT(session.drop_first);
     PUT(session.greeted), PUT(session.in_turn), PUT(session.awaiting), PUT(session.poll_now), PUT(session.renew);
+    PUT(session.pausing);
     PUT(session.log_kept), PUT(session.critical_priority), PUT(session.lossy_priority);
     PUT(session.deadline_ms), PUT(session.retry_at_ms), PUT(session.close_at_ms), PUT(session.heard_at_ms);
     PUT(session.turn_at_ms), PUT(flight_session_wake_in_ms(&session, now_ms)), PUT(flight_session_transport(&session));

@@ -10,7 +10,10 @@ class Profile:
     """
 
     def __init__(
-        self, values: tuple[int, tuple[int, ...], int, int, int, int, int, int, int, int, int, int, int, int, int, int]
+        self,
+        values: tuple[
+            int, tuple[int, ...], int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int
+        ],
     ):
         (
             self.platform,
@@ -29,6 +32,9 @@ class Profile:
             self.poll_floor_ms,
             self.batch_delay_ms,
             self.probe,
+            self.batch_events,
+            self.lossy_slots,
+            self.link_bytes_per_s,
         ) = values
 
 

@@ -11,6 +11,7 @@ TURN = 6  # what was sent since the last TURN goes out together; on polling it i
 LETTER = 8  # a critical frame's time was over: store.letter_slot, letter_events, letter_sent
 TOO_LARGE = 10  # answer of pack_large() only: this event can never go
 RECODE = 9  # write the records in `out`, from out.at, out.count bytes, without out.flags; answer with recoded()
+REFRESH = 11  # ask for a new token; answer with renewal.supply() or renewal.none()
 PROBE = 7  # try policy.probe_target() on a throw-away connection; answer with probed()
 
 # receive()
@@ -23,3 +24,10 @@ CONNECTED = 5  # the session is ready; `resumed` says whether it is the same one
 ENDED = 6  # the gateway ended or refused something: `ending` says why
 EVENTS_REFUSED = 7  # the gateway refused a frame: event_channel, refused_code; a letter if store.letter_slot is not -1
 BROKEN = 8  # the peer broke the protocol; the session starts anew
+TOKEN_REFUSED = 11  # the gateway does not take the new token: refused_code; another one is asked for later
+FORGED = 12  # a frame without its right tag: the transport ends, the session goes on
+
+# What the application makes of a failed connection, for recover() of the machine.
+ADVICE_NONE = 0  # the policy alone
+ADVICE_BACK_OFF = 1  # wait as after a repeated failure, also where the connection was healthy
+ADVICE_POLLING = 2  # poll next

@@ -3,10 +3,13 @@
 from ..common.fields import Buffer, copy, get_u32
 from ..common.reassembly import WAIT, WHOLE, Reassembly
 from ..spec import (
+    AUTH_NONE,
+    CODE_EXPIRED_TOKEN,
     CODE_PROOF,
     CODE_STALE_GENERATION,
     CODE_STORE,
     CODE_UNKNOWN_SESSION,
+    FLAG_AUTHENTICATED,
     FLAG_MORE,
     FLAGS_BY_AGREEMENT,
     GAP_UNANNOUNCED,
@@ -22,6 +25,7 @@ from ..spec import (
     TYPE_HEARTBEAT,
     TYPE_OPENED,
     TYPE_REFUSED,
+    TYPE_RENEWED,
     TYPE_RESEND,
     TYPE_RESET,
     TYPE_RESUMED,
@@ -36,10 +40,13 @@ from .codes import (
     DELIVERED_AFTER_HOLE,
     ENDED,
     EVENTS_REFUSED,
+    FORGED,
     MISSING,
     QUIET,
+    TOKEN_REFUSED,
 )
 from .machine import DeviceSession
+from .messages import Renewed
 
 _DELIVER_HEAD = 40
 
@@ -60,17 +67,28 @@ class Inbox:
         self.gap_after = bytearray(8)
         self.gap_to = bytearray(8)
         self.refused_code = 0
+        self.renewed = Renewed()
         self.pieces = Reassembly(0)
+        self._proven = True  # the present frame comes from our peer, or nobody can tell
 
     def receive(
         self, kind: int, flags: int, channel: int, seq: int, ack: int, data: Buffer, start: int, end: int, now: int,
         random: int,
     ) -> int:  # fmt: skip
-        """Take one frame that the wire layer found sound; answers what it means for the application (codes.py)."""
+        """Take one frame that the wire layer found sound; answers what it means for the application (codes.py).
+
+        The flag `authenticated` says that the frame had its right tag, which is not part of the payload any more.
+        """
         session = self.session
         state = session.state
         if state < STATE_GREETING or state > STATE_CLOSING:
             return QUIET  # late news of a transport that was given up
+        if session.agreement.auth != AUTH_NONE:
+            self._proven = flags & FLAG_AUTHENTICATED != 0
+            if not self._proven and not self._may_be_bare(kind, state):
+                session.forged(now, random)
+                return FORGED
+            flags &= ~FLAG_AUTHENTICATED
         session.heard(now)
         if flags & FLAGS_BY_AGREEMENT and kind != TYPE_DELIVER:
             return self._broken(now, random)
@@ -81,6 +99,7 @@ class Inbox:
             if not welcome.read(data, start, end) or not session.agreement.granted_what_was_asked(welcome):
                 return self._broken(now, random)
             session.begin()
+            session.renewal.begin(welcome.token_expires_in_ms, now)
             self.pieces = Reassembly(session.agreement.unpacked_bytes)
             session.session_ready(now)
             return CONNECTED
@@ -114,6 +133,8 @@ class Inbox:
             self.pieces.leave(channel)
         elif kind == TYPE_RESEND:
             session.store.rewind()
+        elif kind == TYPE_RENEWED:
+            result = self._renewal(data, start, end, now)
         elif kind == TYPE_RESET or kind == TYPE_CLOSE:
             return self._ended(kind, data, start, end, now, random)
         if ack and not session.store.acknowledge(ack):
@@ -229,6 +250,28 @@ class Inbox:
         self.event_channel = channel
         return EVENTS_REFUSED
 
+    def _renewal(self, data: Buffer, start: int, end: int, now: int) -> int:
+        session = self.session
+        renewed = self.renewed
+        if not renewed.read(data, start, end):
+            return BROKEN
+        if renewed.unasked:
+            session.renewal.ended(now)
+            return QUIET
+        if renewed.code:
+            session.renewal.refused(now)
+            self.refused_code = renewed.code
+            return TOKEN_REFUSED
+        if session.renewal.token:
+            session.identity.token = session.renewal.token
+        if session.renewal.accepted(renewed.expires_in_ms, now):
+            session.store.rewind()  # what went meanwhile was not taken
+        return QUIET
+
+    def _may_be_bare(self, kind: int, state: int) -> bool:
+        """Whether a frame may come without a tag: where the gateway has no session, and so no key."""
+        return kind == TYPE_RESET or (kind == TYPE_CLOSE and state < STATE_READY)
+
     def _counts(self, kind: int, data: Buffer, start: int, end: int) -> int:
         if end - start < (8 if kind == TYPE_HEARTBEAT else 4):
             return BROKEN
@@ -242,9 +285,12 @@ class Inbox:
         ending = session.ending
         if not ending.read(data, start, end):
             return self._broken(now, random)
-        if ending.code in session.fatal_codes:
-            session.stop(ending.code)
-            return ENDED
+        # Nobody but our peer may stop us; before there is a session, nobody can show that he is.
+        if ending.code in session.fatal_codes and (self._proven or session.state == STATE_GREETING):
+            if ending.code != CODE_EXPIRED_TOKEN or not session.renewal.try_again():
+                session.stop(ending.code)
+                return ENDED
+            session.known = False
         if ending.retry_after_ms > 0:
             session.policy.hint(ending.retry_after_ms)
         # As an answer to HELLO this is no reason to say HELLO at once: it would come again, without end.

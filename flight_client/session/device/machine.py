@@ -1,7 +1,7 @@
 """The session of a device: happenings and frames in, commands and frames out.
 
 The driver owns the transport, the clock, the random source and the event rings. It tells what happened (start, opened,
-failed, receive, turn_done, probed, close) and then calls poll() until that answers NOTHING. `now` is wrapping
+failed, receive, turn_done, probed, pause, go_on, close) and then calls poll() until that answers NOTHING. `now` is wrapping
 milliseconds (common/clock.py), `random` is 16 fresh random bits. Not thread-safe: one driver, one thread.
 
 How a frame leaves: poll() answers SEND with the frame in `out` (outgoing.py); the driver seals the header in place and
@@ -12,12 +12,14 @@ what we owe for what came in, store.py what may have to go again, inbox.py what 
 """
 
 from ..common.clock import LONGEST_MS, elapsed, later
-from ..common.fields import fill, is_zero, same
+from ..common.fields import Buffer, fill, is_zero, same
 from ..common.profile import Profile
 from ..spec import (
+    AUTH_NONE,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
     FATAL_CODES,
+    FLAG_AUTHENTICATED,
     FLAG_CHECKED,
     HEADER_BYTES,
     NUMBER_LIMIT,
@@ -27,9 +29,12 @@ from ..spec import (
     STATE_GREETING,
     STATE_IDLE,
     STATE_OPENING,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
+    TAG_BYTES,
+    TRAILER_BYTES,
     TRANSPORT_POLLING,
     TYPE_ATTACH,
     TYPE_HELLO,
@@ -37,20 +42,25 @@ from ..spec import (
 )
 from . import states
 from .agreement import Agreement
+from .batching import Batching
 from .channels import ChannelTable
-from .codes import DROP, NOTHING, OPEN, PROBE, SEND, TURN
+from .codes import ADVICE_BACK_OFF, ADVICE_POLLING, DROP, NOTHING, OPEN, PROBE, REFRESH, SEND, TURN
 from .identity import Identity
 from .messages import Ending, Welcome, write_attach, write_hello, write_poll
 from .outgoing import Outgoing
 from .policy import Policy
 from .prover import Prover
 from .receipts import Receipts
+from .renewal import Renewal
 from .sender import Sender
 from .store import SendStore
 from .tally import Tally
 
 # A session is renewed, once nothing waits for an acknowledgement, before a number could reach the limit.
 RENEW_AT = NUMBER_LIMIT - 0x10000
+
+# POLL: session id, generation, number, proof.
+_POLL_FRAME_BYTES = HEADER_BYTES + 40 + TRAILER_BYTES
 
 
 class DeviceSession:
@@ -68,6 +78,7 @@ class DeviceSession:
         self.identity = identity
         self.policy = Policy(profile, transports if transports else profile.transports)
         self.channels = ChannelTable(channel_limit)
+        self.batching = Batching(profile)
         self.store = SendStore(profile.window_frames, profile.frame_bytes)
         self.tally = Tally()
         self.agreement = Agreement(profile)
@@ -86,8 +97,10 @@ class DeviceSession:
         self.critical_priority = 0  # of what waits: the driver may set both too
         self.lossy_priority = 0
         self.next_counter = 1  # counter of the next critical event
+        self.counted = 0  # critical events of earlier incarnations
         self.out = Outgoing(profile.frame_bytes)
         self.receipts = Receipts(profile)
+        self.renewal = Renewal()
         self.sender = Sender(self)
         self._epoch = bytearray(8)  # of the log that has counted our events
         self._log_kept = True  # WELCOME told of the same log and incarnation as before
@@ -104,12 +117,18 @@ class DeviceSession:
         self._poll_number = 0
         self._poll_now = False
         self._renew = False  # numbers ran out: a new session on a new transport
+        self._pausing = False  # pause() was called, and a turn is still under way
 
     # What happened
 
     def start(self, now: int) -> None:
         """The application wants to be connected."""
         self._go(states.START)
+
+    def adapt(self) -> None:
+        """Let lossy events collect, and keep to the profile's link rate; without it everything goes as soon as it may."""
+        self.batching.begin()
+        self.sender.limit_link(self.profile.link_bytes_per_s)
 
     def opened(self, now: int) -> None:
         """The transport that OPEN asked for is open; `nonce` is filled."""
@@ -125,11 +144,33 @@ class DeviceSession:
 
     def failed(self, now: int, random: int) -> None:
         """The transport could not be opened, or died."""
-        if self.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED):
+        if self.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED, STATE_PAUSED):
+            return
+        if self._pausing:
+            self._leave(now)
             return
         self.policy.failed(now)
         self._go(states.FAILED)
         self._retry_at = later(now, self.policy.wait_ms(random))
+
+    def restore(self, incarnation: Buffer, mark: int, counted: int) -> None:
+        """Go on with the numbers of a resume record (common/resume.py); before start()."""
+        self.identity.incarnation[:] = incarnation
+        self.next_counter = mark + 1
+        self.counted = counted
+
+    def settled_counter(self) -> int:
+        """Every critical event of this incarnation up to this counter is settled."""
+        return self.store.first_counter(self.next_counter) - 1
+
+    def recover(self, advice: int, now: int, random: int) -> None:
+        """The application's judgement of the failure that we wait after (codes.py: ADVICE_)."""
+        if self.state != STATE_WAITING:
+            return
+        if advice == ADVICE_POLLING:
+            self.policy.use(TRANSPORT_POLLING)
+        elif advice == ADVICE_BACK_OFF and self.policy.back_off():
+            self._retry_at = later(now, self.policy.wait_ms(random))
 
     def turn_done(self, now: int) -> None:
         """The transport takes the next turn: the reply to a poll was read, or the bytes are with the socket."""
@@ -149,16 +190,32 @@ class DeviceSession:
             return
         self.policy.probe_failed(now)
 
+    def pause(self, now: int) -> None:
+        """The application wants no connection for now: the turn under way ends, for a second at most, then the link goes."""
+        if self.state == STATE_READY and (self._in_turn or self._awaiting) and not self._pausing:
+            self._pausing = True
+            self._deadline = later(now, CLOSE_WAIT_MS)
+        elif not self._pausing and self.state != STATE_CLOSING:
+            self._leave(now)
+
+    def go_on(self, now: int) -> None:
+        """The application wants a connection again: at once."""
+        self._pausing = False
+        self._go(states.GO_ON)
+
     def close(self, now: int) -> None:
         """The application closes: what is queued may go for another second."""
         if self.state != STATE_CLOSING:
             self._close_at = later(now, CLOSE_WAIT_MS)
+        self._pausing = False
         self._go(states.CLOSE)
 
     # What to do next
 
     def poll(self, now: int, random: int) -> int:
         """The next command for the driver (codes.py)."""
+        if self._pausing and self._may_leave(now):
+            self._leave(now)
         state = self.state
         if state == STATE_READY or state == STATE_CLOSING:
             return self._poll_ready(now, random)
@@ -172,6 +229,9 @@ class DeviceSession:
             return self._poll_opening(now, random)
         if state == STATE_GREETING or state == STATE_ATTACHING:
             return self._poll_greeting(now, random)
+        if state == STATE_PAUSED and self._drop_first:
+            self._drop_first = False
+            return DROP
         return NOTHING
 
     def wake_in_ms(self, now: int) -> int:
@@ -182,18 +242,25 @@ class DeviceSession:
             return 0
         if STATE_OPENING <= self.state <= STATE_ATTACHING:  # a tuple of states would take heap
             return max(0, -elapsed(now, self._deadline))
+        if self.state == STATE_PAUSED and self._drop_first:
+            return 0
         wait = self.sender.heartbeat_ms
         if self.state != STATE_READY and self.state != STATE_CLOSING:
             return wait
         wait = self.store.hold_ms(now, wait) or wait
+        wait = self.renewal.wake_in_ms(now, wait)
+        if self._pausing:
+            wait = min(wait, -elapsed(now, self._deadline))
         polling = self.polling()
         if self._awaiting or not polling:
             wait = min(wait, self._silent_ms() + 1 - elapsed(now, self._heard_at))
         if self.state == STATE_CLOSING:
             wait = min(wait, -elapsed(now, self._close_at))
         if not self._awaiting and polling:
-            due = self.profile.poll_floor_ms if self._urgent(now) else self.profile.update_interval_ms
-            wait = min(wait, due - elapsed(now, self._turn_at))
+            since = elapsed(now, self._turn_at)
+            interval = self.profile.update_interval_ms - since
+            urgent = 0 if self._poll_now else self.sender.urgent_in_ms(now, max(0, interval))
+            wait = min(wait, interval, max(self.profile.poll_floor_ms - since, urgent))
         elif not self._awaiting:
             wait = self.sender.wake_in_ms(now, wait)
         return max(0, self.policy.probe_wait_ms(now, wait) if self.state == STATE_READY else wait)
@@ -248,6 +315,8 @@ class DeviceSession:
         return NOTHING
 
     def _poll_ready(self, now: int, random: int) -> int:
+        if self.state == STATE_READY and self.renewal.ask_due(now):
+            return REFRESH
         polling = self.polling()
         over = self.state == STATE_CLOSING and elapsed(now, self._close_at) >= 0
         if over and (polling or self._awaiting or self.sender.close_sent):
@@ -291,6 +360,8 @@ class DeviceSession:
 
     def _end_turn(self, now: int) -> int:
         self._in_turn = False
+        if self.polling():
+            self.sender.link.take(_POLL_FRAME_BYTES)
         self.out.turn_bytes = 0
         self.sender.sent_at = now
         self._turn_at = now
@@ -298,12 +369,33 @@ class DeviceSession:
         return TURN
 
     def emit(self, kind: int, flags: int, channel: int, seq: int, buffer: bytearray, count: int) -> int:
-        """This frame goes out next, with our acknowledgement if we are in a session; answers SEND."""
+        """This frame goes out next, with our acknowledgement if we are in a session; answers SEND.
+
+        Where frames are authenticated, all but HELLO have the flag: the driver writes the tag behind the payload.
+        """
+        if self.agreement.auth != AUTH_NONE and kind != TYPE_HELLO:
+            flags |= FLAG_AUTHENTICATED
         self.out.put(kind, flags, channel, seq, buffer, count)
+        if kind != TYPE_POLL:  # it is counted at the end of its turn, or it would leave no room for events
+            self.sender.link.take(HEADER_BYTES + count + (TRAILER_BYTES if flags & FLAG_CHECKED else 0))
         self.out.ack = self.receipts.next_in if self.state == STATE_READY or self.state == STATE_CLOSING else 0
         if self.out.ack:
             self.receipts.unacked = 0
         return SEND
+
+    def _may_leave(self, now: int) -> bool:
+        """Whether the turn under way is over, or has taken too long."""
+        under_way = self.state == STATE_READY and (self._in_turn or self._awaiting)
+        return not under_way or elapsed(now, self._deadline) >= 0
+
+    def _leave(self, now: int) -> None:
+        """Pause: the link goes with the next poll()."""
+        self._pausing = False
+        if STATE_OPENING <= self.state <= STATE_READY:
+            self._drop_first = True
+            self.policy.paused(now)
+        self._open_asked = False
+        self._go(states.PAUSE)
 
     # Small answers
 
@@ -350,6 +442,7 @@ class DeviceSession:
         """WELCOME or RESUMED was read: frames may flow."""
         self.store.rewind()
         self.sender.new_transport()
+        self.renewal.new_transport()
         self.store.settled(self.resumed or self._log_kept)
         self.policy.ready(now)
         self.channels.ask_again(not self.resumed)
@@ -374,11 +467,13 @@ class DeviceSession:
         self.sender.window = self.agreement.window_out_frames
         self.sender.window_bytes = self.agreement.window_out_bytes
         self.out.frame_room = self.agreement.frame_bytes
+        self.out.behind_bytes = TRAILER_BYTES + (TAG_BYTES if self.agreement.auth != AUTH_NONE else 0)
         self.policy.announce(welcome.spread_ms)
         self.prover.begin(self.identity.token, self.nonce, welcome.server_nonce)
         incarnation = self.identity.incarnation
         self._log_kept = same(self._epoch, 0, welcome.epoch, 0, 8)
         if is_zero(incarnation, 0, 8) or not same(incarnation, 0, welcome.incarnation, 0, 8):
+            self.counted = max(0, self.counted + self.settled_counter() - welcome.mark)
             incarnation[:] = welcome.incarnation
             self._log_kept = False
             self.next_counter = self.store.recount(welcome.mark + 1)
@@ -390,6 +485,11 @@ class DeviceSession:
         self.tally.lossy_restart(welcome.lossy_stored, not same(self._epoch, 0, welcome.epoch, 0, 8))
         self._epoch[:] = welcome.epoch
         self.store.renumber()
+
+    def forged(self, now: int, random: int) -> None:
+        """A frame came without its right tag: not from our peer, so it says nothing of our session."""
+        self.tally.forged += 1
+        self.failed(now, random)
 
     def stop(self, code: int) -> None:
         """A refusal that no retry can heal."""

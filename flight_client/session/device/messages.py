@@ -81,6 +81,35 @@ def write_close(out: bytearray, code: int) -> int:
     return 8
 
 
+def write_token(out: bytearray, token: bytes) -> int:
+    """TOKEN: go on with this one."""
+    put_u16(out, _AT, len(token))
+    copy(out, _AT + 2, token, 0, len(token))
+    return 2 + len(token)
+
+
+class Renewed:
+    """What RENEWED said."""
+
+    def __init__(self) -> None:
+        self.code = 0
+        self.unasked = False  # it answers no TOKEN: the session's token has ended
+        self.expires_in_ms = 0
+        self.text_start = 0
+        self.text_end = 0
+
+    def read(self, data: Buffer, start: int, end: int) -> bool:
+        """Take the fields of a RENEWED payload."""
+        if end - start < 8:
+            return False
+        self.code = data[start]
+        self.unasked = data[start + 1] != 0
+        self.expires_in_ms = get_u32(data, start + 4)
+        self.text_start = start + 8
+        self.text_end = start + 8 + get_u16(data, start + 2)
+        return self.expires_in_ms >= 0 and self.text_end <= end
+
+
 class Welcome:
     """What WELCOME granted."""
 

@@ -1,7 +1,8 @@
 """The frame that goes out next, and the buffers that frames are built in.
 
 `buffer` has the payload from offset 16 on, `count` bytes long; the driver seals the header in place. While events are
-being packed, `at` and `room` say where their records go and how many bytes they may take, and the driver may say with
+being packed, `at` and `room` say where their records go and how many bytes they may take, `most_events` how many may go, and
+the driver may say with
 `expires_ms`, `retries` and `retry_ms` how critical ones are to be treated (store.py, commit).
 """
 
@@ -20,6 +21,7 @@ class Outgoing:
         self.count = 0
         self.at = 0
         self.room = 0
+        self.most_events = 0
         self.expires_ms = 0
         self.retries = 0
         self.retry_ms = 0
@@ -28,6 +30,7 @@ class Outgoing:
         self.large = bytearray(0)  # a batch that is larger than a frame
         self.buffer = self.control
         self.frame_room = frame_bytes  # largest frame that the peer and we can take
+        self.behind_bytes = TRAILER_BYTES  # what may stand behind the payload: a trailer, and a tag where agreed on
         self.turn_bytes = 0  # of this turn so far
 
     def put(self, kind: int, flags: int, channel: int, seq: int, buffer: bytearray, count: int) -> None:
@@ -38,7 +41,7 @@ class Outgoing:
         self.seq = seq
         self.buffer = buffer
         self.count = count
-        self.turn_bytes += HEADER_BYTES + count
+        self.turn_bytes += HEADER_BYTES + count + self.behind_bytes - TRAILER_BYTES
 
     def pack_large(self, prefix_bytes: int, record_bytes: int) -> None:
         """One event that is larger than a frame is to be packed, into a buffer that is made for the first of them."""
@@ -53,7 +56,7 @@ class Outgoing:
         """Events are to be packed into this buffer, behind a prefix."""
         self.buffer = buffer
         self.at = HEADER_BYTES + prefix_bytes
-        self.room = self.frame_room - self.at - TRAILER_BYTES
+        self.room = self.frame_room - self.at - self.behind_bytes
         self.expires_ms = 0
         self.retries = RETRY_COUNT
         self.retry_ms = RETRY_INTERVAL_MS

@@ -5,6 +5,9 @@ step down; when the last transport failed as often, we start again at the top. O
 better one on a throw-away connection, first 5 s after the step down, then 30 s doubling to 10 min; an upgrade that dies
 within 60 s doubles the wait once more.
 
+The application may judge each failure (recover of machine.py): take one transport now, or back off although the connection
+was healthy. Everything else stays as it is.
+
 Waits have full jitter between the profile's floor and a doubling ceiling; the first retry after a healthy connection is
 uniform over the spread that the gateway announced, so that a fleet does not come back in one instant.
 """
@@ -40,6 +43,7 @@ class Policy:
         self.transports = transports
         self.index = 0
         self.switches = 0  # changes of transport so far
+        self.failed_total = 0  # failures of connections so far
         self.spread_ms = RECONNECT_SPREAD_MS
         self.probe_at = 0
         self.probing = False
@@ -53,6 +57,7 @@ class Policy:
         self._stepped_down = False
         self._probe_wait_ms = PROBE_BASE_MS
         self._hint_ms = -1
+        self._hinted = False  # the present wait is the one that the gateway asked for
 
     def transport(self) -> int:
         """The transport to use now (spec: transports)."""
@@ -85,6 +90,8 @@ class Policy:
         """The transport could not be opened, died, or stayed silent."""
         lived = elapsed(now, self._ready_at) if self._was_ready else 0
         self._was_ready = False
+        self.failed_total = self.failed_total + 1 & 0xFFFFFF
+        self._hinted = False
         self._judge_upgrade(lived)
         if lived >= HEALTHY_MS:
             self._attempt = 0
@@ -100,11 +107,36 @@ class Policy:
                 self._stepped_down = False
             self.switches += 1
 
+    def use(self, transport: int) -> None:
+        """The next attempt is on this transport, where it is one of ours."""
+        for index in range(len(self.transports)):
+            if self.transports[index] == transport and index != self.index:
+                self._stepped_down = index > self.index
+                self.index = index
+                self.switches += 1
+                self._failures = 0
+                return
+
+    def back_off(self) -> bool:
+        """Treat the last failure as one that followed another; answers whether the wait is to be chosen anew."""
+        if self._attempt or self._hinted:
+            return False
+        self._attempt = 1
+        return True
+
+    def paused(self, now: int) -> None:
+        """The application gave the connection up: no failure, so nothing is spent. An upgrade stays on trial."""
+        if self._was_ready and elapsed(now, self._ready_at) >= HEALTHY_MS:
+            self._attempt = 0
+        self._was_ready = False
+        self.probing = False
+
     def wait_ms(self, random: int) -> int:
         """How long to wait before the next attempt; `random` is 16 random bits."""
         if self._hint_ms >= 0:
             wait = self._hint_ms + uniform(0, self.spread_ms, random)
             self._hint_ms = -1
+            self._hinted = True
             return wait
         if self._attempt == 0:
             return uniform(0, self.spread_ms, random)

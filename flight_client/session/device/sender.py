@@ -1,5 +1,9 @@
 """Which frame a ready session sends next: control before events, critical before lossy, receipts last.
 
+Two buckets hold events back, and nothing else: `link` the bytes of everything that leaves, so that a modem gets no more than
+it drains, and `pace` the events that are packed, by the application's own limit. What is not an event passes both; it is
+counted, so that events wait for it. On a transport that sends at any time lossy events collect (batching.py).
+
 Lossy events of a higher priority than the critical ones that wait may go first, but never two frames in a row; after
 LOSSY_AFTER critical frames one of waiting lossy events goes in any case. So neither lane starves the other.
 """
@@ -19,7 +23,6 @@ from ..spec import (
     NUMBER_LIMIT,
     POLL_BODY_BYTES,
     STATE_CLOSING,
-    TRAILER_BYTES,
     TYPE_ACK,
     TYPE_CLOSE,
     TYPE_DATA,
@@ -27,9 +30,11 @@ from ..spec import (
     TYPE_OPEN,
     TYPE_RESEND,
     TYPE_SKIP,
+    TYPE_TOKEN,
 )
+from .bucket import Bucket
 from .codes import LETTER, NOTHING, PACK_CRITICAL, PACK_LOSSY, RECODE, TOO_LARGE
-from .messages import write_close, write_open
+from .messages import write_close, write_open, write_token
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
 if TYPE_CHECKING:
@@ -47,6 +52,9 @@ class Sender:
         self.window = session.profile.window_frames
         self.window_bytes = NUMBER_LIMIT  # the gateway's, once it has said so
         self.heartbeat_ms = session.profile.heartbeat_ms
+        self.link = Bucket(0, 0, 1)
+        self.pace = Bucket(0, 0, 1)
+        self.flushing = 0  # the application waits for so many flushes: nothing collects
         self.sent_at = 0  # when the last turn began
         self.close_sent = False
         self._packing = NOTHING
@@ -59,6 +67,17 @@ class Sender:
         self._piece_channel = 0
         self._run = 0  # critical frames packed since lossy events went last
 
+    def limit_link(self, bytes_per_s: int) -> None:
+        """So many bytes may leave per second, a second's worth at once; 0 = no limit."""
+        session = self.session
+        session.profile.link_bytes_per_s = bytes_per_s
+        self.link = Bucket(bytes_per_s, max(bytes_per_s, session.profile.frame_bytes), 1)
+        session.batching.settle()
+
+    def limit_pace(self, events_per_s: int) -> None:
+        """So many events may leave per second, a second's worth at once; 0 = no limit."""
+        self.pace = Bucket(events_per_s, events_per_s, 1)
+
     def next_frame(self, now: int) -> int:
         """SEND or PACK_ for the next frame of this turn, or NOTHING."""
         session = self.session
@@ -70,6 +89,10 @@ class Sender:
             count = write_open(out.control, session.channels.items[number - 1])
             session.channels.sent_open(number)
             return session.emit(TYPE_OPEN, 0, number, 0, out.control, count)
+        if session.renewal.to_send():
+            session.renewal.sent()
+            count = write_token(out.control, session.renewal.token)
+            return session.emit(TYPE_TOKEN, 0, 0, 0, out.control, count)
         if session.receipts.resend_wanted:
             session.receipts.resend_wanted = False
             return session.emit(TYPE_RESEND, 0, 0, 0, out.control, 0)
@@ -87,6 +110,7 @@ class Sender:
         out = session.out
         if out.buffer is out.large and not self._fits_a_frame(record_bytes):
             return self._packed_large(record_bytes, channel, now, flags)
+        self.pace.take(events)
         if self._packing == PACK_CRITICAL:
             counter = session.next_counter
             session.store.commit(
@@ -125,7 +149,7 @@ class Sender:
 
     def _chunk(self) -> int:
         """Bytes of a large payload in one piece."""
-        return self.session.out.frame_room - HEADER_BYTES - TRAILER_BYTES - FRAGMENT_HEAD_BYTES
+        return self.session.out.frame_room - HEADER_BYTES - self.session.out.behind_bytes - FRAGMENT_HEAD_BYTES
 
     def _fits_a_frame(self, record_bytes: int) -> bool:
         """Whether what lies in out.large turned out to be small; then it is where a frame's events belong."""
@@ -180,22 +204,70 @@ class Sender:
     def urgent(self, now: int) -> bool:
         """Whether something should not wait for the profile's update interval."""
         session = self.session
-        store = session.store
-        if session.channels.unopened or store.to_send(self.window, self.window_bytes, now):
+        if session.channels.unopened or session.renewal.to_send() or session.state == STATE_CLOSING:
             return True
-        if session.state == STATE_CLOSING:
+        if session.renewal.over:
+            return False
+        if session.receipts.half_a_window():
             return True
-        return (session.waiting_critical > 0 and store.room()) or session.receipts.half_a_window()
+        if self._may_go(now):
+            return self.link.wait_ms(now) == 0
+        return self._may_pack() and self._held_ms(now) == 0
+
+    def urgent_in_ms(self, now: int, longest_ms: int) -> int:
+        """How long urgent() is going to say no if nothing happens; at most `longest_ms`."""
+        if self.urgent(now):
+            return 0
+        if self.session.renewal.over:
+            return longest_ms
+        if self._may_go(now):
+            return min(longest_ms, self.link.wait_ms(now))
+        return min(longest_ms, self._held_ms(now)) if self._may_pack() else longest_ms
 
     def wake_in_ms(self, now: int, longest_ms: int) -> int:
         """How long a duplex transport has nothing to send if nothing happens; at most `longest_ms`."""
-        resend_in = ACK_TIMEOUT_MS + 1 - self.session.store.oldest_wait_ms(now)
-        wait = min(longest_ms, self.heartbeat_ms - elapsed(now, self.sent_at), resend_in)
-        return self.session.receipts.ack_in_ms(now, wait)
+        session = self.session
+        wait = session.receipts.ack_in_ms(now, min(longest_ms, self.heartbeat_ms - elapsed(now, self.sent_at)))
+        if session.renewal.over:
+            return wait
+        wait = min(wait, ACK_TIMEOUT_MS + 1 - session.store.oldest_wait_ms(now))
+        held = self._held_ms(now)
+        if held and (self._may_go(now) or (session.waiting_critical and session.store.room())):
+            wait = min(wait, held)
+        if session.waiting_lossy:
+            held = max(held, session.batching.due_in_ms(session.waiting_lossy, now))
+            wait = min(wait, held) if held else wait
+        return wait
+
+    def _may_go(self, now: int) -> bool:
+        """Whether something lies packed and may go by the windows."""
+        return self._piece_at < self._piece_end or self.session.store.to_send(self.window, self.window_bytes, now) > 0
+
+    def _may_pack(self) -> bool:
+        """Whether events wait that should not wait for the profile's update interval."""
+        session = self.session
+        if session.waiting_critical and session.store.room():
+            return True
+        lossy = session.waiting_lossy
+        return lossy > 0 and (self.flushing > 0 or session.batching.full(lossy))
+
+    def _held_ms(self, now: int) -> int:
+        """How long the buckets hold events back."""
+        return max(self.link.wait_ms(now), self.pace.wait_ms(now))
+
+    def _lossy_due(self, now: int) -> bool:
+        """Whether lossy events go that wait; a turn of a polling transport takes along what there is."""
+        session = self.session
+        due = session.batching.due(session.waiting_lossy, now)
+        if session.waiting_lossy == 0 or not session.may_number():
+            return False
+        return due or self.flushing > 0 or session.state == STATE_CLOSING or session.polling()
 
     def _next_events(self, now: int) -> int:
         session = self.session
         store = session.store
+        if session.renewal.over:
+            return NOTHING  # the gateway takes no events before it has a new token
         ready = store.to_send(self.window, self.window_bytes, now)
         if not ready and store.oldest_wait_ms(now) > ACK_TIMEOUT_MS:
             session.tally.resent_frames += store.cursor
@@ -205,10 +277,17 @@ class Sender:
             if store.expire(now):
                 session.tally.expired += store.letter_events
                 return LETTER
+            if self.link.wait_ms(now):
+                return NOTHING
             return self._send_stored(now) if self._sendable() else self._recode()
+        if self.link.wait_ms(now):
+            return NOTHING
         if self._piece_at < self._piece_end:
             return self._send_piece()
-        if session.waiting_lossy and session.may_number() and (self._lossy_first() or not self._critical_room()):
+        if self.pace.wait_ms(now):
+            return NOTHING
+        session.out.most_events = self.pace.room(now, session.batching.events)
+        if self._lossy_due(now) and (self._lossy_first() or not self._critical_room()):
             session.out.pack_into(session.out.lossy, 0)
             self._packing = PACK_LOSSY
             return PACK_LOSSY
@@ -226,7 +305,7 @@ class Sender:
 
     def _fits(self) -> bool:
         session = self.session
-        room = session.out.frame_room - HEADER_BYTES - TRAILER_BYTES
+        room = session.out.frame_room - HEADER_BYTES - session.out.behind_bytes
         return session.store.fits(room, self.window, self.window_bytes, session.agreement.unpacked_out_bytes)
 
     def _recode(self) -> int:

@@ -16,6 +16,10 @@ WELCOME (new numbers, same counters), so neither way loses or doubles a critical
     closing   the application closed us: what is queued goes first, then CLOSE
     closed    over, by our own wish
     stopped   over, by a refusal that no retry can heal; `reason` says which
+    paused    the application wants no connection for now: nothing is tried, nothing is spent, what is queued stays
+
+Pausing a ready session waits until the turn under way is with the peer (machine.py), then the transport goes. `go-on`
+opens one at once, and the session goes on with ATTACH where it was.
 
 A happening that a state does not name changes nothing: it is late news of a transport that was given up.
 """
@@ -27,6 +31,7 @@ from ..spec import (
     STATE_GREETING,
     STATE_IDLE,
     STATE_OPENING,
+    STATE_PAUSED,
     STATE_READY,
     STATE_STOPPED,
     STATE_WAITING,
@@ -44,6 +49,8 @@ FATAL = 8  # a refusal that no retry can heal
 CLOSE = 9  # the application closes
 DONE = 10  # the last frame is out
 UPGRADE = 11  # a better transport answered a probe
+PAUSE = 12  # the application wants no connection for now
+GO_ON = 13  # ... and wants one again
 
 HAPPENINGS = (
     "start",
@@ -58,42 +65,52 @@ HAPPENINGS = (
     "close",
     "done",
     "upgrade",
+    "pause",
+    "go-on",
 )
 
 TRANSITIONS = (
     (STATE_IDLE, START, STATE_OPENING),
     (STATE_IDLE, CLOSE, STATE_CLOSED),
+    (STATE_IDLE, PAUSE, STATE_PAUSED),
     (STATE_WAITING, DUE, STATE_OPENING),
     (STATE_WAITING, CLOSE, STATE_CLOSED),
+    (STATE_WAITING, PAUSE, STATE_PAUSED),
     (STATE_OPENING, OPENED_NEW, STATE_GREETING),
     (STATE_OPENING, OPENED_KNOWN, STATE_ATTACHING),
     (STATE_OPENING, FAILED, STATE_WAITING),
     (STATE_OPENING, CLOSE, STATE_CLOSED),
+    (STATE_OPENING, PAUSE, STATE_PAUSED),
     (STATE_GREETING, WELCOMED, STATE_READY),
     (STATE_GREETING, FAILED, STATE_WAITING),
     (STATE_GREETING, FATAL, STATE_STOPPED),
     (STATE_GREETING, CLOSE, STATE_CLOSED),
+    (STATE_GREETING, PAUSE, STATE_PAUSED),
     (STATE_ATTACHING, RESUMED, STATE_READY),
     (STATE_ATTACHING, RESET, STATE_GREETING),
     (STATE_ATTACHING, FAILED, STATE_WAITING),
     (STATE_ATTACHING, FATAL, STATE_STOPPED),
     (STATE_ATTACHING, CLOSE, STATE_CLOSED),
+    (STATE_ATTACHING, PAUSE, STATE_PAUSED),
     (STATE_READY, RESET, STATE_GREETING),
     (STATE_READY, FAILED, STATE_WAITING),
     (STATE_READY, FATAL, STATE_STOPPED),
     (STATE_READY, UPGRADE, STATE_OPENING),
     (STATE_READY, CLOSE, STATE_CLOSING),
+    (STATE_READY, PAUSE, STATE_PAUSED),
     (STATE_CLOSING, DONE, STATE_CLOSED),
     (STATE_CLOSING, RESET, STATE_CLOSED),
     (STATE_CLOSING, FAILED, STATE_CLOSED),
     (STATE_CLOSING, FATAL, STATE_CLOSED),
+    (STATE_PAUSED, GO_ON, STATE_OPENING),
+    (STATE_PAUSED, CLOSE, STATE_CLOSED),
 )
 
 _WIDTH = len(HAPPENINGS)
 
 
 def _table() -> bytearray:
-    states = STATE_STOPPED + 1
+    states = STATE_PAUSED + 1
     table = bytearray(states * _WIDTH)
     for state in range(states):
         for happening in range(_WIDTH):

@@ -323,6 +323,14 @@ class SendStore:
     def _prefix_at(self, slot: int) -> int:
         return HEADER_BYTES + (FRAGMENT_HEAD_BYTES if self._flags[slot] & FLAG_MORE else 0)
 
+    def first_counter(self, following: int) -> int:
+        """The counter of the oldest event that is not settled; `following` where all are."""
+        for i in range(self.used):
+            slot = (self._head + i) % self.frames
+            if not self._skip[slot]:
+                return self._counter[slot]
+        return following
+
     def _last_counter(self, slot: int) -> int:
         return self._counter[slot] + self._span[slot] - 1
 

@@ -23,6 +23,7 @@ class Tally:
         self.delivered_entries = 0
         self.duplicates = 0  # frames received twice
         self.resent_frames = 0
+        self.forged = 0  # frames without their right tag
         self.connections = 0  # times the session became ready
 
     def acknowledged(self, store: SendStore) -> None:

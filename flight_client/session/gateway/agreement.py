@@ -1,6 +1,6 @@
 """What a gateway grants a device for one session, given what HELLO offers. docs/protocol.md, "Agreement"."""
 
-from ..spec import AUTH_NONE, CODE_OK, CODE_UNSUPPORTED, LANE_CRITICAL, LANE_LOSSY
+from ..spec import AUTH_HMAC, AUTH_NONE, CODE_FORBIDDEN, CODE_OK, CODE_UNSUPPORTED, LANE_CRITICAL, LANE_LOSSY
 from .messages import Hello
 
 _LANES = LANE_CRITICAL | LANE_LOSSY
@@ -23,8 +23,15 @@ class Agreement:
         return self.lanes & (LANE_CRITICAL if critical else LANE_LOSSY) != 0
 
 
-def refusal_of(hello: Hello) -> int:
-    """Why a HELLO asks for what no session here can give: a code, or CODE_OK."""
-    if hello.lanes & ~_LANES or hello.auth != AUTH_NONE:
+def refusal_of(hello: Hello, has_key: bool = False) -> int:
+    """Why a HELLO asks for what no session here can give: a code, or CODE_OK. has_key: we have a key of this device.
+
+    A device with a key must use it: else whoever has its token could leave the key out.
+    """
+    if hello.lanes & ~_LANES or hello.auth not in (AUTH_NONE, AUTH_HMAC):
         return CODE_UNSUPPORTED
+    if hello.auth == AUTH_HMAC and not has_key:
+        return CODE_UNSUPPORTED
+    if hello.auth == AUTH_NONE and has_key:
+        return CODE_FORBIDDEN
     return CODE_OK

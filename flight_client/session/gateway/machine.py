@@ -61,6 +61,7 @@ class GatewaySession:
         self.heard_at = 0
         self.sent_at = 0
         self.spread_ms = 0
+        self.paused = False  # the token has ended: only unsequenced frames go
         self.out_frames = 0
         self.duplicates = 0
         self._window_frames = window_frames
@@ -222,7 +223,7 @@ class GatewaySession:
         """The next frame to put on the transport, or None."""
         if self._control:
             return self._out(self._control.pop(0), now)
-        if self._cursor < len(self._held):
+        if self._cursor < len(self._held) and not self.paused:
             frame = self._held[self._cursor]
             self._cursor += 1
             return self._out(frame, now)
@@ -252,7 +253,7 @@ class GatewaySession:
 
     def wake_in_ms(self, now: int) -> int:
         """How long next_frame() has nothing if nothing happens."""
-        if self._control or self._cursor < len(self._held):
+        if self._control or (self._cursor < len(self._held) and not self.paused):
             return 0
         wait = self.heartbeat_ms - elapsed(now, self.sent_at)
         if self._unacked_in:

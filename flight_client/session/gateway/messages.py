@@ -215,6 +215,24 @@ def gap(reason: int, epoch: bytes, after: int, to: int) -> bytes:
     return bytes((reason, 0, 0, 0)) + epoch + after.to_bytes(8, "little") + to.to_bytes(8, "little")
 
 
+def read_token(data: Buffer, start: int, end: int) -> bytes | None:
+    """The token of TOKEN, or None when it is malformed."""
+    if end - start < 2 or get_u16(data, start) > TOKEN_BYTES or end - start != 2 + get_u16(data, start):
+        return None
+    return bytes(data[start + 2 : end])
+
+
+def renewed(code: int, expires_in_ms: int, text: str = "", unasked: bool = False) -> bytes:
+    """RENEWED: the answer to TOKEN, or, unasked, that the token of the session has ended."""
+    said = _said(text)
+    out = bytearray(8)
+    out[0] = code
+    out[1] = 1 if unasked else 0
+    put_u16(out, 2, len(said))
+    put_u32(out, 4, expires_in_ms)
+    return bytes(out) + said
+
+
 def refused(seq: int, code: int, events: int, text: str = "") -> bytes:
     """REFUSED: this frame of yours was not stored."""
     said = _said(text)

@@ -1,0 +1,44 @@
+"""What a peer keeps count of, and how it reads the head of a critical batch."""
+
+from __future__ import annotations
+
+from flight_client.errors import FrameError
+from flight_client.gateway.subscription import Subscription
+from flight_client.session import spec
+from flight_client.session.common.fields import get_u16, get_u32
+from flight_client.wire.records import decode_age
+
+
+class OpenChannel:
+    """A channel that this peer opened."""
+
+    __slots__ = ("mode", "name", "subscription")
+
+    def __init__(self, name: str, mode: int) -> None:
+        self.name = name
+        self.mode = mode
+        self.subscription: Subscription | None = None
+
+
+class PeerCounters:
+    """Events of one session, by what became of them."""
+
+    __slots__ = ("failed", "received", "refused", "stored")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.stored = 0
+        self.refused = 0
+        self.failed = 0
+
+
+def read_prefix(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Counter and held age of a critical batch. Raises FrameError for what no device may write."""
+    if end - start < spec.CRITICAL_PREFIX_BYTES:
+        raise FrameError("a critical batch without its counter")
+    counter = get_u32(data, start)
+    held = get_u16(data, start + 4)
+    if counter <= 0 or get_u16(data, start + 6):
+        raise FrameError("a counter of 0 or over the limit, or a reserved field that is not 0")
+    decode_age(held)
+    return counter, held
