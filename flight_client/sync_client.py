@@ -15,6 +15,7 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -53,12 +54,16 @@ class SyncClient:
         transport_factories: Mapping[str, TransportFactory] | None = None,
         long_poll: bool | None = None,
         proxy: str = "",
+        device_key: bytes | str | None = None,
+        resume_file: str | Path | None = None,
+        capture: str | Path | None = None,
         fatal: FatalJudge | None = None,
     ) -> None:
         """As Client(). No thread begins before the first call that needs one."""
         client = self._client = Client(
             address, token=token, platform=platform, device_id=device_id, version=version, transports=transports,
-            transport_factories=transport_factories, long_poll=long_poll, proxy=proxy, fatal=fatal,
+            transport_factories=transport_factories, long_poll=long_poll, proxy=proxy, device_key=device_key,
+            resume_file=resume_file, capture=capture, fatal=fatal,
         )  # fmt: skip
         background = self._background = Background("client")
         self.device_id = client.device_id
@@ -87,6 +92,14 @@ class SyncClient:
     def flush(self, timeout_s: float | None = None) -> bool:
         """As Client.flush()."""
         return self._background.wait(lambda: self._client.flush(timeout_s))
+
+    def pause(self) -> None:
+        """As Client.pause(): radio off, until resume()."""
+        self._background.call(self._client.pause)
+
+    def resume(self) -> None:
+        """As Client.resume()."""
+        self._background.call(self._client.resume)
 
     def close(self) -> None:
         """As Client.close(), then the thread ends. In a hook it begins to close, and comes back at once."""

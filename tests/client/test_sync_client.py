@@ -264,6 +264,19 @@ def test_dead_letters_are_listed_replayed_and_discarded(gateway: GatewayProcess)
     client.close()
 
 
+def test_a_paused_client_keeps_what_is_emitted_until_it_goes_on(gateway: GatewayProcess) -> None:
+    with client_of(gateway, "bench-1") as client:
+        client.pause()
+        until(lambda: client.state is ConnectionState.DISCONNECTED)
+        assert client.emit("log", Log("later"), critical=True) is Outcome.QUEUED
+        with pytest.raises(NotStoredError) as caught:
+            client.publish("log", Log("not now"), timeout_s=0.05)
+        assert caught.value.pending
+        client.resume()
+        assert client.flush(HANG_S)
+        assert client.counters().acked == 2
+
+
 def test_a_forgotten_client_closes_itself(gateway: GatewayProcess) -> None:
     client = client_of(gateway, "forgotten")
     client.connect(HANG_S)
