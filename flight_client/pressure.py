@@ -76,7 +76,7 @@ class PressureControl:
         outbox: Outbox,
         batching: Batching,
         clear_history: Callable[[], int],
-        call: Callable[[Callable[[MemoryPressure], None], MemoryPressure], None],
+        call: Callable[[Callable[[MemoryPressure], object], MemoryPressure], None],
     ) -> None:
         self.limits = PressureLimits()
         self.relieves = platform.name in _RELIEVED
@@ -87,7 +87,7 @@ class PressureControl:
         self._call = call
         self.clear_history = clear_history
         """Client.clear_event_history()."""
-        self._hooks: list[Callable[[MemoryPressure], None]] = []
+        self._hooks: list[Callable[[MemoryPressure], object]] = []
         self._wanted = platform.lossy_slots  # what the application set
         self._relieved = False  # the queue is short because of pressure
 
@@ -106,7 +106,7 @@ class PressureControl:
         """How long lossy events collect on a transport that sends at any time."""
         return self._batching.delay_ms
 
-    def add_hook(self, hook: Callable[[MemoryPressure], None]) -> None:
+    def add_hook(self, hook: Callable[[MemoryPressure], object]) -> None:
         """Client.on_pressure()."""
         self._hooks.append(hook)
 

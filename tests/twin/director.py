@@ -177,7 +177,12 @@ class Director:
         if self.one_in(30):
             return step(steps.CLOSE, 0, random)
         if self.one_in(20):
-            return step(steps.RESTORE, 0, random, self.incarnation + struct.pack("<II", self.source.below(50), self.source.below(LIMIT)))
+            return step(
+                steps.RESTORE,
+                0,
+                random,
+                self.incarnation + struct.pack("<II", self.source.below(50), self.source.below(LIMIT)),
+            )
         return step(steps.START, self.dt(), random)
 
     def waiting(self, random: int) -> bytes:
@@ -416,7 +421,9 @@ class Director:
         auth = agreement.auth ^ int(self.one_in(40))
         if self.one_in(40):
             up = source.below(256)
-        numbers += struct.pack("<IIIBBBB", bytes_, self.pick(0, source.below(100000), source.below(1 << 31)), unpacked, up, down, auth, 0)
+        numbers += struct.pack(
+            "<IIIBBBB", bytes_, self.pick(0, source.below(100000), source.below(1 << 31)), unpacked, up, down, auth, 0
+        )
         return self.damaged(heads + numbers)
 
     def ending(self) -> bytes:

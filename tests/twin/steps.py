@@ -234,7 +234,16 @@ class Reference:
 
     def snapshot(self) -> list[int]:
         """All that the session holds, each number as 32 bits."""
-        words = self.machine() + self.policy() + self.sides() + self.limits() + self.token_words() + self.received() + self.welcome() + self.tally()
+        words = (
+            self.machine()
+            + self.policy()
+            + self.sides()
+            + self.limits()
+            + self.token_words()
+            + self.received()
+            + self.welcome()
+            + self.tally()
+        )
         return [int(word) & _WORD for word in words + self.store() + self.channels()]
 
     def machine(self):

@@ -18,6 +18,7 @@ from ..spec import (
     AUTH_NONE,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
+    FATAL_CODES,
     FLAG_AUTHENTICATED,
     FLAG_CHECKED,
     HEADER_BYTES,
@@ -83,6 +84,7 @@ class DeviceSession:
         self.prover = prover
         self.state = STATE_IDLE
         self.reason = 0  # the code that stopped us
+        self.fatal_codes: tuple[int, ...] = FATAL_CODES  # the driver may put the application's judgement here
         self.generation = 0
         self.known = False  # we hold a session that ATTACH may go on with
         self.resumed = False  # the present connection went on with it
