@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         FlightError,
         FrameError,
         LinkError,
+        NotStoredError,
         PeerError,
         RefusedError,
     )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .pressure import MemoryPressure, PressureLevel, PressureLimits
     from .recovery import handle_connection_error, register_recovery
     from .streams import EventStream, RealtimeEvent, Source
+    from .sync_client import SyncChannel, SyncClient, SyncEventStream
 
 __all__ = [
     "CallerError",
@@ -48,6 +50,7 @@ __all__ = [
     "Log",
     "MemoryPressure",
     "MemoryUpdate",
+    "NotStoredError",
     "Outcome",
     "Payload",
     "PeerError",
@@ -57,6 +60,9 @@ __all__ = [
     "RefusedError",
     "Source",
     "StateChange",
+    "SyncChannel",
+    "SyncClient",
+    "SyncEventStream",
     "SystemMonitoring",
     "V6REvent",
     "__version__",
@@ -81,6 +87,7 @@ _HOME = {
     "LinkError": "errors",
     "Log": "events",
     "MemoryUpdate": "events",
+    "NotStoredError": "errors",
     "register_recovery": "recovery",
     "handle_connection_error": "recovery",
     "PressureLimits": "pressure",
@@ -93,6 +100,9 @@ _HOME = {
     "RefusedError": "errors",
     "Source": "streams",
     "StateChange": "observe",
+    "SyncChannel": "sync_client",
+    "SyncClient": "sync_client",
+    "SyncEventStream": "sync_client",
     "SystemMonitoring": "events",
     "V6REvent": "events",
 }

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING
 
 from ._tables import CHANNELS
 from .clock import monotonic_ms
-from .errors import CallerError
+from .errors import CallerError, FlightError, NotStoredError
 from .events import Event, MemoryUpdate, encode_event
 from .lanes import QueuedEvent
 from .letters import DeadLetter
 from .observe import Outcome
+from .publishing import Settled
 from .rules import ChannelRules
 from .session.spec import NUMBER_LIMIT
 
 if TYPE_CHECKING:
     from .client import Client
+
+_CAUSES = {
+    Outcome.REFUSED_FULL: "full",
+    Outcome.REFUSED_TOO_LARGE: "too-large",
+    Outcome.REFUSED_CHANNEL: "forbidden",
+    Outcome.REFUSED_CLOSED: "closed",
+}
 
 
 class Channel:
@@ -41,10 +49,10 @@ class Channel:
         instead of the channel's. `key`: what the event is about, for `latest-wins`; by default its type.
 
         Returns what became of the event. Raises EventError for a value that the event's layout cannot carry. Call it
-        on the client's event loop.
+        on the client's event loop; elsewhere there is client.threadsafe.emit().
         """
-        queued, lane = self._queued(event, critical, expires_ms, key)
-        outcome = self._client._refused(self._client._put(queued, lane))
+        layout, body = encode_event(event, self._wide)
+        outcome = self.emit_encoded(layout, body, monotonic_ms(), critical, expires_ms, key)
         if isinstance(event, MemoryUpdate):
             self._client.report_memory(event)
         return outcome
@@ -62,17 +70,88 @@ class Channel:
 
         A drop-oldest or latest-wins channel makes room by itself, so there only critical events ever wait.
         """
-        queued, lane = self._queued(event, critical, expires_ms, key)
+        queued, lane = self._queued(*encode_event(event, self._wide), monotonic_ms(), critical, expires_ms, key)
         try:
             async with asyncio.timeout(timeout_s):
-                while (outcome := self._client._put(queued, lane)) is Outcome.REFUSED_FULL:
-                    if not await self._client._until_room(queued.size, lane):
-                        outcome = Outcome.REFUSED_CLOSED
-                        break
-                    queued.stamp_ms = monotonic_ms()
+                outcome = await self._put_with_room(queued, lane)
         except TimeoutError:
             outcome = Outcome.REFUSED_FULL
         return self._client._refused(outcome)
+
+    async def publish(
+        self,
+        event: Event,
+        *,
+        ack: bool = True,
+        timeout_s: float | None = None,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> Outcome:
+        """Send one event and come back when the gateway has stored it; Outcome.STORED is the only answer then.
+
+        Waits for room in the queue first, through outages, and for as long as it takes or `timeout_s`. The event is
+        critical. With `ack=False` it waits for room only, and the event is what `critical` or the channel says.
+
+        Raises NotStoredError in every other case, with the cause, and with the dead letter where there is one. Its
+        `pending` says whether the event is still on its way. To cancel the call, or to let its time run out, takes back
+        nothing: an event that was accepted goes on its way; one that waited for room was never accepted.
+        """
+        if ack and critical is False:
+            raise CallerError(
+                what="a lossy event is never acknowledged", value="critical=False", next_step="leave out one of the two"
+            )
+        layout, body = encode_event(event, self._wide)
+        queued, lane = self._queued(layout, body, monotonic_ms(), ack or critical, expires_ms, key)
+        outcome, settled = Outcome.REFUSED_FULL, None
+        try:
+            async with asyncio.timeout(timeout_s):
+                outcome = await self._put_with_room(queued, lane)
+                if ack and outcome.accepted:
+                    settled = self._client._publications.watch(queued)
+                    return await self._until_settled(settled)
+        except TimeoutError:
+            if settled is not None:
+                return self._settled_by_now(settled)
+        finally:
+            if settled is not None:
+                settled.cancel()
+        if not self._client._refused(outcome).accepted:
+            raise NotStoredError(_CAUSES[outcome], channel=self.name) from self._client._error
+        return outcome
+
+    async def _until_settled(self, settled: Settled) -> Outcome:
+        try:
+            return self._stored(await asyncio.shield(settled))
+        except NotStoredError:
+            raise
+        except FlightError as error:
+            raise NotStoredError("stopped", channel=self.name, pending=True) from error
+
+    def _stored(self, letter: DeadLetter | None) -> Outcome:
+        if letter is not None:
+            raise NotStoredError(letter.cause, channel=self.name, letter=letter)
+        return Outcome.STORED
+
+    def _settled_by_now(self, settled: Settled) -> Outcome:
+        """The time is over; the answer may have come in the same turn of the loop."""
+        if settled.done() and settled.exception() is None:
+            return self._stored(settled.result())
+        raise NotStoredError("timeout", channel=self.name, pending=True) from None
+
+    async def _put_with_room(self, queued: QueuedEvent, lane: bool) -> Outcome:
+        while (outcome := self._client._put(queued, lane)) is Outcome.REFUSED_FULL:
+            if not await self._client._until_room(queued.size, lane):
+                return Outcome.REFUSED_CLOSED
+            queued.stamp_ms = monotonic_ms()
+        return outcome
+
+    def emit_encoded(
+        self, layout: int, body: bytes, stamp_ms: int, critical: bool | None, expires_ms: int | None, key: Hashable
+    ) -> Outcome:
+        """emit() of an event that was written before, at `stamp_ms`."""
+        queued, lane = self._queued(layout, body, stamp_ms, critical, expires_ms, key)
+        return self._client._refused(self._client._put(queued, lane))
 
     def replay(self, letter: DeadLetter) -> Outcome:
         """Emit a dead letter again; its age goes on from when it was first emitted."""
@@ -82,15 +161,14 @@ class Channel:
         return self._client._refused(self._client._put(event, True))
 
     def _queued(
-        self, event: Event, critical: bool | None, expires_ms: int | None, key: Hashable
+        self, layout: int, body: bytes, stamp_ms: int, critical: bool | None, expires_ms: int | None, key: Hashable
     ) -> tuple[QueuedEvent, bool]:
-        layout, body = encode_event(event, self._wide)
         lasts_ms = self.rules.expires_ms if expires_ms is None else expires_ms
         if not 0 <= lasts_ms < NUMBER_LIMIT // 2:
             raise CallerError(
                 what="expires_ms is out of range", value=lasts_ms, next_step=f"use 0 to {NUMBER_LIMIT // 2 - 1}"
             )
         queued = QueuedEvent(
-            self._number, layout, body, monotonic_ms(), self.rules, lasts_ms, (None, layout) if key is None else key
+            self._number, layout, body, stamp_ms, self.rules, lasts_ms, (None, layout) if key is None else key
         )
         return queued, self._critical if critical is None else critical

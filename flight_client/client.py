@@ -7,29 +7,35 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self
 
 from ._tables import NAMES
+from .capture.record import Recorder, begin_recording
 from .channels import Channel
 from .clock import monotonic_ms
-from .driver import Driver, TokenSource
+from .counting import count, queued_events
+from .driver import STOP_S, Driver
 from .errors import CallerError, FlightError, LinkError, RefusedError
+from .hooks import Hooks
 from .identity import default_device_id, make_identity
+from .judgement import FatalJudge, Judgement
 from .lanes import QueuedEvent
 from .letters import DeadLetter
-from .observe import ConnectionState, Counters, Gap, Outcome, StateChange, connection_state, plain
+from .links import refusal
+from .observe import ConnectionState, Counters, Outcome, StateChange, connection_state
 from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import fit_for_a_line, get_platform
-from .pressure import MemoryPressure, PressureControl
+from .pressure import PressureControl
 from .proof import client_key
+from .publishing import Publications
 from .resume_file import ResumeFile
-from .rules import ChannelRules
+from .rules import ChannelRules, check_name
+from .session.common.clock import later
 from .session.common.profile import profile_of
 from .session.device import codes
 from .session.device.machine import DeviceSession
 from .session.spec import (
-    CHANNEL_NAME_BYTES,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
     FLAG_MORE,
@@ -41,14 +47,19 @@ from .session.spec import (
     STATE_WAITING,
     TOOL_CHANNELS,
 )
+from .sources import AddressSource, TokenSource, choose_transports, fixed_address
 from .steering import Steering
 from .streams import EventStream
 from .subscriptions import Subscriptions
-from .transports import Address, TransportFactory, TransportOptions, available, factory
+from .threadsafe import Threadsafe
+from .transports import Address, TransportFactory, TransportOptions, factory
+from .waiting import Waiters
 
 _log = logging.getLogger("flight.client")
 
-_Told = TypeVar("_Told", StateChange, Gap, DeadLetter, MemoryPressure)
+# Of the second that close() may take, the part that is for transports and hooks.
+_HOOK_S = 0.05
+_RELEASE_MS = int(1000 * (STOP_S * 1.25 + 2 * _HOOK_S))
 
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
@@ -56,13 +67,13 @@ _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 class Client(Steering):
     """A connection to a gateway, with everything that keeps it alive.
 
-    All methods belong to the event loop on which connect() ran. Names of channels: 1 to 64 of a-z, 0-9, '.', '-', '_'
-    and '/'.
+    All methods belong to the event loop on which connect() ran; from other threads there is `threadsafe`, and every other
+    call is refused with CallerError. Names of channels: 1 to 64 of a-z, 0-9, '.', '-', '_' and '/'.
     """
 
     def __init__(
         self,
-        address: str | Address,
+        address: AddressSource,
         *,
         token: TokenSource,
         platform: str = "host",
@@ -74,24 +85,29 @@ class Client(Steering):
         proxy: str = "",
         device_key: bytes | str | None = None,
         resume_file: str | Path | None = None,
+        capture: str | Path | Recorder | None = None,
+        fatal: FatalJudge | None = None,
     ):
         """Prepare a client; nothing is sent before connect().
 
         address: http://host:port of the gateway, or another form of transports/address.py. token: what `flight gateway`
-        printed, or a callable (plain or async) that is asked before each attempt. platform: a profile of the spec.
+        printed. Both may be a callable instead (plain, which must not block, or async) that is asked before each attempt.
+        platform: a profile of the spec.
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
         say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. device_key: the secret
         that the gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
-        resume_file: where the numbers are kept while the program is off, see critical_done.
+        resume_file: where the numbers are kept while the program is off, see critical_done. capture: record the session
+        into this new file (docs/capture.md). fatal: asked with each error that ended an attempt or a connection whether to
+        stop for good (True), to try again (False), or to decide as the client does alone (None): stop where the gateway
+        refused with a code that no retry can heal.
 
         Raises CallerError for a value that cannot work.
         """
         self.platform = get_platform(platform)
-        self.address = Address.parse(address) if isinstance(address, str) else address
         own = dict(transport_factories or {})
-        chosen = self._choose(transports, own)
+        chosen = choose_transports(transports, own, self.platform, fixed_address(address))
         self.device_id = device_id or default_device_id()
         profile = profile_of(platform)
         assert profile is not None  # get_platform() knows the same names
@@ -109,41 +125,31 @@ class Client(Steering):
         factories = {NAMES["transports"][name]: own.get(name) or factory(name, options) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
-        self._driver = Driver(self._session, key, self._outbox, self.address, token, factories, self)
+        self._hooks = Hooks()
+        judgement = Judgement(fatal, self._hooks)
+        self._driver = Driver(self._session, key, self._outbox, address, token, factories, judgement, self)
+        self._recorder = begin_recording(capture, self._session, self._driver.inbox)
         if resume_file is not None:
             self._driver.resume = ResumeFile(Path(resume_file), self.device_id)
             self._driver.resume.restore(self._session)
         self._channels: dict[str, Channel] = {}
         self._names: dict[int, str] = {}
+        check, history = self._driver.check_thread, self.platform.history_events
         self._subscriptions = Subscriptions(
-            self._driver.inbox, self._names, self._add_channel, self._leave_channel, self.platform.history_events
+            self._driver.inbox, self._names, self._add_channel, self._leave_channel, history, check
         )
         self._session.adapt()
-        batching = self._session.batching
-        self._pressure = PressureControl(self.platform, self._outbox, batching, self._subscriptions, self._call)
-        self._state_hooks: list[Callable[[StateChange], None]] = []
-        self._gap_hooks: list[Callable[[Gap], None]] = []
-        self._letter_hooks: list[Callable[[DeadLetter], None]] = []
-        self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        forget, batching = self._subscriptions.clear_history, self._session.batching
+        self._pressure = PressureControl(self.platform, self._outbox, batching, forget, self._hooks.call)
+        self._waiters = Waiters()
+        self._publications = Publications()
+        self._closers: set[asyncio.Task[Any]] = set()
+        self._over = False  # nothing is taken any more
         self._state = ConnectionState.DISCONNECTED
         self._shown_transport = ""
         self._error: FlightError | None = None
-
-    def _choose(self, transports: Iterable[str] | None, own: Mapping[str, TransportFactory]) -> tuple[str, ...]:
-        address = self.address
-        if transports is None:
-            if address.only:
-                return (address.only,)
-            return tuple(n for n in self.platform.transports if n in own or (n in available() and address.has(n)))
-        chosen = tuple(transports)
-        for name in chosen:
-            if name not in own or name not in NAMES["transports"]:
-                factory(name)
-            if name not in own and not address.has(name):
-                raise CallerError(what=f"{address} leads to no {name}", value=name, next_step=address.advice(name))
-        if not chosen:
-            raise CallerError(what="no transport to use", value="()", next_step="leave `transports` out")
-        return chosen
+        self.threadsafe = Threadsafe(self, self._driver)
+        """The calls that any thread may make."""
 
     # Life
 
@@ -166,8 +172,9 @@ class Client(Steering):
         Raises RefusedError when the gateway refuses for good, LinkError when `timeout_s` passes first (the client goes
         on trying until close()). Without a limit it waits as long as it takes.
         """
-        if self._state is ConnectionState.CLOSED or self._session.state == STATE_CLOSED:
-            raise self._was_closed()
+        self._driver.check_thread()
+        if self._over or (self._session.state == STATE_CLOSED and self._error is None):
+            raise self._error or self._was_closed()
         if self._state is ConnectionState.DISCONNECTED:
             self._driver.start()
         try:
@@ -186,8 +193,9 @@ class Client(Steering):
         Returns False when `timeout_s` passed first. Raises RefusedError when the gateway refused for good, and
         CallerError when the client is closed or gets closed meanwhile.
         """
-        if self._state is ConnectionState.CLOSED:
-            raise self._was_closed()
+        self._driver.check_thread()
+        if self._over:
+            raise self._error or self._was_closed()
         self._session.sender.flushing += 1
         try:
             async with asyncio.timeout(timeout_s):
@@ -199,29 +207,41 @@ class Client(Steering):
         return True
 
     async def close(self) -> None:
-        """Close within a second: what is queued may go until then, the rest is counted as dropped (`closed`)."""
-        if self._state in (ConnectionState.CLOSED, ConnectionState.DISCONNECTED) and not self._driver.running:
+        """Close within a second: what is queued may go until then, the rest is counted as dropped (`closed`).
+
+        That holds in every state and with any peer, and when close() itself is cancelled. Several may close at once.
+        """
+        self._driver.check_thread()
+        if self._over or not self._driver.running:
             self._finish()
             return
-        self._session.close(monotonic_ms())
+        current = asyncio.current_task()
+        assert current is not None
+        self._closers.add(current)
+        # The session gives its queue a second from what it takes for now: the transport needs a part of that.
+        self._session.close(later(monotonic_ms(), -_RELEASE_MS))
         self._driver.wake()
         try:
-            async with asyncio.timeout(CLOSE_WAIT_MS / 1000):
+            async with asyncio.timeout((CLOSE_WAIT_MS - _RELEASE_MS) / 1000):
                 await self._until(lambda: self._session.state in (STATE_CLOSED, STATE_STOPPED))
-        except (TimeoutError, RefusedError):
-            pass  # time is up, or the gateway had refused already: nothing more can be sent
+        except (TimeoutError, FlightError):
+            pass  # time is up, or the client had stopped already: nothing more can be sent
         finally:
-            await self._driver.stop()
-            self._finish()
+            try:
+                await self._driver.stop()
+            finally:
+                self._finish()
+                await self._hooks.finish(_HOOK_S, self._closers)
 
     def _finish(self) -> None:
+        self._over = True
         self._driver.clear()
+        if self._recorder is not None:
+            self._recorder.close()
         self._change_state(ConnectionState.CLOSED if self._error is None else ConnectionState.FAILED, "closed")
         self._subscriptions.finish(self._error)
-        waiters, self._waiters = self._waiters, []
-        for _, future in waiters:
-            if not future.done():
-                future.set_exception(self._error or self._was_closed())
+        self._waiters.fail(self._error or self._was_closed())
+        self.threadsafe._close()
 
     def _was_closed(self) -> CallerError:
         return CallerError(what="this client was closed", value=self.device_id, next_step="make a new one")
@@ -247,6 +267,7 @@ class Client(Steering):
 
         Raises CallerError for a bad name or value, for too many channels, and for other rules than the channel has.
         """
+        self._driver.check_thread()
         said = {
             "policy": policy,
             "priority": priority,
@@ -270,13 +291,7 @@ class Client(Steering):
         return known
 
     def _add_channel(self, name: str, mode: int, start: int = 0, count: int = 0, own: bool = False) -> int:
-        sound = 0 < len(name) <= CHANNEL_NAME_BYTES and all(c in _NAME_CHARACTERS for c in name)
-        if not sound or any(part in ("", ".", "..") for part in name.split("/")):
-            raise CallerError(
-                what="not a channel name",
-                value=repr(name[:80]),
-                next_step=f"use 1 to {CHANNEL_NAME_BYTES} of a-z, 0-9, '.', '-', '_' and '/', with a name between slashes",
-            )
+        check_name(name)
         self._driver.check_thread()
         number = self._session.channels.add(name.encode(), mode, start, count, own)
         if number == 0:
@@ -297,7 +312,7 @@ class Client(Steering):
         """Channel.emit() ends here; a refusal is yet to be counted."""
         self._driver.check_thread()
         state = self._session.channels.items[event.channel - 1]
-        if self._session.state in (STATE_CLOSED, STATE_STOPPED) or self._state is ConnectionState.CLOSED:
+        if self._over or self._session.state in (STATE_CLOSED, STATE_STOPPED):
             return Outcome.REFUSED_CLOSED
         if state.code:
             return Outcome.REFUSED_CHANNEL
@@ -327,10 +342,12 @@ class Client(Steering):
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
         """The critical events that were accepted and could not be delivered, the oldest first; also after close()."""
+        self._driver.check_thread()
         return self._outbox.letters.all()
 
     def discard(self, *letters: DeadLetter) -> None:
         """Forget these dead letters."""
+        self._driver.check_thread()
         self._outbox.letters.remove(letters)
 
     def replay(self, *letters: DeadLetter) -> int:
@@ -339,6 +356,7 @@ class Client(Steering):
         Returns how many were accepted; they are no dead letters any more. An event whose letter says `sent` may have
         been stored, and to send it again may double it: that is why it has to be named.
         """
+        self._driver.check_thread()
         taken = []
         for letter in letters or [letter for letter in self.dead_letters() if not letter.sent]:
             channel = self.channel(letter.channel)
@@ -348,14 +366,9 @@ class Client(Steering):
         self.discard(*taken)
         return len(taken)
 
-    def on_dead_letter(self, hook: Callable[[DeadLetter], None]) -> None:
-        """Call `hook` with each dead letter when it is written."""
-        self._letter_hooks.append(hook)
-
     def _tell_letter(self, letter: DeadLetter) -> None:
         _log.warning("a critical event on %s is a dead letter: %s", letter.channel, letter.cause)
-        for hook in self._letter_hooks:
-            self._call(hook, letter)
+        self._hooks.letter.tell(letter)
 
     # Events in
 
@@ -369,6 +382,7 @@ class Client(Steering):
 
         Raises CallerError for an unknown type or a bad channel name.
         """
+        self._driver.check_thread()
         return self._subscriptions.open(types, channels, history)
 
     # What can be seen
@@ -377,6 +391,11 @@ class Client(Steering):
     def state(self) -> ConnectionState:
         """Where the connection stands."""
         return self._state
+
+    @property
+    def address(self) -> Address | None:
+        """Where the gateway is; None until a callable was asked."""
+        return self._driver.address
 
     @property
     def transport(self) -> str:
@@ -407,41 +426,15 @@ class Client(Steering):
         """The last thing that went wrong with the link, for people to read."""
         return self._error or self._driver.last_error
 
-    def on_state(self, hook: Callable[[StateChange], None]) -> None:
-        """Call `hook` at every change of state or transport."""
-        self._state_hooks.append(hook)
-
-    def on_gap(self, hook: Callable[[Gap], None]) -> None:
-        """Call `hook` when entries of a channel are missing and will not come."""
-        self._gap_hooks.append(hook)
-
     def counters(self) -> Counters:
         """A snapshot of all counters."""
-        tally, outbox = self._session.tally, self._outbox
-        dropped = {**outbox.dropped, "link": tally.link_dropped, "unconfirmed": tally.unconfirmed}
-        dropped["refused"] = tally.refused
-        dropped["expired"] += tally.expired
-        dropped["too-large"] += tally.too_large
-        return Counters(
-            accepted=outbox.accepted,
-            acked=tally.critical_acked,
-            settled=tally.critical_acked + tally.lossy_settled,
-            queued=self._queued(),
-            dropped=dropped,
-            dead_letters=len(outbox.letters),
-            dead_letters_dropped=outbox.letters.dropped,
-            refused_emits={outcome.name.lower(): count for outcome, count in outbox.refused_emits.items()},
-            delivered=self._subscriptions.delivered,
-            duplicates=tally.duplicates,
-            resent_frames=tally.resent_frames,
-            connections=tally.connections,
-            reconnects=max(0, tally.connections - 1),
-            transport_switches=self._session.policy.switches,
-            forged=tally.forged,
+        self._driver.check_thread()
+        return count(
+            self._session, self._outbox, self._subscriptions.delivered, self.threadsafe.refused, self._hooks.raised
         )
 
     def _queued(self) -> int:
-        return self._outbox.waiting + self._session.store.events_held
+        return queued_events(self._session, self._outbox)
 
     # What the driver reports
 
@@ -449,44 +442,37 @@ class Client(Steering):
         """A frame meant something (Listener)."""
         inbox = self._driver.inbox
         if result in (codes.MISSING, codes.DELIVERED_AFTER_HOLE):
-            gap = self._subscriptions.gap()
-            for hook in self._gap_hooks:
-                self._call(hook, gap)
+            self._hooks.gap.tell(self._subscriptions.gap())
         if result in (codes.DELIVERED, codes.DELIVERED_AFTER_HOLE):
             self._subscriptions.deliver()
         elif result == codes.ENDED:
-            ending = self._session.ending
-            text = data[ending.text_start : ending.text_end].decode("utf-8", "replace")
-            self._driver.last_error = RefusedError(ending.code, plain(text))
+            self._driver.last_error = refusal(self._session.ending, data)
         elif result == codes.ANSWERED:
             code = self._session.channels.items[inbox.event_channel - 1].code
             if code:
-                refusal = RefusedError(code, f"channel {self._names[inbox.event_channel]}")
-                _log.warning("%s", refusal)
-                self._subscriptions.refused(inbox.event_channel, refusal)
+                error = RefusedError(code, f"channel {self._names[inbox.event_channel]}")
+                _log.warning("%s", error)
+                self._subscriptions.refused(inbox.event_channel, error)
         elif result == codes.BROKEN:
             _log.warning("the gateway broke the protocol; a new session begins")
 
     def on_drive(self) -> None:
         """The session may have changed (Listener)."""
         session = self._session
-        if session.state == STATE_STOPPED and self._error is None:
-            self._error = self._driver.last_error or RefusedError(session.reason)
+        stopped = session.state == STATE_STOPPED or self._driver.fatal_error is not None
+        if stopped and self._error is None:
+            self._error = self._driver.fatal_error or self._driver.last_error or RefusedError(session.reason)
             self._subscriptions.finish(self._error)
         state = connection_state(session.state, session.tally.connections)
+        if self._error is not None:
+            state = ConnectionState.FAILED
         going_well = state in (ConnectionState.CONNECTED, ConnectionState.CLOSED)
         paused = session.state == STATE_PAUSED
         self._change_state(state, "" if going_well else "paused" if paused else str(self._driver.last_error or ""))
-        waiters, self._waiters = self._waiters, []
-        for condition, future in waiters:
-            if future.done():
-                continue
-            if condition():
-                future.set_result(None)
-            elif self._error is not None:
-                future.set_exception(self._error)
-            else:
-                self._waiters.append((condition, future))
+        self._waiters.look()
+        if self._error is not None:
+            self._waiters.fail(self._error)
+            self._publications.fail(self._error)
 
     def _change_state(self, new: ConnectionState, reason: str) -> None:
         transport = self.transport
@@ -497,25 +483,12 @@ class Client(Steering):
             wait_ms = self._session.wake_in_ms(monotonic_ms())
         change = StateChange(self._state, new, transport, reason, wait_ms)
         self._state, self._shown_transport = new, transport
-        for hook in self._state_hooks:
-            self._call(hook, change)
-
-    @staticmethod
-    def _call(hook: Callable[[_Told], None], value: _Told) -> None:
-        try:
-            hook(value)
-        except Exception:
-            _log.exception("a hook of the client raised; the client goes on")
+        self._hooks.state.tell(change)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         if condition():
             return
         if self._error is not None:
             raise self._error
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((condition, future))
         self._driver.wake()
-        await future
-
-
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
+        await self._waiters.until(condition)

@@ -10,14 +10,16 @@ import asyncio
 import logging
 import os
 import secrets
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from .clock import monotonic_ms
-from .errors import CallerError, FlightError, FrameError, LinkError, RefusedError, TagError
+from .errors import FlightError, FrameError, LinkError, RefusedError, TagError
+from .judgement import Judgement
+from .links import end_tasks, probe_answered, refusal, release, silent, source_failed, unexpected
 from .observe import plain
 from .outbox import Outbox
+from .own_loop import OwnLoop
 from .packing import Packing
 from .proof import SessionKey
 from .resume_file import ResumeFile
@@ -25,11 +27,13 @@ from .session.common.clock import elapsed
 from .session.device import codes
 from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
+from .session.device.messages import Ending
 from .session.spec import (
     AUTH_NONE,
     CODE_CREDENTIAL,
     DROP_EXPIRED,
     DROP_TOO_LARGE,
+    FATAL_CODES,
     FLAG_AUTHENTICATED,
     FLAGS_PLAIN,
     MAX_FRAME_BYTES,
@@ -44,19 +48,21 @@ from .session.spec import (
     STATE_STOPPED,
     STATE_WAITING,
     TOKEN_BYTES,
-    TYPE_PROBE,
-    TYPE_PROBED,
+    TYPE_CLOSE,
+    TYPE_RESET,
     TYPE_WELCOME,
 )
-from .transports import Address, Transport, TransportFactory
-from .wire.frames import FrameReader, encode_frame, seal_frame
+from .sources import AddressSource, TokenSource, fixed_address, fresh_address, fresh_token
+from .transports import Transport, TransportFactory
+from .wire.frames import FrameReader, seal_frame
+
+# How long close() leaves a transport to say goodbye.
+STOP_S = 0.3
 
 _SERVER_NONCE_AT = 40  # in WELCOME
 _CAUSES = {DROP_EXPIRED: "expired", DROP_TOO_LARGE: "too-large"}
 
 _log = logging.getLogger("flight.client")
-
-TokenSource = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 
 class Listener(Protocol):
@@ -72,7 +78,7 @@ class Listener(Protocol):
         """The session may have changed its state."""
 
 
-class Driver:
+class Driver(OwnLoop):
     """Runs one session over real transports."""
 
     def __init__(
@@ -80,21 +86,28 @@ class Driver:
         session: DeviceSession,
         key: SessionKey,
         outbox: Outbox,
-        address: Address,
+        address: AddressSource,
         token: TokenSource,
         factories: dict[int, TransportFactory],
+        judgement: Judgement,
         listener: Listener,
     ):
+        super().__init__()
         self.session = session
         self._key = key  # the session's own prover
         self.resume: ResumeFile | None = None
         self.inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
+        self.fatal_error: FlightError | None = None
+        """What was judged to be fatal, where the gateway itself did not say so."""
+        self.address = fixed_address(address)
+        """Where the last attempt went."""
         session.renewal.renewable = not isinstance(token, str)
         self._packing = Packing(session, outbox)
-        self._address = address
+        self._address = self.address or address
         self._token = token
+        self._judgement = judgement
         self._factories = factories
         self._listener = listener
         self._reader = FrameReader()
@@ -112,29 +125,12 @@ class Driver:
         self._closings: set[asyncio.Task[None]] = set()  # of transports that were given up: never cancelled
         self._timer: asyncio.TimerHandle | None = None
         self._soon: asyncio.Handle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
 
     def start(self) -> None:
         """Begin to connect; on the running loop."""
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self._take_loop()
         self.session.start(monotonic_ms())
         self.wake()
-
-    @property
-    def running(self) -> bool:
-        """Whether start() was called and stop() was not."""
-        return self._loop is not None
-
-    def check_thread(self) -> None:
-        """Refuse a call from another thread: rings and session have no locks."""
-        if self._loop is not None and threading.get_ident() != self._thread:
-            raise CallerError(
-                what="this client belongs to the thread of its event loop",
-                value=threading.current_thread().name,
-                next_step="call it through loop.call_soon_threadsafe(...)",
-            )
 
     def clear(self) -> None:
         """Nothing more can go: what is queued counts as closed."""
@@ -148,8 +144,8 @@ class Driver:
         if self._soon is None and self._loop is not None:
             self._soon = self._loop.call_soon(self._drive)
 
-    async def stop(self) -> None:
-        """Release transport, timers and tasks."""
+    async def stop(self, limit_s: float = STOP_S) -> None:
+        """Release transport, timers and tasks; a transport that does not let go in `limit_s` is left to itself."""
         if self._timer is not None:
             self._timer.cancel()
         if self._soon is not None:
@@ -161,9 +157,8 @@ class Driver:
                 self.resume.keep(self.session)
             except LinkError as error:  # the record lags: the gateway's mark makes up for it
                 _log.warning("%s", error)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._closings, return_exceptions=True)
+        own = asyncio.current_task()  # a token callable may have called close()
+        await end_tasks(self._tasks - {own}, self._closings, limit_s)
 
     def _drive(self) -> None:
         self._soon = None
@@ -193,10 +188,10 @@ class Driver:
 
     def _judge_failure(self, now: int) -> None:
         session = self.session
-        if session.policy.failures == self._failures:
+        if session.policy.failed_total == self._failures:
             return
-        self._failures = session.policy.failures
-        error, self._failure = self._failure or _silent(), None
+        self._failures = session.policy.failed_total
+        error, self._failure = self._failure or silent(), None
         session.recover(self._listener.on_failure(error), now, secrets.randbits(16))
 
     def _set_timer(self) -> None:
@@ -252,16 +247,24 @@ class Driver:
     # Transports
 
     async def _open(self, number: int) -> None:
-        transport = self._factories[number](self._address)
-        self._transport = transport
         try:
-            token = await self._fresh_token()
+            self.address = await fresh_address(self._address, number)
+            token = await fresh_token(self._token)
+        except Exception as error:
+            if not isinstance(error, FlightError):
+                self._judgement.report("the callable for address or token")
+            self._lost(error if isinstance(error, FlightError) else source_failed(error))
+            return
+        if self._loop is None:
+            return  # the callable closed the client
+        transport = self._transport = self._factories[number](self.address)
+        try:
             await transport.open()
         except FlightError as error:
             self._link_failed(transport, error)
             return
         except Exception as error:
-            self._link_failed(transport, _unexpected(error))
+            self._link_failed(transport, unexpected(error))
             return
         session = self.session
         session.identity.token = token
@@ -273,12 +276,6 @@ class Driver:
         if not transport.turn_based:
             self._link_task(self._receive(transport))
         self.wake()
-
-    async def _fresh_token(self) -> bytes:
-        token = self._token if isinstance(self._token, str) else self._token()
-        if not isinstance(token, str):
-            token = await token
-        return token.encode()
 
     def _held_back(self) -> bool:
         """Whether one turn is under way whose reply the gateway may hold back, so that another may be sent."""
@@ -300,7 +297,7 @@ class Driver:
         """Ask for a token to go on with; without one the session asks again."""
         renewal, identity = self.session.renewal, self.session.identity
         try:
-            token = await self._fresh_token()
+            token = await fresh_token(self._token)
         except Exception as error:  # whatever the program's own function raises
             _log.warning("the token source failed: %s", type(error).__name__)
             token = b""
@@ -317,7 +314,7 @@ class Driver:
             self._link_failed(transport, error)
             return
         except Exception as error:
-            self._link_failed(transport, _unexpected(error))
+            self._link_failed(transport, unexpected(error))
             return
         if transport is not self._transport:
             return
@@ -341,7 +338,7 @@ class Driver:
                 self._link_failed(transport, error)
                 return
             except Exception as error:
-                self._link_failed(transport, _unexpected(error))
+                self._link_failed(transport, unexpected(error))
                 return
             self._take(transport, data)
             self.wake()
@@ -356,6 +353,8 @@ class Driver:
                 now = monotonic_ms()
                 if reader.flags & FLAG_AUTHENTICATED:
                     self._check_tag(data)
+                if reader.type in (TYPE_CLOSE, TYPE_RESET):
+                    self._judge(data, reader.start, reader.end)
                 result = self.inbox.receive(
                     reader.type,
                     reader.flags,
@@ -368,6 +367,7 @@ class Driver:
                     now,
                     secrets.randbits(16),
                 )
+                self.outbox.acknowledged(self.session.tally.critical_acked)
                 if result == codes.CONNECTED:
                     if self.resume is not None:
                         self.resume.keep(self.session)  # before the first critical event of a new incarnation goes
@@ -415,13 +415,28 @@ class Driver:
             self._drop()
 
     def _link_failed(self, transport: Transport, error: FlightError) -> None:
-        if transport is not self._transport:
-            return
+        if transport is self._transport:
+            self._lost(error)
+
+    def _lost(self, error: FlightError) -> None:
+        """The present attempt or connection is over."""
         self.last_error = self._failure = error
         _log.info("link failed: %s", error)
         self._drop()
-        self.session.failed(monotonic_ms(), secrets.randbits(16))
+        now = monotonic_ms()
+        self.session.failed(now, secrets.randbits(16))
+        if self._judgement.is_fatal(error, default=False):
+            self.fatal_error = error
+            self.session.close(now)
         self.wake()
+
+    def _judge(self, data: bytes, start: int, end: int) -> None:
+        """The gateway ends the session: whether for good is the application's judgement in the end."""
+        ending = Ending()
+        if ending.read(data, start, end):
+            error = refusal(ending, data)
+            fatal = self._judgement.is_fatal(error, default=ending.code in FATAL_CODES)
+            self.session.fatal_codes = (ending.code,) if fatal else ()
 
     def _drop(self) -> None:
         """Give up the present transport; its tasks end, its late news are not listened to."""
@@ -434,23 +449,25 @@ class Driver:
                 task.cancel()
         self._link_tasks.clear()
         if transport is not None:
-            closing = asyncio.get_running_loop().create_task(transport.close())
+            closing = asyncio.get_running_loop().create_task(release(transport))
             self._closings.add(closing)
             closing.add_done_callback(self._closings.discard)
 
     async def _probe(self, number: int) -> None:
         """One PROBE on a throw-away connection."""
-        transport = self._factories[number](self._address)
+        transport: Transport | None = None
         works = False
         try:
             async with asyncio.timeout(self.session.profile.connect_timeout_ms / 1000):
-                works = await _probe_answered(transport)
+                transport = self._factories[number](await fresh_address(self._address, number))
+                works = await probe_answered(transport)
         except (FlightError, TimeoutError) as error:
             _log.info("probe failed: %s", error)
         except Exception as error:  # a probe without an answer to the session would be the last one
-            _unexpected(error)
+            unexpected(error)
         finally:
-            await transport.close()
+            if transport is not None:
+                await release(transport)
         self.session.probed(works, monotonic_ms())
         self.wake()
 
@@ -466,30 +483,3 @@ class Driver:
         task = self._task(work)
         self._link_tasks.add(task)
         task.add_done_callback(self._link_tasks.discard)
-
-
-async def _probe_answered(transport: Transport) -> bool:
-    nonce = os.urandom(8)
-    await transport.open()
-    reply = await transport.send(encode_frame(TYPE_PROBE, 0, 0, 0, 0, nonce))
-    data = reply or await transport.receive()
-    reader = FrameReader()
-    reader.feed(data, MAX_FRAME_BYTES)
-    return reader.next() and reader.type == TYPE_PROBED and data[reader.start : reader.end] == nonce
-
-
-def _silent() -> LinkError:
-    return LinkError(
-        what="the gateway stayed silent, or ended the connection",
-        value="no frame in time",
-        next_step="nothing: the client connects again",
-    )
-
-
-def _unexpected(error: Exception) -> LinkError:
-    _log.warning("unexpected error of a transport", exc_info=error)
-    return LinkError(
-        what="a transport failed in an unexpected way",
-        value=f"{type(error).__name__}: {error}",
-        next_step="please report it with `flight doctor --report`",
-    )

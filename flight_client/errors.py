@@ -8,14 +8,20 @@
      |         +-- TagError    a frame without its right authentication tag
      +-- LinkError             the network or the host in between; trying again may help
      +-- RefusedError          the gateway said no: code, name, fatal
+     +-- NotStoredError        publish() could not bring its event to the gateway: cause, letter
      +-- CoreMissingError      the C core is not built or does not fit (an ImportError too)
 
 All of them can be shown to a person as they are: what happened, with what value, and what to do next.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from flight_client._tables import CODES
+
+if TYPE_CHECKING:
+    from flight_client.letters import DeadLetter
 
 __all__ = [
     "CallerError",
@@ -24,6 +30,7 @@ __all__ = [
     "FlightError",
     "FrameError",
     "LinkError",
+    "NotStoredError",
     "PeerError",
     "RefusedError",
     "TagError",
@@ -115,6 +122,46 @@ class RefusedError(FlightError):
         self.name: str = entry["name"]
         self.fatal: bool = entry["fatal"]
         self.text = text
+
+
+class NotStoredError(FlightError):
+    """publish() ended without its event being stored; the one thing it never does is to say nothing.
+
+    cause: of an event that was never accepted "full", "too-large", "forbidden" or "closed"; of one that was accepted and
+    is a dead letter now (`letter`) "refused", "expired", "too-large" or "closed"; of one that is still on its way
+    "timeout" or "stopped". `pending` says whether it still is: then it may be stored yet, and to publish it again may
+    double it. `sent` says whether the gateway may have stored it all the same.
+    """
+
+    def __init__(
+        self, cause: str, *, channel: str, letter: DeadLetter | None = None, pending: bool = False, sent: bool = False
+    ) -> None:
+        what, fault, next_step = _NOT_STORED[cause]
+        if cause == "refused" and letter is not None and letter.code:
+            entry = _code_entry(letter.code)
+            what, next_step = f"{what}: {entry['text']}", entry["next"]
+        super().__init__(f"an event was not stored: {what}", value=channel, next_step=next_step, fault=fault)
+        self.cause = cause
+        self.channel = channel
+        self.letter = letter
+        self.pending = pending
+        self.sent = sent or (letter is not None and letter.sent)
+
+
+_NOT_STORED = {
+    "full": ("the queue is full", "link", "try again later, or give it a longer timeout_s"),
+    "too-large": ("it is larger than the platform or the gateway allows", "caller", "make it smaller"),
+    "forbidden": ("the gateway does not allow this channel", "none", "ask for a token whose roles allow it"),
+    "closed": ("the client was closed", "caller", "publish before close(), or make a new client"),
+    "refused": ("the gateway refused it", "none", "see its dead letter; replay() sends it again"),
+    "expired": ("its time was over before it could go", "link", "give it a longer expires_ms"),
+    "timeout": ("no answer in time; it is still on its way", "link", "wait with flush(); do not publish it again"),
+    "stopped": (
+        "the client has stopped for good; it waits here",
+        "none",
+        "see last_error; close() makes it a dead letter",
+    ),
+}
 
 
 class CoreMissingError(FlightError, ImportError):

@@ -13,12 +13,16 @@ Theory of operation
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 from .rules import DROP_OLDEST, LATEST_WINS, PRIORITIES, ChannelRules
 from .session.common.clock import elapsed, later
 from .session.spec import PRIORITY_STEP_MS
 from .wire.ring import EventRing
+
+if TYPE_CHECKING:
+    from .letters import DeadLetter
 
 # What an event takes beside its body: what the core's slot and record heads take.
 _HEAD_BYTES = 12
@@ -26,9 +30,9 @@ _HIGHEST = max(PRIORITIES.values())
 
 
 class QueuedEvent:
-    """One event on its way out."""
+    """One event on its way out. `fate`, of critical ones: who is told once that it was stored (None), or its letter."""
 
-    __slots__ = ("body", "channel", "expires_ms", "key", "layout", "number", "rules", "size", "stamp_ms")
+    __slots__ = ("body", "channel", "expires_ms", "fate", "key", "layout", "number", "rules", "size", "stamp_ms")
 
     def __init__(
         self, channel: int, layout: int, body: bytes, stamp_ms: int, rules: ChannelRules, expires_ms: int,
@@ -42,6 +46,7 @@ class QueuedEvent:
         self.expires_ms = expires_ms
         self.key = key
         self.number = 0
+        self.fate: Callable[[DeadLetter | None], None] | None = None
         self.size = _HEAD_BYTES + len(body)  # what it counts against the lane's bound
 
     def expired(self, now: int) -> bool:

@@ -43,9 +43,10 @@ def connection_state(session_state: int, connections: int) -> ConnectionState:
 
 
 class Outcome(enum.Enum):
-    """What became of one emit. Only QUEUED and REPLACED mean that the event was accepted."""
+    """What became of one event. QUEUED and REPLACED mean that it was accepted; publish() can answer STORED."""
 
     QUEUED = "queued"
+    STORED = "stored by the gateway"
     REPLACED = "queued in place of an older event of the same key, which will not be sent"
     REFUSED_FULL = "refused: the queue is full"
     REFUSED_TOO_LARGE = "refused: larger than the platform allows"
@@ -55,7 +56,7 @@ class Outcome(enum.Enum):
     @property
     def accepted(self) -> bool:
         """Whether the event will be delivered, or counted as dropped with a cause."""
-        return self in (Outcome.QUEUED, Outcome.REPLACED)
+        return self in (Outcome.QUEUED, Outcome.REPLACED, Outcome.STORED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Counters:
     At any moment accepted == settled + queued + sum(dropped.values()). settled = critical events acknowledged + lossy
     events handed to a transport. Refused emits were never accepted and stand apart. Of the dropped events the critical ones
     lie among the dead letters: `dead_letters` are there now, `dead_letters_dropped` had no room there any more.
+    callback_errors: how often a hook, or another function that the application gave, raised.
     """
 
     accepted: int
@@ -104,6 +106,7 @@ class Counters:
     reconnects: int
     transport_switches: int
     forged: int = 0  # frames without their right authentication tag
+    callback_errors: int = 0
 
     @property
     def law_holds(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from .lanes import Lane, QueuedEvent
@@ -33,6 +34,8 @@ class Outbox:
         self.on_letter: Callable[[DeadLetter], None] = _nobody
         self._limit_bytes = platform.message_bytes
         self._frames: list[Frame] = [()] * window_frames  # by the slot of the session's store
+        self._under_way: deque[Frame] = deque()  # the same in order, without those that were given up
+        self._acked = 0
         self._name_of = name_of
 
     @property
@@ -124,14 +127,25 @@ class Outbox:
     def packed_critical(self, slot: int, now: int) -> tuple[int, int, int]:
         """What the critical lane packed lies in this slot of the store. Returns expires_ms, retries, retry_ms of the frame."""
         events = self._frames[slot] = tuple(self.critical.packed)
+        self._under_way.append(events)
         left_ms = max(event.expires_ms - elapsed(now, event.stamp_ms) for event in events)
         rules = events[0].rules
         return max(1, left_ms) if events[0].expires_ms else 0, rules.retries, rules.retry_interval_ms
 
+    def acknowledged(self, total: int) -> None:
+        """So many critical events have been stored since the client was made: tell who waits for that."""
+        while self._under_way and self._acked + len(self._under_way[0]) <= total:
+            frame = self._under_way.popleft()
+            self._acked += len(frame)
+            for event in frame:
+                if event.fate is not None:
+                    event.fate(None)
+
     def give_up(self, slot: int, cause: str, sent: bool, code: int = 0) -> None:
         """The session gave the frame in this slot up, and has counted its events."""
-        self._write_letters(self._frames[slot], cause, sent, code)
-        self._frames[slot] = ()
+        frame, self._frames[slot] = self._frames[slot], ()
+        self._under_way = deque(other for other in self._under_way if other is not frame)
+        self._write_letters(frame, cause, sent, code)
 
     def close_frame(self, slot: int, sent: bool) -> None:
         """The session was closed with the frame in this slot unsettled."""
@@ -141,14 +155,17 @@ class Outbox:
     def close(self) -> None:
         """Nothing more can go: what waits counts as closed."""
         self.dropped["closed"] += self.waiting
-        self._write_letters(self.critical.everything(), "closed")
+        letters = self.critical.everything()
         for lane in (self.critical, self.lossy):
             for event in lane.everything():
                 lane.remove(event)
+        self._write_letters(letters, "closed")  # last: a hook that is told may call us
 
     def _write_letters(self, events: Iterable[QueuedEvent], cause: str, sent: bool = False, code: int = 0) -> None:
         for event in events:
             name = self._name_of(event.channel)
             letter = DeadLetter(name, cause, code, sent, event.layout, event.body, event.stamp_ms)
             self.letters.add(letter)
+            if event.fate is not None:
+                event.fate(letter)
             self.on_letter(letter)

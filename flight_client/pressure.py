@@ -15,7 +15,6 @@ from .platforms import Platform
 from .session.device.batching import Batching
 from .session.device.pressure import CALM, PRESSURE, WARNING, free_share, judge
 from .session.spec import PRESSURE_FRAGMENTATION, PRESSURE_QUEUE_EVENTS, PRESSURE_USED, WARNING_FRAGMENTATION
-from .subscriptions import Subscriptions
 
 _log = logging.getLogger("flight.client")
 
@@ -76,8 +75,8 @@ class PressureControl:
         platform: Platform,
         outbox: Outbox,
         batching: Batching,
-        subscriptions: Subscriptions,
-        call: Callable[[Callable[[MemoryPressure], None], MemoryPressure], None],
+        clear_history: Callable[[], int],
+        call: Callable[[Callable[[MemoryPressure], object], MemoryPressure], None],
     ) -> None:
         self.limits = PressureLimits()
         self.relieves = platform.name in _RELIEVED
@@ -85,9 +84,10 @@ class PressureControl:
         self.platform = platform
         self._outbox = outbox
         self._batching = batching
-        self._subscriptions = subscriptions
         self._call = call
-        self._hooks: list[Callable[[MemoryPressure], None]] = []
+        self.clear_history = clear_history
+        """Client.clear_event_history()."""
+        self._hooks: list[Callable[[MemoryPressure], object]] = []
         self._wanted = platform.lossy_slots  # what the application set
         self._relieved = False  # the queue is short because of pressure
 
@@ -106,7 +106,7 @@ class PressureControl:
         """How long lossy events collect on a transport that sends at any time."""
         return self._batching.delay_ms
 
-    def add_hook(self, hook: Callable[[MemoryPressure], None]) -> None:
+    def add_hook(self, hook: Callable[[MemoryPressure], object]) -> None:
         """Client.on_pressure()."""
         self._hooks.append(hook)
 
@@ -149,10 +149,6 @@ class PressureControl:
         if dropped:
             _log.warning("memory is short: %d lossy events were dropped", dropped)
         return dropped
-
-    def clear_history(self) -> int:
-        """Client.clear_event_history()."""
-        return self._subscriptions.clear_history()
 
     def set_queue(self, events: int) -> int:
         """Client.set_max_queue_size()."""

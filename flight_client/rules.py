@@ -1,4 +1,4 @@
-"""How a channel treats its events: fixed when the channel is made."""
+"""What a channel may be called and how it treats its events: fixed when the channel is made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 
 from ._tables import NAMES
 from .errors import CallerError
-from .session.spec import NUMBER_LIMIT, RETRY_COUNT, RETRY_INTERVAL_MS
+from .session.spec import CHANNEL_NAME_BYTES, NUMBER_LIMIT, RETRY_COUNT, RETRY_INTERVAL_MS
 
 LATEST_WINS = "latest-wins"
 DROP_OLDEST = "drop-oldest"
@@ -14,6 +14,19 @@ REFUSE = "refuse"
 POLICIES = (DROP_OLDEST, LATEST_WINS, REFUSE)
 
 PRIORITIES: dict[str, int] = NAMES["priorities"]
+
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
+
+
+def check_name(name: str) -> None:
+    """Raises CallerError for what is not a channel name."""
+    sound = 0 < len(name) <= CHANNEL_NAME_BYTES and all(c in _NAME_CHARACTERS for c in name)
+    if not sound or any(part in ("", ".", "..") for part in name.split("/")):
+        raise CallerError(
+            what="not a channel name",
+            value=repr(name[:80]),
+            next_step=f"use 1 to {CHANNEL_NAME_BYTES} of a-z, 0-9, '.', '-', '_' and '/', with a name between slashes",
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .clock import monotonic_ms
 from .driver import Driver
 from .errors import CallerError, FlightError
 from .events import MemoryUpdate
+from .hooks import Hook, Hooks
+from .letters import DeadLetter
+from .observe import Gap, StateChange
 from .pressure import MemoryPressure, PressureControl, PressureLevel
 from .recovery import RecoveryHandler, advice, handle_connection_error
 from .session.device.machine import DeviceSession
@@ -17,6 +18,7 @@ class Steering:
     """A part of the client; its methods belong to the event loop on which connect() ran."""
 
     _driver: Driver
+    _hooks: Hooks
     _session: DeviceSession
     _pressure: PressureControl
     _recovery: RecoveryHandler | None = None
@@ -56,6 +58,23 @@ class Steering:
             self._session.sender.limit_pace(events_per_s)
         self._driver.wake()
 
+    # Hooks
+
+    def on_state(self, hook: Hook[StateChange]) -> None:
+        """Call `hook` at every change of state or transport. hooks.py says what a hook may do."""
+        self._driver.check_thread()
+        self._hooks.state.add(hook)
+
+    def on_gap(self, hook: Hook[Gap]) -> None:
+        """Call `hook` when entries of a channel are missing and will not come. hooks.py says what a hook may do."""
+        self._driver.check_thread()
+        self._hooks.gap.add(hook)
+
+    def on_dead_letter(self, hook: Hook[DeadLetter]) -> None:
+        """Call `hook` with each dead letter when it is written. hooks.py says what a hook may do."""
+        self._driver.check_thread()
+        self._hooks.letter.add(hook)
+
     # Recovery
 
     @property
@@ -93,8 +112,9 @@ class Steering:
         self._driver.wake()
         return level
 
-    def on_pressure(self, hook: Callable[[MemoryPressure], None]) -> None:
+    def on_pressure(self, hook: Hook[MemoryPressure]) -> None:
         """Call `hook` at each report of memory that is a warning or pressure, and once when all is calm again."""
+        self._driver.check_thread()
         self._pressure.add_hook(hook)
 
     def clear_event_history(self) -> int:

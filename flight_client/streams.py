@@ -86,7 +86,14 @@ def read_delivery(
 class EventStream:
     """An asynchronous iterator over events. Cancelling a wait loses nothing; a slow reader loses the oldest, counted."""
 
-    def __init__(self, types: frozenset[str], on_close: Callable[[EventStream], None], history_events: int = 0):
+    def __init__(
+        self,
+        types: frozenset[str],
+        on_close: Callable[[EventStream], None],
+        history_events: int = 0,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """check: raises for a caller on the wrong thread."""
         self.types = types
         self.dropped = 0
         """Events this stream dropped because nobody read it."""
@@ -98,6 +105,7 @@ class EventStream:
         self._over = False
         self._error: FlightError | None = None
         self._on_close = on_close
+        self._check = check
 
     def put(self, event: RealtimeEvent) -> None:
         """Hand an event to the reader."""
@@ -128,8 +136,14 @@ class EventStream:
         self._error = error
         self._wake.set()
 
+    @property
+    def error(self) -> FlightError | None:
+        """Why no more events will come, if that was an error."""
+        return self._error
+
     def close(self) -> None:
         """Stop listening."""
+        self._check()
         self.finish(None)
         self._waiting.clear()
         self._on_close(self)
@@ -138,11 +152,22 @@ class EventStream:
         return self
 
     async def __anext__(self) -> RealtimeEvent:
+        if not await self.wait():
+            raise StopAsyncIteration
+        return self._waiting.popleft()
+
+    async def wait(self) -> bool:
+        """Wait until there is an event to take; False when none will come any more. Raises why, if that was an error."""
+        self._check()
         while not self._waiting:
             if self._over:
                 if self._error is not None:
                     raise self._error
-                raise StopAsyncIteration
+                return False
             self._wake.clear()
             await self._wake.wait()
-        return self._waiting.popleft()
+        return True
+
+    def take(self, limit: int) -> list[RealtimeEvent]:
+        """What is there now, at most so many."""
+        return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]

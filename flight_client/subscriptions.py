@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ._tables import CHANNELS, NAMES
@@ -38,14 +38,22 @@ class Subscriptions:
     """
 
     def __init__(
-        self, inbox: Inbox, names: dict[int, str], add: AddChannel, leave: LeaveChannel, history_events: int
+        self,
+        inbox: Inbox,
+        names: dict[int, str],
+        add: AddChannel,
+        leave: LeaveChannel,
+        history_events: int,
+        check: Callable[[], None],
     ) -> None:
+        """check: raises for a caller on the wrong thread."""
         self.delivered = 0
         self._inbox = inbox
         self._names = names
         self._add = add
         self._leave = leave
         self._history_events = history_events
+        self._check = check
         self._streams: dict[int, list[EventStream]] = {}
 
     def open(self, types: tuple[str, ...], channels: Iterable[str] | None, history: int | None) -> EventStream:
@@ -61,7 +69,7 @@ class Subscriptions:
             )
         if channels is None:
             channels = [name for name, event in defaults.items() if not wanted or event in wanted]
-        stream = EventStream(wanted, self._forget, self._history_events)
+        stream = EventStream(wanted, self._forget, self._history_events, self._check)
         own = history is not None
         start = START_LAST if own else START_LIVE
         try:

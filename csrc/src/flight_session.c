@@ -115,17 +115,12 @@ static int32_t silent_ms(const flight_session *session)
     return flight_session_polling(session) ? session->profile->connect_timeout_ms : 2 * session->sender.heartbeat_ms;
 }
 
-static int urgent(flight_session *session, uint32_t now_ms)
-{
-    return session->poll_now || flight_sender_urgent(session, now_ms);
-}
-
 static int poll_is_due(flight_session *session, uint32_t now_ms)
 {
     const int32_t since_ms = flight_elapsed(now_ms, session->turn_at_ms);
 
-    return since_ms >= session->profile->update_interval_ms ||
-           (since_ms >= session->profile->poll_floor_ms && urgent(session, now_ms));
+    return (since_ms >= session->profile->poll_floor_ms && (session->poll_now || flight_sender_urgent(session, now_ms))) ||
+           since_ms >= session->profile->update_interval_ms;
 }
 
 /* Whether numbers are left; when they run out and nothing is held, the session starts anew. */

@@ -74,13 +74,13 @@ void flight_sha256_begin(flight_sha256 *hash)
     memcpy(hash->state, start_words, sizeof start_words);
 }
 
-/* The next byte: into its place of its word, where the first one clears what an older block left. */
+/* The next byte, pushed into its word: four of them push out what an older block left. */
 static inline void add_byte(flight_sha256 *hash, uint32_t byte)
 {
     const uint32_t at = hash->bytes & 63u;
     uint32_t *word = &hash->block[at >> 2];
 
-    *word = ((at & 3u) == 0 ? 0 : *word << 8) | byte;
+    *word = (*word << 8) | byte;
     hash->bytes++;
     if (hash->bytes == 0) {
         hash->wraps++;
@@ -104,7 +104,7 @@ static void finish(flight_sha256 *hash)
     uint32_t *word = &hash->block[at >> 2];
     uint32_t used = (at >> 2) + 1u;
 
-    *word = (((at & 3u) == 0 ? 0 : *word << 8) | 0x80u) << (24u - 8u * (at & 3u));
+    *word = ((*word << 8) | 0x80u) << (24u - 8u * (at & 3u)); /* what is older is pushed out here as well */
     if (used > 14u) { /* no room for the length: a block of its own */
         memset(hash->block + used, 0, 4u * (16u - used));
         work(hash);

@@ -1,12 +1,14 @@
-"""How a command finds the gateway and its token: the arguments that `tail` and `send` share."""
+"""How a command finds the gateway and its token: the arguments that `tail`, `send` and `capture` share."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from flight_client.capture.record import Recorder
 from flight_client.cli.loop import run_loop
 from flight_client.client import Client
 from flight_client.errors import CallerError
@@ -15,8 +17,8 @@ DEFAULT_ADDRESS = "http://127.0.0.1:8080"
 _TOOL_TOKEN_S = 86400
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--gateway, --token-file, --state-dir, --device-id, --transport."""
+def add_arguments(parser: argparse.ArgumentParser, *, capture: bool = True) -> None:
+    """--gateway, --token-file, --state-dir, --device-id, --transport; --capture unless the command has its own."""
     group = parser.add_argument_group("connection")
     group.add_argument(
         "--gateway",
@@ -51,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--wait", type=float, default=10.0, metavar="SECONDS", help="how long to wait for the first connection (10)"
     )
+    if capture:
+        group.add_argument(
+            "--capture",
+            type=Path,
+            metavar="FILE",
+            help="record the session into this new file (`flight capture --help`)",
+        )
 
 
 def state_dir(arguments: argparse.Namespace) -> Path:
@@ -83,16 +92,27 @@ def find_token(arguments: argparse.Namespace) -> str:
     return make_token(development_key(folder), "*", ["publish", "subscribe"], _TOOL_TOKEN_S)
 
 
+def _recorder(arguments: argparse.Namespace) -> Recorder | None:
+    if arguments.capture is None:
+        return None
+    with_secrets = getattr(arguments, "with_secrets", False)
+    if with_secrets:
+        print(f"-- {arguments.capture} will hold your token: whoever has the file can act as you", file=sys.stderr)
+    return Recorder(arguments.capture, with_secrets=with_secrets)
+
+
 def run_client(arguments: argparse.Namespace, work: Callable[[Client], Awaitable[int]]) -> int:
     """Connect, do the work, close. Errors go up to main()."""
 
     async def connected() -> int:
+        token = find_token(arguments)
         client = Client(
             arguments.gateway,
-            token=find_token(arguments),
+            token=token,
             device_id=arguments.device_id,
             transports=arguments.transport,
             proxy=arguments.proxy,
+            capture=_recorder(arguments),
         )
         try:
             await client.connect(arguments.wait)

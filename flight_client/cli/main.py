@@ -36,6 +36,8 @@ COMMANDS = {
     "tail": "print events as they arrive",
     "bridge": "connect a device on a serial port or a USB cable to a gateway",
     "send": "send one event, or one per line of standard input",
+    "capture": "record a session into a file, or list what is in one",
+    "replay": "do a recorded session again without a network, and compare every byte",
     "doctor": "say what this machine has, what is missing and how to get it",
 }
 

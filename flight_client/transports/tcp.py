@@ -10,7 +10,7 @@ from .address import Address
 from .frame_stream import FrameStream
 from .http_errors import unreachable
 
-_LINGER_S = 0.3  # for the gateway to read our goodbye
+_LINGER_S = 0.25  # for the gateway to read our goodbye
 
 
 class TcpTransport:

@@ -17,7 +17,7 @@ from .options import TransportOptions
 # Two turns: the largest message either side sends is one turn (spec: poll_body_bytes) plus one frame.
 _MAX_MESSAGE_BYTES = 2 * POLL_BODY_BYTES
 
-_CLOSE_S = 0.5
+_CLOSE_S = 0.2
 
 
 class WebSocketTransport:

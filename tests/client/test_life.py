@@ -213,7 +213,7 @@ async def test_a_call_from_another_thread_is_refused(bench: Bench) -> None:
     await asyncio.to_thread(thread.join)
     [error] = caught
     assert isinstance(error, CallerError)
-    assert "call_soon_threadsafe" in error.next_step
+    assert "client.threadsafe" in error.next_step
     assert client.counters().accepted == 0
 
 

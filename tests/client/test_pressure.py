@@ -137,7 +137,12 @@ def test_a_hook_that_raises_keeps_nobody_from_being_told(caplog: pytest.LogCaptu
 
 def test_a_hook_may_call_whatever_it_likes() -> None:
     client = client_of("vita")
-    client.on_pressure(lambda _pressure: (client.trigger_memory_optimization(), client.set_max_queue_size(5))[0])
+
+    def act(_pressure: MemoryPressure) -> None:
+        client.trigger_memory_optimization()
+        client.set_max_queue_size(5)
+
+    client.on_pressure(act)
     fill(client, 20)
     client.report_memory(FULL)
     assert len(waiting(client)) == 5

@@ -62,6 +62,7 @@ static void test_every_length(void)
         uint8_t *exact = (uint8_t *)malloc(n + (n == 0)); /* the sanitizers see a byte too far */
 
         memcpy(exact, bytes, n);
+        memset(&hash, 0xa5, sizeof hash);
         flight_sha256_begin(&hash);
         flight_sha256_add(&hash, bytes, n / 3u);
         flight_sha256_add(&hash, bytes + n / 3u, n - n / 3u);
@@ -98,6 +99,11 @@ static void test_long_messages(void)
     CHECK(hash.bytes == 64 && hash.wraps == 1);
     CHECK(digest_is("\x56\x08\x43\xa0\x56\x84\x0d\xd2\x5d\xb3\x8c\xe7\xa9\xaa\x82\x56"
                     "\x1f\x50\x11\x89\x25\xcf\xd6\x63\xe5\x67\xc5\x9d\xab\x84\xc6\x85"));
+    flight_sha256_begin(&hash); /* no byte, but a length of 2^32 + 5 * 2^29 */
+    hash.bytes = 0xa0000000u;
+    hash.wraps = 1;
+    CHECK(digest_is("\x31\xa6\x4b\xe0\xea\x16\x92\x1f\x34\x40\xd1\xca\xe4\x2f\x0d\xf7"
+                    "\x7f\xe4\x16\x43\x90\xdb\xf8\xaf\xe0\xdb\x9c\x49\xed\xaa\x35\x61"));
 }
 
 static void code_is(const char *key, size_t key_bytes, const char *text, const char *expected)
@@ -110,12 +116,18 @@ static void code_is(const char *key, size_t key_bytes, const char *text, const c
     flight_sha256_add(&mac.hash, (const uint8_t *)text, strlen(text));
     CHECK(flight_hmac_end(&mac, tag, 33) == 32 && tag[32] == 0xee);
     CHECK(memcmp(tag, expected, 32) == 0);
+    memset(&mac.hash, 0xa5, sizeof mac.hash); /* whatever was hashed before, the next message starts anew */
     flight_hmac_begin(&mac);
     flight_sha256_add(&mac.hash, (const uint8_t *)text, strlen(text));
     memset(tag, 0xee, sizeof tag);
     CHECK(flight_hmac_end(&mac, tag, 8) == 8 && tag[8] == 0xee);
     CHECK(flight_same_code(tag, (const uint8_t *)expected, 8) == 1);
     CHECK(flight_same_code(tag, (const uint8_t *)expected, 9) == 0);
+    for (int i = 0; i < 8; i++) { /* each byte counts */
+        tag[i] ^= 1;
+        CHECK(flight_same_code(tag, (const uint8_t *)expected, 8) == 0);
+        tag[i] ^= 1;
+    }
 }
 
 void test_sha256(void)

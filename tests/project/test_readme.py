@@ -16,7 +16,7 @@ def test_the_c_example_compiles_without_a_warning_and_says_what_it_sends(tmp_pat
     assert readme_examples.run_c(EXAMPLES["c"], tmp_path) == "1 event, 40 bytes to send\n"
 
 
-@pytest.mark.parametrize(("name", "limit"), [("c", 20), ("python", 15)])
+@pytest.mark.parametrize(("name", "limit"), [("c", 20), ("python", 15), ("sync", 12)])
 def test_the_examples_are_as_short_as_a_first_look_allows(name: str, limit: int) -> None:
     assert len(EXAMPLES[name].splitlines()) <= limit
 
@@ -24,6 +24,20 @@ def test_the_examples_are_as_short_as_a_first_look_allows(name: str, limit: int)
 def test_the_python_example_runs_against_a_real_gateway(tmp_path: Path) -> None:
     with readme_examples.running_gateway(tmp_path) as gateway:
         assert readme_examples.run_python(EXAMPLES["python"], gateway, tmp_path) == "bench-1 uses 9 MB\n"
+
+
+def test_the_example_without_asyncio_runs_against_a_real_gateway(tmp_path: Path) -> None:
+    with readme_examples.running_gateway(tmp_path) as gateway:
+        said = readme_examples.run_python(EXAMPLES["sync"], gateway, tmp_path)
+    assert said == "STORED\nbench-2 says level loaded\n"
+
+
+def test_the_example_of_the_clients_page_runs_against_a_real_gateway(tmp_path: Path) -> None:
+    example = readme_examples.examples("docs/python-client.md")["publish"]
+    with readme_examples.running_gateway(tmp_path) as gateway:
+        said = readme_examples.run_python(example, gateway, tmp_path)
+    assert said.splitlines()[0] == "Outcome.STORED"
+    assert said.splitlines()[1] in ("timeout True", "expired False")
 
 
 def test_the_platform_table_says_what_the_spec_says() -> None:

@@ -100,7 +100,7 @@ def test_advice_counts_only_while_the_session_waits(state, advice):
 
 def test_failures_are_counted_for_whoever_judges_them():
     world = failed_after_health()
-    assert world.device.policy.failures == 1
+    assert world.device.policy.failed_total == 1
     world.reachable = set()
     world.pass_ms(30_000)
-    assert world.device.policy.failures > 3
+    assert world.device.policy.failed_total > 3

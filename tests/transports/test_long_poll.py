@@ -180,7 +180,7 @@ async def test_a_held_reply_does_not_keep_a_client_from_closing(bench: Bench) ->
 async def test_hosts_hold_and_consoles_do_not(bench: Bench) -> None:
     def hold_ms(**options: object) -> int:
         client = Client(bench.address, token="t", transports=["polling"], **options)  # type: ignore[arg-type]
-        return client._driver._factories[spec.TRANSPORT_POLLING](client.address).hold_ms
+        return client._driver._factories[spec.TRANSPORT_POLLING](Address.parse(bench.address)).hold_ms
 
     assert hold_ms() == 5000
     assert hold_ms(long_poll=False) == 0

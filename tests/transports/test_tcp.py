@@ -212,7 +212,9 @@ def test_one_port_cannot_be_both() -> None:
 def test_a_tcp_address_is_for_tcp_only() -> None:
     client = Client("tcp://here:9001", token="t")
     assert client.transport == "tcp"
-    assert (client.address.tcp_port, str(client.address)) == (9001, "tcp://here:9001")
+    address = client.address
+    assert address is not None
+    assert (address.tcp_port, str(address)) == (9001, "tcp://here:9001")
     with pytest.raises(CallerError, match="leads to no websocket"):
         Client("tcp://here:9001", token="t", transports=["websocket"])
     with pytest.raises(CallerError, match="not a gateway address"):

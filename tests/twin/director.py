@@ -232,8 +232,9 @@ class Director(Frames):
             self.pick(0xFFFFFFFF, self.source.below(10001), self.source.below(1000)),
             self.source.below(2000),
             self.source.below(3),
+            self.source.below(1 << 21),
         )
-        what = self.source.below(5)
+        what = self.source.below(6)
         return step(steps.POKE, self.dt(), random, struct.pack("<BI", 6 + what, value[what]))
 
     def closing(self, random: int) -> bytes:

@@ -167,8 +167,11 @@ static int step_poke(uint8_t what, int32_t value)
     case 9:
         flight_session_limit_queue(&session, value);
         break;
-    default:
+    case 10:
         session.sender.flushing = value;
+        break;
+    default:
+        session.fatal_codes = (uint32_t)value;
         break;
     }
     return 0;
@@ -285,6 +288,7 @@ static uint32_t *put_machine(uint32_t *to)
     PUT(session.turn_at_ms), PUT(flight_session_wake_in_ms(&session, now_ms)), PUT(flight_session_transport(&session));
     PUT(session.pausing), PUT(session.counted), PUT((uint64_t)session.counted >> 32);
     PUT(flight_session_settled_counter(&session));
+    PUT(session.fatal_codes);
     return put(put(to, session.epoch, 8), identity.incarnation, 8);
 }
 
@@ -295,7 +299,7 @@ static uint32_t *put_policy(uint32_t *to)
     PUT(policy->index), PUT(policy->switches), PUT(policy->spread_ms), PUT(policy->probe_at_ms), PUT(policy->probing);
     PUT(policy->attempt), PUT(policy->failures), PUT(policy->ready_at_ms), PUT(policy->was_ready);
     PUT(policy->upgraded), PUT(policy->flapped), PUT(policy->stepped_down), PUT(policy->probe_wait_ms);
-    PUT(policy->hint_ms), PUT(policy->hinted), PUT(policy->failed), PUT(flight_session_probe_target(&session));
+    PUT(policy->hint_ms), PUT(policy->hinted), PUT(policy->failed_total), PUT(flight_session_probe_target(&session));
     return to;
 }
 

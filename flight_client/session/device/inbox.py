@@ -9,7 +9,6 @@ from ..spec import (
     CODE_STALE_GENERATION,
     CODE_STORE,
     CODE_UNKNOWN_SESSION,
-    FATAL_CODES,
     FLAG_AUTHENTICATED,
     FLAG_MORE,
     FLAGS_BY_AGREEMENT,
@@ -287,7 +286,7 @@ class Inbox:
         if not ending.read(data, start, end):
             return self._broken(now, random)
         # Nobody but our peer may stop us; before there is a session, nobody can show that he is.
-        if ending.code in FATAL_CODES and (self._proven or session.state == STATE_GREETING):
+        if ending.code in session.fatal_codes and (self._proven or session.state == STATE_GREETING):
             if ending.code != CODE_EXPIRED_TOKEN or not session.renewal.try_again():
                 session.stop(ending.code)
                 return ENDED

@@ -18,6 +18,7 @@ from ..spec import (
     AUTH_NONE,
     CLOSE_WAIT_MS,
     DEVICE_CHANNELS,
+    FATAL_CODES,
     FLAG_AUTHENTICATED,
     FLAG_CHECKED,
     HEADER_BYTES,
@@ -83,6 +84,7 @@ class DeviceSession:
         self.prover = prover
         self.state = STATE_IDLE
         self.reason = 0  # the code that stopped us
+        self.fatal_codes: tuple[int, ...] = FATAL_CODES  # the driver may put the application's judgement here
         self.generation = 0
         self.known = False  # we hold a session that ATTACH may go on with
         self.resumed = False  # the present connection went on with it
@@ -377,8 +379,7 @@ class DeviceSession:
 
     def _may_leave(self, now: int) -> bool:
         """Whether the turn under way is over, or has taken too long."""
-        under_way = self.state == STATE_READY and (self._in_turn or self._awaiting)
-        return not under_way or elapsed(now, self._deadline) >= 0
+        return self.state != STATE_READY or not (self._in_turn or self._awaiting) or elapsed(now, self._deadline) >= 0
 
     def _leave(self, now: int) -> None:
         """Pause: the link goes with the next poll()."""
@@ -398,12 +399,10 @@ class DeviceSession:
     def _silent_ms(self) -> int:
         return self.profile.connect_timeout_ms if self.polling() else 2 * self.sender.heartbeat_ms
 
-    def _urgent(self, now: int) -> bool:
-        return self._poll_now or self.sender.urgent(now)
-
     def _poll_due(self, now: int) -> bool:
         since = elapsed(now, self._turn_at)
-        return since >= self.profile.update_interval_ms or (since >= self.profile.poll_floor_ms and self._urgent(now))
+        soon = since >= self.profile.poll_floor_ms and (self._poll_now or self.sender.urgent(now))
+        return soon or since >= self.profile.update_interval_ms
 
     def close_due(self, now: int) -> bool:
         """Whether a closing session has waited long enough for its queue."""

@@ -43,7 +43,7 @@ class Policy:
         self.transports = transports
         self.index = 0
         self.switches = 0  # changes of transport so far
-        self.failures = 0  # of connections so far
+        self.failed_total = 0  # failures of connections so far
         self.spread_ms = RECONNECT_SPREAD_MS
         self.probe_at = 0
         self.probing = False
@@ -90,7 +90,7 @@ class Policy:
         """The transport could not be opened, died, or stayed silent."""
         lived = elapsed(now, self._ready_at) if self._was_ready else 0
         self._was_ready = False
-        self.failures = self.failures + 1 & 0xFFFFFF
+        self.failed_total = self.failed_total + 1 & 0xFFFFFF
         self._hinted = False
         self._judge_upgrade(lived)
         if lived >= HEALTHY_MS:

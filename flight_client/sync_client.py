@@ -1,0 +1,334 @@
+"""The client for programs without asyncio: the same words, and every call comes back when it is done.
+
+Theory of operation
+- Each SyncClient owns one background thread with one event loop, on which a Client lives (background.py). The thread begins
+  with the first call that needs it and ends with close(). Other threads may call all methods at any time.
+- Hooks (on_state, on_gap, on_dead_letter, `fatal`, callables for token and address) are called on the background thread.
+  They may emit, read counters and close(); what would wait for that thread is refused there with CallerError.
+- An interpreter that ends closes what was left open, within about a second. After fork() the child cannot use it: calls are
+  refused with CallerError, and close() does nothing there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from .background import Background
+from .channels import Channel
+from .client import Client
+from .errors import FlightError, NotStoredError
+from .events import Event
+from .hooks import Hook
+from .judgement import FatalJudge
+from .letters import DeadLetter
+from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
+from .rules import ChannelRules
+from .sources import AddressSource, TokenSource
+from .streams import EventStream, RealtimeEvent
+from .transports import TransportFactory
+
+T = TypeVar("T")
+
+# Events that an iterator fetches from the background thread at once.
+_FETCHED = 256
+
+
+class SyncClient:
+    """A connection to a gateway for a plain program; use it with `with`, or call connect() and close()."""
+
+    def __init__(
+        self,
+        address: AddressSource,
+        *,
+        token: TokenSource,
+        platform: str = "host",
+        device_id: str | None = None,
+        version: str = "0.1.0",
+        transports: Iterable[str] | None = None,
+        transport_factories: Mapping[str, TransportFactory] | None = None,
+        long_poll: bool | None = None,
+        proxy: str = "",
+        device_key: bytes | str | None = None,
+        resume_file: str | Path | None = None,
+        capture: str | Path | None = None,
+        fatal: FatalJudge | None = None,
+    ) -> None:
+        """As Client(). No thread begins before the first call that needs one."""
+        client = self._client = Client(
+            address, token=token, platform=platform, device_id=device_id, version=version, transports=transports,
+            transport_factories=transport_factories, long_poll=long_poll, proxy=proxy, device_key=device_key,
+            resume_file=resume_file, capture=capture, fatal=fatal,
+        )  # fmt: skip
+        background = self._background = Background("client")
+        self.device_id = client.device_id
+        # Also at the end of the interpreter, and when the program forgot it; it must not hold this object.
+        self._finalizer = weakref.finalize(self, background.close, client.close)
+
+    # Life
+
+    def __enter__(self) -> Self:
+        try:
+            self.connect()
+        except BaseException:
+            self.close()  # nobody else can: `with` leaves without __exit__()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def connect(self, timeout_s: float | None = None) -> None:
+        """As Client.connect()."""
+        self._background.wait(lambda: self._client.connect(timeout_s))
+
+    def flush(self, timeout_s: float | None = None) -> bool:
+        """As Client.flush()."""
+        return self._background.wait(lambda: self._client.flush(timeout_s))
+
+    def pause(self) -> None:
+        """As Client.pause(): radio off, until resume()."""
+        self._background.call(self._client.pause)
+
+    def resume(self) -> None:
+        """As Client.resume()."""
+        self._background.call(self._client.resume)
+
+    def close(self) -> None:
+        """As Client.close(), then the thread ends. In a hook it begins to close, and comes back at once."""
+        if not self._background.started:
+            self._client._finish()  # without a thread there is nothing to wait for
+        self._background.close(self._client.close)
+
+    # Events out
+
+    def channel(
+        self,
+        name: str,
+        *,
+        policy: str | None = None,
+        priority: str | None = None,
+        expires_ms: int | None = None,
+        retries: int | None = None,
+        retry_interval_ms: int | None = None,
+    ) -> SyncChannel:
+        """As Client.channel()."""
+        made = self._background.call(
+            lambda: self._client.channel(
+                name,
+                policy=policy,
+                priority=priority,
+                expires_ms=expires_ms,
+                retries=retries,
+                retry_interval_ms=retry_interval_ms,
+            )
+        )
+        return SyncChannel(made, self)
+
+    def emit(
+        self, channel: str, event: Event, *, critical: bool | None = None, expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> Outcome:  # fmt: skip
+        """channel(channel).emit(event): never waits for the network."""
+        return self._background.call(
+            lambda: self._client.channel(channel).emit(event, critical=critical, expires_ms=expires_ms, key=key)
+        )
+
+    def publish(
+        self, channel: str, event: Event, *, timeout_s: float | None = None, expires_ms: int | None = None,
+    ) -> Outcome:  # fmt: skip
+        """channel(channel).publish(event): comes back when the gateway has stored it."""
+        return self.channel(channel).publish(event, timeout_s=timeout_s, expires_ms=expires_ms)
+
+    # Dead letters
+
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """As Client.dead_letters()."""
+        return self._background.call(self._client.dead_letters)
+
+    def discard(self, *letters: DeadLetter) -> None:
+        """As Client.discard()."""
+        self._background.call(lambda: self._client.discard(*letters))
+
+    def replay(self, *letters: DeadLetter) -> int:
+        """As Client.replay()."""
+        return self._background.call(lambda: self._client.replay(*letters))
+
+    # Events in
+
+    def events(
+        self, *types: str, channels: Iterable[str] | None = None, history: int | None = None,
+        timeout_s: float | None = None,
+    ) -> SyncEventStream:  # fmt: skip
+        """As Client.events(), for an ordinary `for`.
+
+        timeout_s: how long one step may wait for an event; then it raises TimeoutError, nothing is lost, and the next step
+        waits again. Without it a step waits as long as it takes.
+        """
+        stream = self._background.call(lambda: self._client.events(*types, channels=channels, history=history))
+        return SyncEventStream(stream, self, timeout_s)
+
+    # What can be seen
+
+    @property
+    def state(self) -> ConnectionState:
+        """Where the connection stands."""
+        return self._client.state
+
+    @property
+    def transport(self) -> str:
+        """The transport in use, or tried now."""
+        return self._client.transport
+
+    @property
+    def queued(self) -> int:
+        """Events accepted and neither settled nor dropped."""
+        return self._background.call(lambda: self._client.queued)
+
+    @property
+    def epoch(self) -> str:
+        """As Client.epoch."""
+        return self._background.call(lambda: self._client.epoch)
+
+    @property
+    def last_error(self) -> FlightError | None:
+        """The last thing that went wrong with the link, for people to read."""
+        return self._client.last_error
+
+    def counters(self) -> Counters:
+        """A snapshot of all counters; also after close()."""
+        return self._background.call(self._client.counters)
+
+    def on_state(self, hook: Hook[StateChange]) -> None:
+        """Call `hook`, on the background thread, at every change of state or transport."""
+        self._background.call(lambda: self._client.on_state(hook))
+
+    def on_gap(self, hook: Hook[Gap]) -> None:
+        """Call `hook`, on the background thread, when entries of a channel are missing and will not come."""
+        self._background.call(lambda: self._client.on_gap(hook))
+
+    def on_dead_letter(self, hook: Hook[DeadLetter]) -> None:
+        """Call `hook`, on the background thread, with each dead letter when it is written."""
+        self._background.call(lambda: self._client.on_dead_letter(hook))
+
+
+class SyncChannel:
+    """One channel of a SyncClient."""
+
+    def __init__(self, channel: Channel, owner: SyncClient) -> None:
+        self.name = channel.name
+        self._channel = channel
+        self._owner = owner  # who holds a channel holds its client
+        self._background = owner._background
+
+    @property
+    def rules(self) -> ChannelRules:
+        """How it treats its events."""
+        return self._channel.rules
+
+    def emit(
+        self, event: Event, *, critical: bool | None = None, expires_ms: int | None = None, key: Hashable = None
+    ) -> Outcome:
+        """As Channel.emit(): never waits for the network."""
+        return self._background.call(
+            lambda: self._channel.emit(event, critical=critical, expires_ms=expires_ms, key=key)
+        )
+
+    def put(
+        self,
+        event: Event,
+        *,
+        timeout_s: float | None = None,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> Outcome:
+        """As Channel.put(): waits for room."""
+        return self._background.wait(
+            lambda: self._channel.put(event, timeout_s=timeout_s, critical=critical, expires_ms=expires_ms, key=key)
+        )
+
+    def publish(
+        self,
+        event: Event,
+        *,
+        ack: bool = True,
+        timeout_s: float | None = None,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> Outcome:
+        """As Channel.publish(): waits until the gateway has stored it, or raises NotStoredError."""
+        return self._background.wait(
+            lambda: self._channel.publish(
+                event, ack=ack, timeout_s=timeout_s, critical=critical, expires_ms=expires_ms, key=key
+            ),
+            NotStoredError("closed", channel=self.name),
+        )
+
+    def replay(self, letter: DeadLetter) -> Outcome:
+        """As Channel.replay()."""
+        return self._background.call(lambda: self._channel.replay(letter))
+
+
+class SyncEventStream:
+    """An iterator over events, for one thread at a time. A slow reader loses the oldest, counted in `dropped`."""
+
+    def __init__(self, stream: EventStream, owner: SyncClient, timeout_s: float | None) -> None:
+        self.timeout_s = timeout_s
+        self._stream = stream
+        self._owner = owner  # who holds a stream holds its client
+        self._background = owner._background
+        self._fetched: deque[RealtimeEvent] = deque()
+
+    @property
+    def dropped(self) -> int:
+        """Events this stream dropped because nobody read it."""
+        return self._stream.dropped
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> RealtimeEvent:
+        return self.next(self.timeout_s)
+
+    def next(self, timeout_s: float | None = None) -> RealtimeEvent:
+        """The next event. TimeoutError when none came in time; StopIteration when none will come any more."""
+        if not self._fetched and not self._fetch(timeout_s):
+            raise StopIteration
+        return self._fetched.popleft()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._background.call(self._stream.close)
+        self._fetched.clear()
+
+    def _fetch(self, timeout_s: float | None) -> bool:
+        if not self._background.running:  # closed: what came before can still be read
+            self._fetched.extend(self._stream.take(_FETCHED))
+            if not self._fetched and self._stream.error is not None:
+                raise self._stream.error
+            return bool(self._fetched)
+        return self._background.wait(lambda: self._wait(timeout_s))
+
+    async def _wait(self, timeout_s: float | None) -> bool:
+        """What is taken goes to `_fetched` here, so that an interrupt of the thread that waits loses nothing."""
+        async with asyncio.timeout(timeout_s):
+            alive = await self._stream.wait()
+        self._fetched.extend(self._stream.take(_FETCHED))
+        return alive
