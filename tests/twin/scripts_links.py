@@ -23,6 +23,7 @@ from flight_client.session.spec import (
     TRANSPORT_WEBSOCKET,
     TYPE_ACK,
     TYPE_CLOSE,
+    TYPE_DELIVER,
     TYPE_HEARTBEAT,
     TYPE_OPENED,
     TYPE_RENEWED,
@@ -365,6 +366,10 @@ def batches_follow_the_memory() -> Script:
     script.run()
     limit(script, FLUSHING, 0)
     limit(script, LINK, 1)
+    limit(script, LINK, 0)
+    script.waiting(0, 2)
+    script.do(steps.CLOSE)
+    assert codes.PACK_LOSSY in script.run()
     return script
 
 
@@ -385,6 +390,9 @@ def flushes_hurry_polls() -> Script:
     limit(script, QUEUE, 4)
     script.waiting(0, 2)
     script.run(after=600)
+    while script.do(steps.POLL, after=600) != codes.TURN:
+        pass
+    assert script.do(steps.POLL, after=31000) == codes.DROP
     return script
 
 
@@ -395,6 +403,9 @@ def small_things() -> Script:
     script.connect()
     for _ in range(2):
         script.receive(TYPE_OPENED, struct.pack("<BBH8sQ", 0, 3, 0, EPOCH, 4), channel=1)
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", 1, 0, 0, 1, 0))
+    assert script.receive(TYPE_DELIVER, bytes(40), channel=2) == codes.QUIET
+    script.run()
     for seq in range(1, 10):
         script.receive(TYPE_ACK, bytes(4), seq=seq, after=0)
     script.run()
@@ -409,6 +420,8 @@ def small_things() -> Script:
     session = script.reference.session
     script.receive(TYPE_RESUMED, struct.pack("<4I", session.generation, session.store.base, 0, 250))
     assert session.state == STATE_READY
+    ending(script, TYPE_RESET, CODE_UNKNOWN_SESSION)
+    assert script.receive(TYPE_RESUMED, bytes(16)) == codes.QUIET
     return script
 
 
