@@ -14,6 +14,10 @@
 #define FLIGHT_SESSION 1 /* 0 leaves the session out of the library */
 #endif
 
+#ifndef FLIGHT_SESSION_PIECES
+#define FLIGHT_SESSION_PIECES 1 /* 0: no event goes or comes in pieces, and none is recoded; offer no flag by agreement */
+#endif
+
 #include "flight_session_types.h"
 
 /* What a session is made of; everything it points to is kept as long as the session. Start from {0}. */

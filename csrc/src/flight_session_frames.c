@@ -75,6 +75,7 @@ void flight_frames_commit(flight_session_store *store, const flight_packed *pack
     store->events_held += packed->events;
 }
 
+#if FLIGHT_SESSION_PIECES
 /* Take a batch that is larger than a frame, from out->large into as many slots as it takes, chunk_bytes each. The caller has
  * made sure that there are enough of them. */
 void flight_frames_commit_pieces(flight_session_store *store, const flight_packed *packed, const flight_session_out *out,
@@ -103,6 +104,7 @@ void flight_frames_commit_pieces(flight_session_store *store, const flight_packe
     }
     store->events_held += packed->events;
 }
+#endif
 
 /* Whether a gateway with what was granted can take the frame at the cursor, and all pieces with it. */
 int flight_frames_fit(const flight_session *session)
@@ -110,17 +112,17 @@ int flight_frames_fit(const flight_session *session)
     const flight_session_store *store = &session->store;
     const int32_t at = slot_at(store, store->cursor);
     const flight_session_slot *slot = &store->slots[at];
-    const int32_t count = slot->behind + 1;
+    const int32_t count = FLIGHT_BEHIND(slot) + 1;
     int32_t total_bytes = 0;
     int32_t i;
 
-    if (slot->skip || slot->piece) {
+    if (slot->skip || FLIGHT_PIECE(slot)) {
         return 1; /* the first piece was asked */
     }
     if (slot->payload_bytes > session->out.frame_room_bytes - (int32_t)FLIGHT_HEADER_BYTES - session->out.behind_bytes) {
         return 0;
     }
-    if (slot->behind == 0) {
+    if (FLIGHT_BEHIND(slot) == 0) {
         return 1;
     }
     for (i = 0; i < count; i++) {
@@ -136,6 +138,7 @@ int32_t flight_frames_next_slot(const flight_session_store *store)
     return slot_at(store, store->cursor);
 }
 
+#if FLIGHT_SESSION_PIECES
 /* The records of the slot at the cursor are plain now. */
 void flight_frames_recode(flight_session_store *store, uint32_t record_bytes)
 {
@@ -144,6 +147,7 @@ void flight_frames_recode(flight_session_store *store, uint32_t record_bytes)
     slot->payload_bytes = (uint16_t)(FLIGHT_CRITICAL_PREFIX_BYTES + record_bytes);
     slot->flags = 0;
 }
+#endif
 
 /* How long the next frame waits because it was refused; 0 when it need not, at most longest_ms. */
 int32_t flight_frames_hold_ms(const flight_session_store *store, uint32_t now_ms, int32_t longest_ms)
@@ -170,7 +174,7 @@ int flight_frames_to_send(const flight_session *session, uint32_t now_ms)
 /* The events leave; the numbers stay. A whole frame, or a first piece, that is not among those under way. */
 static void give_up(flight_session_store *store, int32_t at, uint8_t cause)
 {
-    int32_t more = store->slots[at].behind;
+    int32_t more = FLIGHT_BEHIND(&store->slots[at]);
 
     store->letter_slot = at;
     store->letter_cause = cause;
@@ -200,7 +204,7 @@ int flight_frames_expire(flight_session_store *store, uint32_t now_ms)
     const int32_t at = slot_at(store, store->cursor);
     const flight_session_slot *slot = &store->slots[at];
 
-    if (slot->skip || slot->piece || slot->expires_ms == 0 ||
+    if (slot->skip || FLIGHT_PIECE(slot) || slot->expires_ms == 0 ||
         flight_elapsed(now_ms, slot->packed_at_ms) < slot->expires_ms) {
         return 0;
     }
@@ -213,7 +217,12 @@ static uint8_t *prefix_of(const flight_session_store *store, int32_t at)
 {
     uint8_t *payload = flight_frames_buffer(store, at) + FLIGHT_HEADER_BYTES;
 
-    return store->slots[at].flags & FLIGHT_FLAG_MORE ? payload + FLIGHT_FRAGMENT_HEAD_BYTES : payload;
+#if FLIGHT_SESSION_PIECES
+    if (store->slots[at].flags & FLIGHT_FLAG_MORE) {
+        payload += FLIGHT_FRAGMENT_HEAD_BYTES;
+    }
+#endif
+    return payload;
 }
 
 /* The next slot to send: sets how long it was held and moves the cursor. Its number is base + cursor before. */
@@ -223,7 +232,7 @@ int32_t flight_frames_take(flight_session_store *store, uint32_t now_ms)
     flight_session_slot *slot = &store->slots[at];
 
     if (!slot->skip) {
-        if (!slot->piece) {
+        if (!FLIGHT_PIECE(slot)) {
             const int32_t held_ms = flight_max(0, flight_elapsed(now_ms, slot->packed_at_ms));
 
             flight_store16(prefix_of(store, at) + 4, flight_age_encode((uint32_t)held_ms));
@@ -325,7 +334,7 @@ static void take_back(flight_session_store *store, int32_t index)
 /* The gateway has said that it has not stored this frame, nor its pieces. */
 static void settle_doubt(flight_session_store *store, int32_t index)
 {
-    const int32_t last = index + store->slots[slot_at(store, index)].behind;
+    const int32_t last = index + FLIGHT_BEHIND(&store->slots[slot_at(store, index)]);
 
     for (; index <= last; index++) {
         flight_session_slot *slot = &store->slots[slot_at(store, index)];
@@ -347,7 +356,7 @@ int flight_frames_refuse(flight_session_store *store, int32_t seq, int again, ui
     if (index < 0 || index >= store->sent) {
         return 0;
     }
-    index -= store->slots[slot_at(store, index)].piece; /* the whole batch is refused */
+    index -= FLIGHT_PIECE(&store->slots[slot_at(store, index)]); /* the whole batch is refused */
     if (index < 0) {
         return 0; /* its first piece was acknowledged */
     }
@@ -420,7 +429,7 @@ int32_t flight_frames_recount(flight_session_store *store, int32_t counter)
         const int32_t at = slot_at(store, i);
 
         store->slots[at].counter = counter;
-        if (!store->slots[at].piece) {
+        if (!FLIGHT_PIECE(&store->slots[at])) {
             flight_store32(prefix_of(store, at), (uint32_t)counter);
         }
         counter += store->slots[at].events;

@@ -125,6 +125,7 @@ static int take_deliver(flight_session *session, const flight_frame *frame)
     return news;
 }
 
+#if FLIGHT_SESSION_PIECES
 /* DELIVER, whole or one piece of it. */
 static int take_entry(flight_session *session, const flight_frame *frame)
 {
@@ -148,6 +149,13 @@ static int take_entry(flight_session *session, const flight_frame *frame)
     whole.payload_bytes = pieces->used_bytes;
     return take_deliver(session, &whole);
 }
+#else
+static int take_entry(flight_session *session, const flight_frame *frame)
+{
+    session->in.flags = (uint8_t)(frame->flags & FLIGHT_FLAGS_BY_AGREEMENT);
+    return frame->flags & FLIGHT_FLAG_MORE ? (int)FLIGHT_NEWS_BROKEN : take_deliver(session, frame);
+}
+#endif
 
 static int take_gap(flight_session *session, const flight_frame *frame)
 {
@@ -272,9 +280,11 @@ static int take_by_type(flight_session *session, const flight_frame *frame, uint
         return take_opened(session, frame);
     case FLIGHT_TYPE_REFUSED:
         return take_refused(session, frame, now_ms);
+#if FLIGHT_SESSION_PIECES
     case FLIGHT_TYPE_SKIP:
         flight_pieces_leave(&session->pieces, frame->channel);
         return FLIGHT_NEWS_QUIET;
+#endif
     case FLIGHT_TYPE_RENEWED:
         return take_renewed(session, frame, now_ms);
     case FLIGHT_TYPE_RESEND:
@@ -324,7 +334,9 @@ static int take_welcome(flight_session *session, const flight_frame *frame, uint
     }
     flight_session_begin(session);
     flight_renewal_begin(&session->renewal, session->welcome.token_expires_in_ms, now_ms);
+#if FLIGHT_SESSION_PIECES
     flight_pieces_begin(&session->pieces);
+#endif
     flight_session_ready(session, now_ms);
     return FLIGHT_NEWS_CONNECTED;
 }

@@ -4,6 +4,8 @@
 
 #if FLIGHT_SESSION
 
+#if FLIGHT_SESSION_PIECES
+
 /* Bytes of a large payload in one piece. */
 static int32_t chunk_bytes(const flight_session *session)
 {
@@ -92,6 +94,16 @@ static int fits_a_frame(flight_session *session, uint32_t record_bytes)
     return 1;
 }
 
+#else
+
+int flight_session_pack_large(flight_session *session, uint32_t record_bytes)
+{
+    (void)session, (void)record_bytes;
+    return FLIGHT_DO_TOO_LARGE;
+}
+
+#endif
+
 static int packed_lossy(flight_session *session, const flight_packed *packed, int large)
 {
     flight_session_sender *sender = &session->sender;
@@ -100,23 +112,32 @@ static int packed_lossy(flight_session *session, const flight_packed *packed, in
     sender->run_frames = 0;
     session->tally.lossy_handed += (int32_t)packed->events;
     session->tally.lossy_settled += packed->events;
-    if (!large) {
-        return flight_session_emit(session, FLIGHT_TYPE_DATA, flags, packed->channel, session->out.scratch,
-                                   packed->record_bytes);
+#if FLIGHT_SESSION_PIECES
+    if (large) {
+        sender->piece = 0;
+        sender->piece_at = FLIGHT_HEADER_BYTES;
+        sender->piece_end = FLIGHT_HEADER_BYTES + packed->record_bytes;
+        sender->piece_flags = (uint8_t)(flags | FLIGHT_FLAG_MORE);
+        sender->piece_channel = packed->channel;
+        return flight_sender_send_piece(session);
     }
-    sender->piece = 0;
-    sender->piece_at = FLIGHT_HEADER_BYTES;
-    sender->piece_end = FLIGHT_HEADER_BYTES + packed->record_bytes;
-    sender->piece_flags = (uint8_t)(flags | FLIGHT_FLAG_MORE);
-    sender->piece_channel = packed->channel;
-    return flight_sender_send_piece(session);
+#else
+    (void)large;
+#endif
+    return flight_session_emit(session, FLIGHT_TYPE_DATA, flags, packed->channel, session->out.scratch,
+                               packed->record_bytes);
 }
 
 static int packed_critical(flight_session *session, const flight_packed *packed, int large)
 {
+#if FLIGHT_SESSION_PIECES
     if (large) {
         flight_frames_commit_pieces(&session->store, packed, &session->out, (uint32_t)chunk_bytes(session));
-    } else {
+    } else
+#else
+    (void)large;
+#endif
+    {
         flight_frames_commit(&session->store, packed, &session->out);
     }
     session->sender.run_frames++;
@@ -130,7 +151,7 @@ int flight_session_packed(flight_session *session, uint32_t record_bytes, uint32
     const uint8_t packing = session->sender.packing;
     const flight_session_out *out = &session->out;
     flight_packed packed = {record_bytes, events, now_ms, session->next_counter, channel, 0, flags};
-    int large;
+    int large = 0;
 
     if (events == 0) {
         return FLIGHT_DO_NOTHING;
@@ -139,11 +160,13 @@ int flight_session_packed(flight_session *session, uint32_t record_bytes, uint32
         events > record_bytes) {
         return FLIGHT_ERROR_ARGUMENT;
     }
+#if FLIGHT_SESSION_PIECES
     large = out->buffer == out->large && !fits_a_frame(session, record_bytes);
     if (large) {
         packed.events = 1;
         packed.message = ++session->sender.messages;
     }
+#endif
     session->sender.packing = FLIGHT_DO_NOTHING;
     if (!large) {
         flight_bucket_take(&session->sender.pace, events);

@@ -13,6 +13,15 @@
 /* A session is renewed, once nothing waits for an acknowledgement, before a number could reach the limit. */
 #define FLIGHT_RENEW_AT ((int32_t)(FLIGHT_NUMBER_LIMIT - 0x10000u))
 
+/* Which piece a slot holds and how many follow, where there are any. */
+#if FLIGHT_SESSION_PIECES
+#define FLIGHT_PIECE(slot) ((slot)->piece)
+#define FLIGHT_BEHIND(slot) ((slot)->behind)
+#else
+#define FLIGHT_PIECE(slot) 0
+#define FLIGHT_BEHIND(slot) 0
+#endif
+
 /* ---- common: clock and fields ---- */
 
 /* The time wait_ms after now_ms; the wait may be negative. */

@@ -5,7 +5,7 @@
  * one message follow each other in order; so one buffer is enough, and its bound is checked before the first byte is kept. */
 #include "flight_session_parts.h"
 
-#if FLIGHT_SESSION
+#if FLIGHT_SESSION && FLIGHT_SESSION_PIECES
 
 void flight_write_piece_head(uint8_t *payload, uint16_t message, uint16_t number, uint32_t total_bytes)
 {

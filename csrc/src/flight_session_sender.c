@@ -74,16 +74,21 @@ static int lossy_first(const flight_session *session)
 
 int flight_session_recoded(flight_session *session, uint32_t record_bytes)
 {
+#if FLIGHT_SESSION_PIECES
     if (record_bytes != 0) {
         flight_frames_recode(&session->store, record_bytes);
         return FLIGHT_DO_NOTHING;
     }
+#else
+    (void)record_bytes;
+#endif
     flight_frames_give_up(&session->store, FLIGHT_DROP_TOO_LARGE);
     session->tally.too_large += session->store.letter_events;
     return FLIGHT_DO_LETTER;
 }
 
 /* The frame at the cursor was packed for a gateway that took more than this one does. */
+#if FLIGHT_SESSION_PIECES
 static int recode(flight_session *session)
 {
     flight_session_out *out = &session->out;
@@ -98,6 +103,12 @@ static int recode(flight_session *session)
     out->frame.flags = slot->flags;
     return FLIGHT_DO_RECODE;
 }
+#else
+static int recode(flight_session *session)
+{
+    return flight_session_recoded(session, 0);
+}
+#endif
 
 /* The next stored frame, or what became of it. */
 static int send_or_expire(flight_session *session, uint32_t now_ms)
@@ -149,9 +160,11 @@ static int next_events(flight_session *session, uint32_t now_ms)
     if (flight_bucket_wait_ms(&session->sender.link, now_ms)) {
         return FLIGHT_DO_NOTHING;
     }
+#if FLIGHT_SESSION_PIECES
     if (session->sender.piece_at < session->sender.piece_end) {
         return flight_sender_send_piece(session);
     }
+#endif
     if (flight_bucket_wait_ms(&session->sender.pace, now_ms)) {
         return FLIGHT_DO_NOTHING;
     }
@@ -256,7 +269,12 @@ void flight_sender_turn_ended(flight_session *session, uint32_t now_ms)
 /* Whether something lies packed and may go by the windows. */
 static int may_go(const flight_session *session, uint32_t now_ms)
 {
-    return session->sender.piece_at < session->sender.piece_end || flight_frames_to_send(session, now_ms);
+#if FLIGHT_SESSION_PIECES
+    if (session->sender.piece_at < session->sender.piece_end) {
+        return 1;
+    }
+#endif
+    return flight_frames_to_send(session, now_ms);
 }
 
 static int critical_may_pack(const flight_session *session)

@@ -29,11 +29,13 @@ WORDS = 4096
 class Twin:
     """One C session at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         """Build the library, or take the one that the same sources gave before."""
         sources = [*ctools.core_sources(), *ctools.session_sources(), *sorted(HERE.glob("*.c"))]
-        flags = ["-O1", "-fPIC", "-shared", f"-I{HERE}"]
-        path = ctools.program("libtwin.so", sources, flags, ctools.find_tool("gcc", "cc", package="gcc"))
+        flags = ["-O1", "-fPIC", "-shared", f"-I{HERE}", *options]
+        path = ctools.program(
+            "-".join(["libtwin", *options]) + ".so", sources, flags, ctools.find_tool("gcc", "cc", package="gcc")
+        )
         self.ffi = cffi.FFI()
         self.ffi.cdef(DECLARATIONS)
         self.lib: Any = self.ffi.dlopen(str(path))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from build_scripts import ctools, make_traces
+from flight_client.session.spec import FLAG_MORE, TYPE_DELIVER
 from tests.session.test_micropython import interpreter
 from tests.tools import needs_clang
-from tests.twin import traces
+from tests.twin import steps, traces
 from tests.twin.library import Twin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,25 @@ def test_c_replays_them(twin: Twin, capsys: pytest.CaptureFixture[str]) -> None:
     assert replayed_in_c(twin, TEXT) == (SESSIONS, STEPS)
     with capsys.disabled():
         print(f"\ntraces: {SESSIONS} sessions, {STEPS} steps in C on the host", end="")
+
+
+def is_plain(path: Path) -> bool:
+    """Whether the session of a trace agrees on no flag, so that nothing is cut or recoded, and the gateway keeps to that."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    setup = bytes.fromhex(lines[1].split()[1])
+    taken = [bytes.fromhex(line.split()[0]) for line in lines[2:]]
+    cut = any(step[0] == steps.RECEIVE and step[7] == TYPE_DELIVER and step[8] & FLAG_MORE for step in taken)
+    return setup[16] == setup[17] == 0 and not cut
+
+
+def test_without_pieces_plain_sessions_are_the_same() -> None:
+    plain = [path for path in FILES if is_plain(path)]
+    assert len(plain) > 30
+    without = Twin("-DFLIGHT_SESSION_PIECES=0")
+    for path in plain:
+        sessions, done = replayed_in_c(without, path.read_text(encoding="utf-8"))
+        assert sessions == 1, path.name
+        assert done > 0, f"{path.name}:{-1 - done}: not what was recorded"
 
 
 @needs_clang
