@@ -103,7 +103,8 @@ typedef struct flight_fragmenter {
 } flight_fragmenter;
 
 /* Begin to cut. whole: type, flags, channel and payload of up to FLIGHT_UNPACKED_BYTES. message: a number that differs from
- * that of the last fragmented payload; count them. Errors: ARGUMENT, TYPE (HELLO is never cut), TOO_LARGE (empty as well).
+ * that of the last fragmented payload; count them. Errors: ARGUMENT, TYPE (HELLO is never cut), FLAGS
+ * (authenticated: each fragment has a tag of its own), TOO_LARGE (empty as well).
  *
  *     flight_fragmenter cutter;
  *     int bytes = flight_fragment_start(&cutter, &whole, messages++);

@@ -130,13 +130,13 @@ void flight_session_recover(flight_session *session, int advice, uint32_t now_ms
  */
 void flight_session_adapt(flight_session *session);
 
-/* So many bytes may leave per second, a second's worth at once; 0 = no limit.
+/* bytes_per_s: so many may leave per second, a second's worth at once; 0 = no limit.
  *
  *     flight_session_limit_link(&session, 3600);
  */
 void flight_session_limit_link(flight_session *session, int32_t bytes_per_s);
 
-/* So many events may leave per second, a second's worth at once; 0 = no limit.
+/* events_per_s: so many may leave per second, a second's worth at once; 0 = no limit.
  *
  *     flight_session_limit_pace(&session, 100);
  */
@@ -148,7 +148,7 @@ void flight_session_limit_pace(flight_session *session, int32_t events_per_s);
  */
 void flight_session_limit_queue(flight_session *session, int32_t events);
 
-/* The free memory in 1/10000, below 0 where it is not known: as it falls, batches and queue shrink.
+/* free_share: the free memory in 1/10000, below 0 where it is not known. As it falls, batches and queue shrink.
  *
  *     flight_session_memory(&session, 2500);
  */
@@ -161,7 +161,8 @@ void flight_session_memory(flight_session *session, int32_t free_share);
  */
 void flight_session_token(flight_session *session, const char *token, uint32_t now_ms);
 
-/* Go on with the numbers of a resume record; before the start. incarnation: 8 bytes.
+/* Go on with the numbers of a resume record; before the start. incarnation: 8 bytes. mark: the highest counter that is
+ * settled. counted: events of earlier incarnations.
  *
  *     flight_session_restore(&session, resume.incarnation, resume.mark, resume.before);
  */
@@ -199,14 +200,14 @@ void flight_resume_name(flight_resume *resume, const char *device_id);
  */
 void flight_resume_pack(const flight_resume *resume, uint8_t *out);
 
-/* Read FLIGHT_RESUME_BYTES. Returns 1; or 0, and nothing is changed, when they are no whole record.
+/* Read FLIGHT_RESUME_BYTES. Returns 1; or 0, and nothing is changed, when they are no whole record. There are no errors.
  *
  *     if (!flight_resume_unpack(&resume, sector)) { begin_anew(); }
  */
 int flight_resume_unpack(flight_resume *resume, const uint8_t *data);
 
 /* Of two copies, one behind the other: 0 or 1 for the newer whole one, FLIGHT_RESUME_NONE where neither was ever written, or
- * FLIGHT_RESUME_DAMAGED.
+ * FLIGHT_RESUME_DAMAGED where neither is whole. These are its only errors.
  *
  *     int newest = flight_resume_newest(sectors);
  *     if (newest >= 0) { flight_resume_unpack(&resume, sectors + newest * FLIGHT_RESUME_BYTES); }

@@ -89,7 +89,7 @@ typedef struct flight_session_policy {
     int32_t hint_ms;           /* the gateway's wish for the next wait, or -1 */
     int32_t attempt;           /* failures since the last healthy connection */
     int32_t failures;          /* of this transport, without a frame back */
-    uint32_t failed;           /* connections that failed so far; wraps at 2^24 */
+    uint32_t failed_total;     /* failures of connections so far; wraps at 2^24 */
 } flight_session_policy;
 
 /* A packed critical frame that is not yet acknowledged. */
@@ -361,7 +361,8 @@ typedef struct flight_session {
     const flight_prover *prover;   /* the cryptography */
     uint32_t waiting_critical; /* events in the rings: the driver sets both before each poll */
     uint32_t waiting_lossy;    /* the same */
-    uint32_t deadline_ms;      /* of opening or greeting */
+    uint32_t fatal_codes;      /* bit n: code n of the gateway stops us; the driver may change it before the start */
+    uint32_t deadline_ms;      /* of opening, greeting or pausing */
     uint32_t retry_at_ms;
     uint32_t close_at_ms;      /* when closing ends, done or not */
     uint32_t heard_at_ms;

@@ -23,6 +23,9 @@ int flight_fragment_start(flight_fragmenter *fragmenter, const flight_frame *who
     if (whole->type == FLIGHT_TYPE_HELLO) {
         return FLIGHT_ERROR_TYPE;
     }
+    if (whole->flags & FLIGHT_FLAG_AUTHENTICATED) {
+        return FLIGHT_ERROR_FLAGS; /* each fragment has a tag of its own */
+    }
     if (whole->payload_bytes == 0 || whole->payload_bytes > FLIGHT_UNPACKED_BYTES) {
         return FLIGHT_ERROR_TOO_LARGE;
     }

@@ -25,8 +25,8 @@ int flight_pressure_by(const flight_pressure_limits *limits, uint32_t total_byte
 
 int flight_pressure(uint32_t total_bytes, uint32_t used_bytes, uint32_t fragmentation)
 {
-    const flight_pressure_limits limits = {FLIGHT_WARNING_FRAGMENTATION, FLIGHT_PRESSURE_FRAGMENTATION,
-                                           FLIGHT_PRESSURE_USED};
+    static const flight_pressure_limits limits = {FLIGHT_WARNING_FRAGMENTATION, FLIGHT_PRESSURE_FRAGMENTATION,
+                                                  FLIGHT_PRESSURE_USED};
 
     return flight_pressure_by(&limits, total_bytes, used_bytes, fragmentation);
 }

@@ -74,7 +74,7 @@ int32_t flight_bucket_room(flight_bucket *bucket, uint32_t now_ms, int32_t longe
         return longest;
     }
     refill(bucket, now_ms);
-    return bucket->level < LEAST ? 0 : flight_min(longest, (int32_t)flight_quotient((uint32_t)bucket->level, LEAST));
+    return flight_min(longest, (int32_t)flight_quotient((uint32_t)flight_max(0, bucket->level), LEAST));
 }
 
 #endif

@@ -19,7 +19,7 @@ static int ended(flight_session *session, const flight_frame *frame, uint32_t no
     const uint32_t code_bit = session->ending.code < 32u ? 1u << session->ending.code : 0;
 
     /* Nobody but our peer may stop us; before there is a session, nobody can show that he is. */
-    if ((code_bit & FLIGHT_CODES_FATAL) && (session->in.proven || session->state == FLIGHT_STATE_GREETING)) {
+    if ((code_bit & session->fatal_codes) && (session->in.proven || session->state == FLIGHT_STATE_GREETING)) {
         if (ending->code != FLIGHT_CODE_EXPIRED_TOKEN || !flight_renewal_try_again(&session->renewal)) {
             session->reason = ending->code;
             flight_session_go(session, FLIGHT_ON_FATAL);

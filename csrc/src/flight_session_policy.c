@@ -91,7 +91,7 @@ void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms)
     const int32_t lived_ms = policy->was_ready ? flight_elapsed(now_ms, policy->ready_at_ms) : 0;
 
     policy->was_ready = 0;
-    policy->failed = (policy->failed + 1u) & 0xffffffu;
+    policy->failed_total = (policy->failed_total + 1u) & 0xffffffu;
     policy->hinted = 0;
     judge_upgrade(policy, lived_ms);
     if (lived_ms >= (int32_t)FLIGHT_HEALTHY_MS) {

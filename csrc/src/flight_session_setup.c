@@ -119,6 +119,7 @@ int flight_session_init(flight_session *session, void *memory, size_t memory_byt
     flight_bucket_begin(&session->sender.pace, 0, 0);
     flight_batching_init(&session->batching, profile);
     session->in.proven = 1;
+    session->fatal_codes = FLIGHT_CODES_FATAL;
     if (setup->transports != NULL) {
         flight_policy_init(&session->policy, profile, setup->transports, setup->transport_count);
     } else {

@@ -33,6 +33,8 @@ static void test_start(void)
     whole = whole_of(100, PLAIN);
     whole.type = FLIGHT_TYPE_HELLO;
     CHECK(flight_fragment_start(&cutter, &whole, 1) == FLIGHT_ERROR_TYPE);
+    whole = whole_of(100, PLAIN | FLIGHT_FLAG_AUTHENTICATED);
+    CHECK(flight_fragment_start(&cutter, &whole, 1) == FLIGHT_ERROR_FLAGS);
     whole = whole_of(0, PLAIN);
     CHECK(flight_fragment_start(&cutter, &whole, 1) == FLIGHT_ERROR_TOO_LARGE);
     whole = whole_of(65537, PLAIN);

@@ -16,6 +16,8 @@ int twin_step(const uint8_t *step, uint32_t bytes);
 uint32_t twin_snapshot(uint32_t *words);
 int twin_frame(const uint8_t **frame);
 uint32_t twin_digest(void);
+int twin_resume(const uint8_t *copies, uint8_t *out);
+void twin_resume_name(const char *device_id, uint8_t *out);
 uint8_t twin_state(void);
 uint8_t twin_next_state(uint32_t state, uint32_t happening);
 uint32_t twin_sizeof(void);

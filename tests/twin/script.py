@@ -19,8 +19,8 @@ from flight_client.session.spec import (
     TYPE_WELCOME,
 )
 from tests.twin import steps
-from tests.twin.director import LIMIT
-from tests.twin.director import step as bytes_of
+from tests.twin.director_frames import LIMIT
+from tests.twin.director_frames import step as bytes_of
 
 EPOCH = b"epoch--1"
 

@@ -25,8 +25,10 @@ from flight_client.session.spec import (
     TYPE_WELCOME,
 )
 from tests.twin import steps
-from tests.twin.director import LIMIT, RENEW_AT
+from tests.twin.director import RENEW_AT
+from tests.twin.director_frames import LIMIT
 from tests.twin.script import EPOCH, Script, refused
+from tests.twin.scripts_links import LINKS
 from tests.twin.scripts_pieces import PIECES
 
 
@@ -486,6 +488,7 @@ SCRIPTS: tuple[Callable[[], Script], ...] = (
     polling_ends_in_time,
     channels_are_left,
     *PIECES,
+    *LINKS,
     impossible_numbers,
     news_come_late,
     payloads_are_cut,

@@ -203,8 +203,10 @@ class Reference:
             self.session.batching.memory(value if value < 1 << 31 else -1)
         elif what == 9:
             self.session.batching.limit_queue(value)
-        else:
+        elif what == 10:
             self.session.sender.flushing = value
+        else:
+            self.session.fatal_codes = tuple([code for code in range(32) if value >> code & 1])
 
     def poke(self, what, value):
         if what == 0:
@@ -256,6 +258,7 @@ class Reference:
             session._deadline, session._retry_at, session._close_at, session._heard_at,
             session._turn_at, session.wake_in_ms(self.now), session.policy.transport(),
             session._pausing, session.counted, session.counted >> 32, session.settled_counter(),
+            sum([1 << code for code in session.fatal_codes]),
         ]  # fmt: skip
         return words + pair(session._epoch) + pair(session.identity.incarnation)
 

@@ -167,8 +167,11 @@ static int step_poke(uint8_t what, int32_t value)
     case 9:
         flight_session_limit_queue(&session, value);
         break;
-    default:
+    case 10:
         session.sender.flushing = value;
+        break;
+    default:
+        session.fatal_codes = (uint32_t)value;
         break;
     }
     return 0;
@@ -285,6 +288,7 @@ static uint32_t *put_machine(uint32_t *to)
     PUT(session.turn_at_ms), PUT(flight_session_wake_in_ms(&session, now_ms)), PUT(flight_session_transport(&session));
     PUT(session.pausing), PUT(session.counted), PUT((uint64_t)session.counted >> 32);
     PUT(flight_session_settled_counter(&session));
+    PUT(session.fatal_codes);
     return put(put(to, session.epoch, 8), identity.incarnation, 8);
 }
 
@@ -295,7 +299,7 @@ static uint32_t *put_policy(uint32_t *to)
     PUT(policy->index), PUT(policy->switches), PUT(policy->spread_ms), PUT(policy->probe_at_ms), PUT(policy->probing);
     PUT(policy->attempt), PUT(policy->failures), PUT(policy->ready_at_ms), PUT(policy->was_ready);
     PUT(policy->upgraded), PUT(policy->flapped), PUT(policy->stepped_down), PUT(policy->probe_wait_ms);
-    PUT(policy->hint_ms), PUT(policy->hinted), PUT(policy->failed), PUT(flight_session_probe_target(&session));
+    PUT(policy->hint_ms), PUT(policy->hinted), PUT(policy->failed_total), PUT(flight_session_probe_target(&session));
     return to;
 }
 
@@ -441,6 +445,25 @@ uint32_t twin_digest(void)
         hash = (hash ^ words[i]) * 0x01000193u;
     }
     return sends ? sum(hash, session.out.buffer + FLIGHT_HEADER_BYTES, session.out.frame.payload_bytes) : hash;
+}
+
+int twin_resume(const uint8_t *copies, uint8_t *out)
+{
+    const int newest = flight_resume_newest(copies);
+    flight_resume resume;
+
+    if (newest >= 0 && flight_resume_unpack(&resume, copies + (uint32_t)newest * FLIGHT_RESUME_BYTES)) {
+        flight_resume_pack(&resume, out);
+    }
+    return newest;
+}
+
+void twin_resume_name(const char *device_id, uint8_t *out)
+{
+    flight_resume resume;
+
+    flight_resume_name(&resume, device_id);
+    memcpy(out, resume.device, 4);
 }
 
 uint8_t twin_state(void)

@@ -23,6 +23,10 @@ int twin_frame(const uint8_t **frame);
 /* The sum over the snapshot and, where the last step answered FLIGHT_DO_SEND, the payload. */
 uint32_t twin_digest(void);
 
+/* Which of two copies of a resume record is newer; `out` is what it says, packed anew. Returns what flight_resume_newest does. */
+int twin_resume(const uint8_t *copies, uint8_t *out);
+void twin_resume_name(const char *device_id, uint8_t *out);
+
 uint8_t twin_state(void);
 uint8_t twin_next_state(uint32_t state, uint32_t happening);
 uint32_t twin_sizeof(void);

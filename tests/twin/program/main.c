@@ -46,6 +46,7 @@ int main(int count, char **words)
     test_large();
     test_packing();
     test_text_limits();
+    test_resume();
     for (int i = 1; i < count; i++) {
         char *text = read_file(words[i]);
         long found;

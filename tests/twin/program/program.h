@@ -14,5 +14,6 @@ void test_floor(void);
 void test_large(void);
 void test_packing(void);
 void test_text_limits(void);
+void test_resume(void);
 
 #endif
