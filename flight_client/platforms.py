@@ -98,7 +98,9 @@ def fit_for_a_line(platform: Platform, profile: Profile, *, only: bool) -> Platf
     """
     profile.frame_bytes = min(profile.frame_bytes, HELLO_FRAME_BYTES)
     profile.payload_bytes = min(profile.payload_bytes, _LINE_PAYLOAD_BYTES)
+    # A critical message lies in the window until all of its pieces are acknowledged: half of it, so that others get by.
+    profile.message_bytes = min(profile.message_bytes, profile.window_frames // 2 * _LINE_PAYLOAD_BYTES)
     if only:
         profile.connect_timeout_ms = min(profile.connect_timeout_ms, _LINE_TIMEOUT_MS)
         profile.backoff_floor_ms, profile.backoff_cap_ms = _LINE_BACKOFF_MS
-    return dataclasses.replace(platform, payload_bytes=profile.payload_bytes)
+    return dataclasses.replace(platform, payload_bytes=profile.payload_bytes, message_bytes=profile.message_bytes)
