@@ -440,6 +440,17 @@ def numbers_are_restored() -> Script:
     return script
 
 
+def closed_while_attaching() -> Script:
+    """The application closes before the gateway has answered ATTACH."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.connect()
+    script.fail()
+    script.run(after=20000)
+    script.do(steps.CLOSE)
+    script.run()
+    return script
+
+
 LINKS: tuple[Callable[[], Script], ...] = (
     tokens_are_renewed,
     nothing_goes_without_a_token,
@@ -456,4 +467,5 @@ LINKS: tuple[Callable[[], Script], ...] = (
     flushes_hurry_polls,
     small_things,
     numbers_are_restored,
+    closed_while_attaching,
 )

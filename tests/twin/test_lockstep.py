@@ -13,9 +13,10 @@ from flight_client._core import ffi, lib
 from flight_client.session.device import states
 from flight_client.session.device.codes import SEND
 from flight_client.session.spec import STATE_PAUSED
-from tests.twin import steps
+from tests.twin import scripts, steps
 from tests.twin.director import Director
 from tests.twin.library import Twin
+from tests.twin.script import Script
 
 # Another seed: FLIGHT_SEED=7 make test TESTS=tests/twin. More steps: make soak.
 SEED = int(os.environ.get("FLIGHT_SEED", "1"))
@@ -105,6 +106,20 @@ def live(twin: Twin, director: Director, limit: int, seen: Counter[tuple[int, in
     return limit
 
 
+def told(twin: Twin, script: Script, seen: Counter[tuple[int, int]]) -> int:
+    """A session that is told, in lock-step. Returns its steps."""
+    twin.begin(script.setup)
+    reference = steps.Reference(script.setup)
+    for number, made in enumerate(script.steps):
+        before = reference.session.state
+        assert twin.step(made) == reference.step(made), f"step {number}: {made.hex()}"
+        seen[before, reference.session.state] += 1
+        ours = reference.snapshot()
+        theirs = twin.snapshot()
+        assert struct.pack(f"<{len(ours)}I", *ours) == theirs, f"step {number}: {differences(ours, theirs)}"
+    return len(script.steps)
+
+
 @pytest.mark.timeout(3600)
 def test_both_agree_after_every_step(twin: Twin, capsys: pytest.CaptureFixture[str]) -> None:
     seen: Counter[tuple[int, int]] = Counter()
@@ -112,6 +127,8 @@ def test_both_agree_after_every_step(twin: Twin, capsys: pytest.CaptureFixture[s
     while done < STEPS:
         done += live(twin, Director(Seeded(SEED * 1000003 + sessions)), SESSION_STEPS, seen)
         sessions += 1
+    for script in scripts.SCRIPTS:
+        done += told(twin, script(), seen)
     changes = {(a, b) for a, b in seen if a != b}
     with capsys.disabled():
         print(f"\nlock-step: {done} steps, {sessions} sessions, {len(changes)} changes of state, seed {SEED}", end="")
