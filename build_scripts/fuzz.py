@@ -66,7 +66,8 @@ def targets() -> list[Target]:
 
 def build(target: Target) -> Path:
     """The program of one target."""
-    sources = [target.source, *ctools.model_sources(), *ctools.core_sources(), *ctools.corpus_sources()]
+    core = [*ctools.core_sources(), *ctools.session_sources()]
+    sources = [target.source, *ctools.model_sources(), *core, *ctools.corpus_sources()]
     return ctools.program(f"fuzz/{target.name}", sources, FLAGS)
 
 
