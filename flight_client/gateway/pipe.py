@@ -158,7 +158,7 @@ class DuplexPipe:
             while self._ending is None:
                 await self._awake.wait()
                 self._awake.clear()
-                if peer.pipe is not self or self._ended():
+                if self._ended():
                     break  # fenced meanwhile: what is taken now would be missing on the newer transport
                 now = self._registry.clock()
                 if peer.session.dead(now):
@@ -178,7 +178,8 @@ class DuplexPipe:
             await self._carrier.close()
 
     def _ended(self) -> bool:
-        return self._ending is not None
+        """Whether the session has gone on elsewhere, or is over."""
+        return self._ending is not None or self._peer is None or self._peer.pipe is not self
 
     def _set_timer(self, peer: Peer) -> None:
         """Wake the writer when an acknowledgement or a heartbeat is due."""
