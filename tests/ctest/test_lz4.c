@@ -105,6 +105,7 @@ static void test_repetition(void)
 
     memset(data, 'a', sizeof data);
     CHECK(pack(data, 1, out, 800) == 6 && memcmp(out, "\1\0\0\0\x10" "a", 6) == 0);
+    CHECK(pack(data, 11, out, 800) == 4 + 1 + 11 && out[4] == 0xb0);
     CHECK(pack(data, 12, out, 800) == 4 + 1 + 12 && out[4] == 0xc0);
     CHECK(pack(data, 13, out, 800) == 4 + 1 + 13 && out[4] == 0xd0);
     CHECK(pack(data, 14, out, 800) == 14 && memcmp(out, "\16\0\0\0\x14" "a\1\0\x50" "aaaaa", 14) == 0);
