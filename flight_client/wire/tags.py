@@ -41,7 +41,7 @@ class FrameTags:
         self,
         generation: int,
         buffer: bytearray | memoryview,
-        type: int,  # noqa: A002
+        type: int,  # noqa: A002 - what the protocol calls it
         flags: int,
         channel: int,
         seq: int,
@@ -64,7 +64,7 @@ class FrameTags:
     def encode(
         self,
         generation: int,
-        type: int,  # noqa: A002
+        type: int,  # noqa: A002 - what the protocol calls it
         flags: int,
         channel: int,
         seq: int,
