@@ -395,7 +395,7 @@ uint32_t flight_layout_bytes(uint8_t layout);
 #define FLIGHT_SELFTEST_BYTES 1280u
 
 /* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression,
- * fragments, flight_need, send store and authentication codes on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
+ * fragments, flight_core_need, send store and authentication codes on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
  * step that failed (the list stands in flight_selftest.c). Errors: ARGUMENT.
  *
  *     static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];
@@ -408,7 +408,7 @@ int flight_selftest(void *scratch);
 #include "flight_store.h"    /* what waits to be sent, and to be acknowledged */
 #include "flight_emit.h"
 #include "flight_sha256.h" /* SHA-256 and HMAC, optional */
-#include "flight_need.h" /* flight_need: the bytes that a set-up takes */
+#include "flight_need.h" /* flight_core_need: the bytes that a set-up takes */
 #include "flight_pressure.h" /* how the memory is doing */
 #include "flight_session.h"  /* the session of a device */
 
