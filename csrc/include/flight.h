@@ -10,9 +10,9 @@
  *            fails has changed nothing the caller can see.
  * Threads    No call locks. One object belongs to one thread, except the ring: one producer thread (or interrupt) and
  *            one consumer thread may use it at the same time. Different objects never share state.
- * More       flight_payloads.h (delta batches, compression, fragments), flight_store.h (the send store) and flight_session.h
- *            (the session of a device; FLIGHT_SESSION=0 leaves it out) are part of this
- *            header, which includes them.
+ * More       flight_payloads.h (delta batches, compression, fragments), flight_store.h (the send store), flight_session.h
+ *            (the session of a device; FLIGHT_SESSION=0 leaves it out) and flight_client.h (the client of a console;
+ *            FLIGHT_CLIENT=0 leaves it out) are part of this header, which includes them.
  * Speed      flight_ring_reserve and flight_ring_commit are inline (flight_emit.h): with a constant size they cost about
  *            25 instructions together. Everything else is an ordinary call.
  * Wire       Little-endian, every field naturally aligned. Unaligned buffers work too, more slowly.
@@ -411,6 +411,13 @@ int flight_selftest(void *scratch);
 #include "flight_need.h" /* flight_core_need: the bytes that a set-up takes */
 #include "flight_pressure.h" /* how the memory is doing */
 #include "flight_session.h"  /* the session of a device */
+
+#ifndef FLIGHT_CLIENT
+#define FLIGHT_CLIENT FLIGHT_SESSION /* 0 leaves the client out of the library */
+#endif
+#if FLIGHT_CLIENT
+#include "flight_client.h" /* the client of a console */
+#endif
 
 #ifdef __cplusplus
 }
