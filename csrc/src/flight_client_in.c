@@ -113,7 +113,7 @@ static void take_frame(flight_client *client, flight_frame *frame)
 
 /* ---- bytes ---- */
 
-#if (FLIGHT_POLLING || FLIGHT_WEBSOCKET) && FLIGHT_HAS_CODECS
+#if (FLIGHT_POLLING || FLIGHT_WEBSOCKET)
 /* The codec takes out what is its own. Returns its bits. */
 static int feed(flight_client *client, size_t *bytes)
 {
@@ -189,9 +189,11 @@ static int decode(flight_client *client)
 /* Everything that came is with the session: what the codec noticed may take effect. Returns 0 where there is nothing. */
 static int settle(flight_client *client)
 {
-#if (FLIGHT_POLLING || FLIGHT_WEBSOCKET) && FLIGHT_HAS_CODECS
+#if (FLIGHT_POLLING || FLIGHT_WEBSOCKET)
     if (client->codec_over) {
-        codec_failed(client);
+        if (!flight_link_say_goodbye(client)) {
+            codec_failed(client);
+        }
         return 1;
     }
 #endif
@@ -232,6 +234,9 @@ int flight_in_step(flight_client *client)
     flight_frame frame;
 
     if (!client->in_fed) {
+        if (client->out.answer_at != 0) {
+            return 0; /* a newer answer must not take the place of one that is half sent */
+        }
         client->in_fed = 1;
         decode(client);
     }

@@ -110,14 +110,14 @@ static uint8_t begin_transport(flight_client *client, const uint8_t *random)
         flight_line_begin(client, number);
         break;
 #endif
-#if FLIGHT_POLLING && FLIGHT_HAS_CODECS
+#if FLIGHT_POLLING
     case FLIGHT_TRANSPORT_POLLING:
         if (flight_http_init(&client->http, client->config.host, client->config.port, "/v1/poll") != 0) {
             return FLIGHT_TROUBLE_OPEN;
         }
         break;
 #endif
-#if FLIGHT_WEBSOCKET && FLIGHT_HAS_CODECS
+#if FLIGHT_WEBSOCKET
     case FLIGHT_TRANSPORT_WEBSOCKET:
         if (flight_websocket_init(&client->websocket, client->config.host, client->config.port, "/v1/stream") != 0 ||
             !flight_out_shake_hands(client, random)) {
@@ -246,6 +246,31 @@ int flight_link_send(flight_client *client)
     return 1;
 }
 
+#if FLIGHT_WEBSOCKET
+/* A WebSocket that is over says so, if that costs no wait. Returns 0 where there is nothing to say. */
+int flight_link_say_goodbye(flight_client *client)
+{
+    flight_websocket *websocket = &client->websocket;
+    const uint32_t bytes = websocket->answer_bytes;
+
+    if (client->transport != FLIGHT_TRANSPORT_WEBSOCKET || client->link != FLIGHT_LINK_UP || client->out.touched || bytes == 0 ||
+        payable(client, bytes) < bytes) {
+        return 0;
+    }
+    websocket->answer_bytes = 0;
+    if (client->port->send(client->port->io, websocket->answer, bytes) > 0) {
+        sent(client, bytes);
+    }
+    return 1;
+}
+#else
+int flight_link_say_goodbye(flight_client *client)
+{
+    (void)client;
+    return 0;
+}
+#endif
+
 /* The link's bucket: what it drains in a second, and no more at once than it takes without waiting. */
 void flight_link_limit(flight_client *client, uint32_t bytes_per_s)
 {
@@ -259,7 +284,7 @@ void flight_link_limit(flight_client *client, uint32_t bytes_per_s)
 /* The connection has ended. Between two turns of polling that is nothing. */
 static void ended(flight_client *client, int result)
 {
-#if FLIGHT_POLLING && FLIGHT_HAS_CODECS
+#if FLIGHT_POLLING
     if (client->transport == FLIGHT_TRANSPORT_POLLING && client->link == FLIGHT_LINK_UP &&
         (flight_http_end(&client->http) & FLIGHT_CODEC_REOPEN) && !client->out.touched) {
         client->link = FLIGHT_LINK_RESTING;

@@ -52,7 +52,7 @@ int flight_out_add(flight_client *client)
     return 1;
 }
 
-#if FLIGHT_WEBSOCKET && FLIGHT_HAS_CODECS
+#if FLIGHT_WEBSOCKET
 /* The upgrade request. key: 16 random bytes. Returns 0 where it does not fit. */
 int flight_out_shake_hands(flight_client *client, const uint8_t *key)
 {
@@ -103,7 +103,7 @@ int flight_out_wrap(flight_client *client)
     }
     out->wrapped = 1;
     switch (client->transport) {
-#if FLIGHT_POLLING && FLIGHT_HAS_CODECS
+#if FLIGHT_POLLING
     case FLIGHT_TRANSPORT_POLLING: {
         const int begin = flight_http_end_turn(&client->http, out->bytes, out->head_bytes, out->end - out->head_bytes);
 
@@ -112,7 +112,7 @@ int flight_out_wrap(flight_client *client)
         return begin >= 0;
     }
 #endif
-#if FLIGHT_WEBSOCKET && FLIGHT_HAS_CODECS
+#if FLIGHT_WEBSOCKET
     case FLIGHT_TRANSPORT_WEBSOCKET:
         wrap_message(client);
         return 1;
@@ -127,7 +127,7 @@ uint32_t flight_out_waiting(flight_client *client, const uint8_t **data)
 {
     flight_outgoing *out = &client->out;
 
-#if FLIGHT_WEBSOCKET && FLIGHT_HAS_CODECS
+#if FLIGHT_WEBSOCKET
     if (client->transport == FLIGHT_TRANSPORT_WEBSOCKET && client->websocket.answer_bytes != 0 && !out->touched) {
         out->answering = 1;
         *data = client->websocket.answer + out->answer_at;
@@ -157,7 +157,7 @@ void flight_out_gone(flight_client *client, uint32_t bytes)
 {
     flight_outgoing *out = &client->out;
 
-#if FLIGHT_WEBSOCKET && FLIGHT_HAS_CODECS
+#if FLIGHT_WEBSOCKET
     if (out->answering) {
         out->answer_at = (uint8_t)(out->answer_at + bytes);
         if (out->answer_at >= client->websocket.answer_bytes) {

@@ -19,12 +19,10 @@
 #include "flight_codec.h"
 #include "flight_session_parts.h"
 
-#define FLIGHT_HAS_CODECS 0 /* until they are here */
-
-#if FLIGHT_POLLING && FLIGHT_HAS_CODECS
+#if FLIGHT_POLLING
 #include "flight_http.h"
 #endif
-#if FLIGHT_WEBSOCKET && FLIGHT_HAS_CODECS
+#if FLIGHT_WEBSOCKET
 #include "flight_websocket.h"
 #endif
 
@@ -179,10 +177,10 @@ struct flight_client {
 #if FLIGHT_SHA256
     flight_hmac mac;
 #endif
-#if FLIGHT_POLLING && FLIGHT_HAS_CODECS
+#if FLIGHT_POLLING
     flight_http http;
 #endif
-#if FLIGHT_WEBSOCKET && FLIGHT_HAS_CODECS
+#if FLIGHT_WEBSOCKET
     flight_websocket websocket;
 #endif
     flight_session session;
@@ -225,6 +223,7 @@ int flight_link_step(flight_client *client);
 int flight_link_send(flight_client *client);
 int flight_link_receive(flight_client *client);
 int flight_link_close(flight_client *client);
+int flight_link_say_goodbye(flight_client *client);
 void flight_link_limit(flight_client *client, uint32_t bytes_per_s);
 void flight_link_want(flight_client *client);
 void flight_link_opened(flight_client *client);

@@ -53,8 +53,8 @@ static const platform *find_platform(uint32_t id)
 static int is_compiled(uint32_t transport)
 {
     return (FLIGHT_TCP && transport == FLIGHT_TRANSPORT_TCP) ||
-           (FLIGHT_HAS_CODECS && FLIGHT_SHA256 && FLIGHT_POLLING && transport == FLIGHT_TRANSPORT_POLLING) ||
-           (FLIGHT_HAS_CODECS && FLIGHT_WEBSOCKET && transport == FLIGHT_TRANSPORT_WEBSOCKET) ||
+           (FLIGHT_SHA256 && FLIGHT_POLLING && transport == FLIGHT_TRANSPORT_POLLING) ||
+           (FLIGHT_WEBSOCKET && transport == FLIGHT_TRANSPORT_WEBSOCKET) ||
            (FLIGHT_PIPE && transport == FLIGHT_TRANSPORT_SERIAL);
 }
 
@@ -127,12 +127,12 @@ static void adapt_profile(flight_profile *profile, const flight_config *config)
 
 static uint32_t head_bytes(const flight_profile *profile)
 {
-#if FLIGHT_POLLING && FLIGHT_HAS_CODECS
+#if FLIGHT_POLLING
     if (uses(profile, FLIGHT_TRANSPORT_POLLING)) {
         return (FLIGHT_HTTP_HEAD_BYTES + 3u) & ~3u;
     }
 #endif
-#if FLIGHT_WEBSOCKET && FLIGHT_HAS_CODECS
+#if FLIGHT_WEBSOCKET
     if (uses(profile, FLIGHT_TRANSPORT_WEBSOCKET)) {
         return FLIGHT_WEBSOCKET_HEAD_BYTES;
     }
