@@ -292,7 +292,7 @@ void flight_go_on(flight_client *client);
 void flight_close(flight_client *client);
 
 #define FLIGHT_CRASH_WORDS 16u      /* of a crash record */
-#define FLIGHT_CRASH_TEXT_BYTES 64u /* of its reason */
+#define FLIGHT_CRASH_TEXT_BYTES 64u /* of its reason, with the zero */
 
 /* From an exception handler: write down why and where, with up to FLIGHT_CRASH_WORDS words (registers, stack), so that the next
  * flight_init sends it to the channel log as an error. Takes no lock and no heap, less than 512 bytes of stack, and nothing of
