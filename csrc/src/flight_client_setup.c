@@ -3,6 +3,12 @@
 
 #if FLIGHT_CLIENT
 
+struct aligned {
+    char any;
+    uint64_t number;
+};
+
+#define ALIGNMENT offsetof(struct aligned, number) /* 4 on SH-4, 8 elsewhere */
 #define ROUND(bytes) (((uint32_t)(bytes) + 7u) & ~7u)
 #define IN_LEAST_BYTES 256u  /* of what is asked of the port at once */
 #define IN_MOST_BYTES 1460u
@@ -283,7 +289,7 @@ static int check(const void *memory, size_t bytes, const flight_config *config, 
     if (need_bytes < 0) {
         return need_bytes;
     }
-    if (!is_port(port) || memory == NULL || ((uintptr_t)memory & 7u) != 0) {
+    if (!is_port(port) || memory == NULL || ((uintptr_t)memory & (ALIGNMENT - 1u)) != 0) {
         return FLIGHT_ERROR_ARGUMENT;
     }
     return bytes < (size_t)need_bytes ? (int)FLIGHT_ERROR_NO_ROOM : 0;
