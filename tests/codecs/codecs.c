@@ -21,8 +21,7 @@ void codec_sha1(const uint8_t *data, size_t bytes, const uint32_t *cuts, uint8_t
 uint32_t codec_number(uint32_t which)
 {
     static const uint32_t numbers[] = {FLIGHT_HTTP_HEAD_BYTES, FLIGHT_WEBSOCKET_REQUEST_BYTES, FLIGHT_REPLY_HEAD_BYTES,
-                                       FLIGHT_POLL_BODY_BYTES, FLIGHT_WEBSOCKET_MESSAGE_BYTES, FLIGHT_HOST_BYTES,
-                                       FLIGHT_PATH_BYTES};
+                                       FLIGHT_POLL_BODY_BYTES, FLIGHT_WEBSOCKET_MESSAGE_BYTES, FLIGHT_ADDRESS_TEXT_BYTES};
 
     return numbers[which];
 }
