@@ -99,9 +99,10 @@ void flight_sha1_end(flight_sha1 *hash, uint8_t digest[FLIGHT_SHA1_BYTES])
     uint32_t i;
 
     add_byte(hash, 0x80u);
-    while ((hash->bytes & 63u) != 60u) { /* the upper half of the length is zero as well */
+    while ((hash->bytes & 63u) != 56u) {
         add_byte(hash, 0);
     }
+    hash->block[14] = 0;
     hash->block[15] = bits;
     work(hash);
     for (i = 0; i < FLIGHT_SHA1_BYTES; i++) {

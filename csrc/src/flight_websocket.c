@@ -290,13 +290,19 @@ static int end_of_close(flight_websocket *ws)
     return fail(ws, FLIGHT_PROBLEM_CLOSED);
 }
 
+/* Whether the control frame's payload goes back: nothing follows our close frame. */
+static int is_echoed(const flight_websocket *ws)
+{
+    return ws->opcode == PING && !(ws->flags & CLOSING);
+}
+
 static int end_of_control(flight_websocket *ws)
 {
     ws->place = AT_FRAME;
     if (ws->opcode == CLOSE) {
         return end_of_close(ws);
     }
-    if (ws->opcode == PING && !(ws->flags & CLOSING)) {
+    if (is_echoed(ws)) {
         seal_answer(ws, PONG, ws->control_bytes);
     }
     return 0;
@@ -310,7 +316,7 @@ static int take_control(flight_websocket *ws, uint8_t byte)
         } else if (is_no_text(ws, byte)) {
             return breach(ws, CODE_REASON);
         }
-    } else if (!(ws->flags & CLOSING)) {
+    } else if (is_echoed(ws)) {
         ws->answer[6u + ws->control_bytes] = byte;
     }
     ws->control_bytes++;
@@ -331,7 +337,7 @@ static int begin_payload(flight_websocket *ws)
     }
     ws->control_bytes = 0;
     ws->code = 0;
-    if (!(ws->flags & CLOSING)) {
+    if (is_echoed(ws)) {
         ws->answer_bytes = 0; /* the answer's place is needed; a pong that waits has been overtaken */
     }
     ws->place = IN_CONTROL;

@@ -11,7 +11,7 @@
 #if FLIGHT_WEBSOCKET
 
 #define FLIGHT_WEBSOCKET_KEY_BYTES 16u
-#define FLIGHT_WEBSOCKET_REQUEST_BYTES (FLIGHT_REQUEST_START_BYTES + 147u) /* the longest upgrade */
+#define FLIGHT_WEBSOCKET_REQUEST_BYTES (FLIGHT_REQUEST_START_BYTES + 149u) /* the longest upgrade */
 #define FLIGHT_WEBSOCKET_HEAD_BYTES 14u                                    /* the longest head of a frame */
 #define FLIGHT_WEBSOCKET_MESSAGE_BYTES 131072u                             /* the longest message either side takes */
 #define FLIGHT_WEBSOCKET_ANSWER_BYTES 131u                                 /* head and payload of a control frame */

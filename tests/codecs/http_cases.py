@@ -255,7 +255,29 @@ BAD_CHUNKS = {
 
 STATUSES = {
     f"status {status}": bad("status", b"HTTP/1.1 %d x\r\nContent-Length: 5\r\n\r\nhello" % status, status)
-    for status in (101, 201, 202, 204, 205, 206, 300, 301, 302, 304, 307, 308, 400, 403, 404, 408, 413, 429, 500, 503, 599)
+    for status in (
+        101,
+        201,
+        202,
+        204,
+        205,
+        206,
+        300,
+        301,
+        302,
+        304,
+        307,
+        308,
+        400,
+        403,
+        404,
+        408,
+        413,
+        429,
+        500,
+        503,
+        599,
+    )
 }
 STATUSES |= {
     "a redirect": bad("status", b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n", 302),
