@@ -191,7 +191,7 @@ NO_LENGTH = {
     "a hexadecimal length": OK + b"Content-Length: 0x5\r\n\r\nhello",
     "a length with a space": OK + b"Content-Length: 1 2\r\n\r\nhello",
     "a length with a fraction": OK + b"Content-Length: 5.0\r\n\r\nhello",
-    "a length in other digits": OK + "Content-Length: ٥\r\n\r\nhello".encode(),
+    "a length in other digits": OK + "Content-Length: \N{ARABIC-INDIC DIGIT FIVE}\r\n\r\nhello".encode(),
     "a length above the limit": reply(bytes(LIMIT + 1)),
     "a length of 2^32 + 5": OK + b"Content-Length: 4294967301\r\n\r\nhello",
     "a length of 2^64 + 5": OK + b"Content-Length: 18446744073709551621\r\n\r\nhello",

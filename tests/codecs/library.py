@@ -42,6 +42,7 @@ HAPPENINGS = OPEN | TURN_DONE | REOPEN
 PROBLEMS = ("none", "status", "head", "length", "handshake", "framing", "closed")
 ERROR_ARGUMENT, ERROR_NO_ROOM, ERROR_TOO_LARGE = -1, -2, -5
 KEY = bytes(range(16))
+SEED = int(os.environ.get("FLIGHT_SEED", "1"))
 
 
 @cache

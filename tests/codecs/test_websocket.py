@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flight_client._tables import STRINGS
 from tests.codecs import library
-from tests.codecs.library import ANSWER, FAILED, KEY, OPEN, Codec, CodecError, cut_anywhere, masked, ready, unmasked
+from tests.codecs.library import ANSWER, FAILED, KEY, OPEN, SEED, Codec, CodecError, cut_anywhere, masked, ready, unmasked
 from tests.codecs.websocket_cases import (
     BAD_UPGRADES,
     BINARY,
@@ -47,19 +47,19 @@ def sha1(data: bytes, cuts: list[int]) -> bytes:
     return bytes(digest)
 
 
-def test_sha1_of_every_length_is_right_however_it_is_cut(seed: int = 1) -> None:
-    rng = random.Random(seed)
+def test_sha1_of_every_length_is_right_however_it_is_cut() -> None:
+    rng = random.Random(SEED)
     for count in range(200):
         data = rng.randbytes(count)
         cuts = sorted(rng.choices(range(count + 1), k=3))
-        assert sha1(data, cuts) == hashlib.sha1(data).digest(), f"{count} bytes, seed {seed}"
+        assert sha1(data, cuts) == hashlib.sha1(data).digest(), f"{count} bytes, seed {SEED}"
     data = rng.randbytes(100_000)
     assert sha1(data, []) == hashlib.sha1(data).digest()
 
 
-def test_base64_of_every_length_is_right(seed: int = 2) -> None:
+def test_base64_of_every_length_is_right() -> None:
     ffi, lib = library.library()
-    rng = random.Random(seed)
+    rng = random.Random(SEED)
     everything = bytes((at * 4 + 1) & 255 for at in range(256)) + bytes(range(256))
     for data in [everything, *(rng.randbytes(count) for count in range(64))]:
         text = bytearray(4 * -(-len(data) // 3) + 1)
@@ -121,14 +121,14 @@ def test_every_byte_of_the_accept_counts() -> None:
             assert ready("websocket").outcome([changed]).problem == "handshake"
 
 
-def test_keys_give_their_own_accept(seed: int = 3) -> None:
-    rng = random.Random(seed)
+def test_keys_give_their_own_accept() -> None:
+    rng = random.Random(SEED)
     for _ in range(50):
         key = rng.randbytes(16)
         accept = base64.b64encode(hashlib.sha1(base64.b64encode(key) + GUID).digest())
         codec = Codec("websocket")
         codec.upgrade(key)
-        assert codec.feed(upgrade(accept=accept)) == (b"", OPEN), f"seed {seed}"
+        assert codec.feed(upgrade(accept=accept)) == (b"", OPEN), f"seed {SEED}"
 
 
 def test_a_refusal_may_say_when_to_come_back() -> None:
@@ -296,14 +296,14 @@ def story(rng: random.Random) -> tuple[bytes, bytes, bytes | None]:
     return data, payload, last
 
 
-def test_random_conversations_come_out_as_they_went_in(seed: int = 4) -> None:
-    rng = random.Random(seed)
+def test_random_conversations_come_out_as_they_went_in() -> None:
+    rng = random.Random(SEED)
     for number in range(300):
         data, payload, ping = story(rng)
         cuts = sorted(rng.choices(range(len(data) + 1), k=rng.randrange(10)))
         pieces = [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
         outcome = opened().outcome(pieces)
-        assert (outcome.payload, outcome.problem) == (payload, "none"), f"conversation {number}, seed {seed}"
+        assert (outcome.payload, outcome.problem) == (payload, "none"), f"conversation {number}, seed {SEED}"
         assert (unmasked(outcome.answer) if outcome.answer else None) == (None if ping is None else (0x80 | PONG, ping))
 
 
