@@ -451,6 +451,7 @@ int flight_websocket_end(flight_websocket *ws)
 {
     if (ws->place != AT_END) {
         ws->status = CODE_LOST;
+        ws->answer_bytes = 0; /* nobody is there to take it */
         fail(ws, FLIGHT_PROBLEM_CLOSED);
     }
     return FLIGHT_CODEC_FAILED;

@@ -138,6 +138,12 @@ class Codec:
         assert bytes(self._ffi.buffer(head))[count:] == bytes(15 - count)
         return bytes(self._ffi.buffer(head, count)) + masked(payload, mask) if count else b""
 
+    def words(self) -> list[int]:
+        """Problem, status, retry_after_s, answer_bytes."""
+        words = self._ffi.new("uint32_t[4]")
+        self.lib.codec_look(self.codec, self.websocket, words)
+        return list(words)
+
     def outcome(self, pieces: Iterable[bytes]) -> Outcome:
         """Feed pieces and look."""
         payload = bytearray()
@@ -146,9 +152,7 @@ class Codec:
             left, last = self.feed(piece)
             payload += left
             happened |= last & HAPPENINGS
-        words = self._ffi.new("uint32_t[4]")
-        self.lib.codec_look(self.codec, self.websocket, words)
-        problem, status, retry_after_s, answer_bytes = words
+        problem, status, retry_after_s, answer_bytes = self.words()
         assert bool(last & FAILED) == (problem != 0)
         assert bool(last & ANSWER) == (answer_bytes != 0)
         answer = self.answer() if self.websocket else b""

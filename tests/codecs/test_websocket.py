@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from flight_client._tables import STRINGS
 from tests.codecs import library
-from tests.codecs.library import ANSWER, FAILED, KEY, OPEN, SEED, Codec, CodecError, cut_anywhere, masked, ready, unmasked
+from tests.codecs.library import (
+    ANSWER,
+    FAILED,
+    KEY,
+    OPEN,
+    SEED,
+    Codec,
+    CodecError,
+    cut_anywhere,
+    masked,
+    ready,
+    unmasked,
+)
 from tests.codecs.websocket_cases import (
     BAD_UPGRADES,
     BINARY,
@@ -206,7 +218,9 @@ def test_a_pong_that_waits_gives_way_to_a_close() -> None:
 
 
 def test_a_connection_that_ends_has_failed() -> None:
-    for codec in (Codec("websocket"), ready("websocket"), opened()):
+    waiting = opened()
+    waiting.feed(frame(PING, b"x"))
+    for codec in (Codec("websocket"), ready("websocket"), opened(), waiting):
         assert codec.end() == FAILED
         outcome = codec.outcome([b""])
         assert (outcome.problem, outcome.status, outcome.answer) == ("closed", 1006, b"")

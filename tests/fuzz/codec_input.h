@@ -8,7 +8,7 @@
 
 #include "flight_codec.h"
 
-#define SAID_BYTES 8192u
+#define SAID_BYTES 2304u /* more than the longest head */
 
 typedef struct said {
     uint8_t data[SAID_BYTES];
@@ -23,7 +23,7 @@ static inline void say(said *all, const void *data, size_t bytes)
     all->bytes += bytes < room ? bytes : room;
 }
 
-/* One byte of input: itself, a word, or (the last word's number and above) the last byte said 100 times. */
+/* One byte of input: itself, a word, or the last byte said 100 times more. */
 static inline void say_byte(said *all, uint8_t byte, const char *const *words, size_t count)
 {
     size_t i;
@@ -41,13 +41,13 @@ static inline void say_byte(said *all, uint8_t byte, const char *const *words, s
     }
 }
 
-/* Where a run begins to differ is its seed's affair: pieces of 1 to 16 bytes. */
+/* The next piece of a run that is cut: short ones, as long as that costs little. */
 static inline size_t next_piece(uint32_t *seed, size_t left)
 {
     size_t piece;
 
     *seed = *seed * 1664525u + 1013904223u;
-    piece = 1u + (*seed >> 24) % 16u;
+    piece = 1u + (*seed >> 24) % (left < 200u ? 16u : 200u);
     return piece < left ? piece : left;
 }
 
