@@ -36,6 +36,7 @@ from tests.codecs.websocket_cases import (
     MESSAGE_LIMIT,
     PING,
     PONG,
+    TEXT,
     UPGRADE,
     close,
     frame,
@@ -197,6 +198,49 @@ def test_an_answer_waits_until_it_is_taken_and_the_newest_ping_wins() -> None:
     assert unmasked(codec.answer()) == (0x80 | PONG, b"two")
     codec = opened()
     assert codec.feed(frame(PONG, b"x")) == (b"", 0)
+
+
+def test_an_answer_that_has_left_in_part_stays_as_it_is() -> None:
+    for later in (frame(PING, b"later"), frame(PING, b""), frame(PING, bytes(125)) * 3):
+        codec = opened()
+        codec.feed(frame(PING, b"one"))
+        first = codec.answer(4)
+        assert codec.feed(frame(BINARY, b"ab") + later) == (b"ab", ANSWER)
+        assert codec.close() == 0, "not between the halves of a frame"
+        assert unmasked(first + codec.answer()) == (0x80 | PONG, b"one")
+        assert codec.feed(b"") == (b"", 0)
+        assert codec.close() == ANSWER
+
+
+def test_a_ping_that_begins_behind_half_an_answer_gets_none() -> None:
+    codec = opened()
+    codec.feed(frame(PING, b"one"))
+    first = codec.answer(8)
+    later = frame(PING, b"later")
+    assert codec.feed(later[:4]) == (b"", ANSWER)
+    assert unmasked(first + codec.answer()) == (0x80 | PONG, b"one")
+    assert codec.feed(later[4:]) == (b"", 0)
+    assert codec.feed(frame(PING, b"two")) == (b"", ANSWER)
+    assert unmasked(codec.answer()) == (0x80 | PONG, b"two")
+
+
+@pytest.mark.parametrize("data", [close(1000), frame(TEXT, b"hello")])
+def test_the_end_behind_half_an_answer_leaves_the_other_half(data: bytes) -> None:
+    codec = opened()
+    codec.feed(frame(PING, b"one"))
+    first = codec.answer(3)
+    assert codec.feed(data) == (b"", ANSWER | FAILED)
+    assert unmasked(first + codec.answer()) == (0x80 | PONG, b"one")
+
+
+def test_our_close_in_the_middle_of_a_ping_is_what_goes_out() -> None:
+    for at in range(2, 8):
+        codec = opened()
+        ping = frame(PING, b"hello")
+        codec.feed(ping[:at])
+        assert codec.close(1000) == ANSWER
+        assert codec.feed(ping[at:] + frame(BINARY, b"ab")) == (b"ab", ANSWER)
+        assert unmasked(codec.answer()) == (0x80 | CLOSE, struct.pack(">H", 1000))
 
 
 def test_answers_have_masks_of_their_own() -> None:

@@ -4,7 +4,7 @@
 #include "flight_websocket.h"
 
 /* Two bytes of set-up, then what the server sends. Set-up: how it is cut; 1: the upgrade comes first, 2: we close then, 4: the
- * connection ends behind it. */
+ * connection ends behind it, 8: an answer leaves one byte at a time, between two pieces. */
 static const char accept_of_key[] = "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"; /* of a key of zeros, asserted below */
 static const char upgrade[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                               "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\nSec-WebSocket-Protocol: flight.v1\r\n\r\n";
@@ -23,6 +23,8 @@ typedef struct run {
     uint8_t payload[SAID_BYTES];
     size_t payload_bytes;
     int happened;
+    uint8_t sent[FLIGHT_WEBSOCKET_ANSWER_BYTES];
+    uint32_t sent_bytes;
 } run;
 
 static void begin(run *at)
@@ -38,6 +40,26 @@ static void begin(run *at)
     REQUIRE(bytes > 0 && (uint32_t)bytes < FLIGHT_WEBSOCKET_REQUEST_BYTES);
     REQUIRE(memcmp(at->ws.answer, accept_of_key + 22, 28) == 0);
     free(request);
+}
+
+/* A byte of the answer leaves; the next one follows the rules of a frame, whatever came meanwhile. */
+static void send_a_byte(run *at)
+{
+    flight_websocket *ws = &at->ws;
+
+    if (ws->answer_bytes == 0) {
+        return;
+    }
+    if (ws->answer_sent == 0) {
+        memcpy(at->sent, ws->answer, ws->answer_bytes);
+        at->sent_bytes = ws->answer_bytes;
+    }
+    REQUIRE(ws->answer_bytes == at->sent_bytes && memcmp(at->sent, ws->answer, at->sent_bytes) == 0);
+    ws->answer_sent++;
+    if (ws->answer_sent == ws->answer_bytes) {
+        ws->answer_sent = 0;
+        ws->answer_bytes = 0;
+    }
 }
 
 static void feed(run *at, const uint8_t *data, size_t bytes)
@@ -116,6 +138,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
         feed(&cut, all.data + i, piece);
         i += piece;
+        if (data[1] & 8) {
+            send_a_byte(&cut);
+        }
+    }
+    if (data[1] & 8) { /* what was sent when is this run's own affair */
+        REQUIRE(whole.payload_bytes == cut.payload_bytes && whole.ws.problem == cut.ws.problem);
+        return 0;
     }
     if (data[1] & 4) {
         REQUIRE(flight_websocket_end(&whole.ws) == FLIGHT_CODEC_FAILED && flight_websocket_end(&cut.ws) == FLIGHT_CODEC_FAILED);
