@@ -125,7 +125,8 @@ def scope_of(text: str, static_words: set[str]) -> Scope:
         is_static = bool(static_words.intersection(words))
         scope.names.update(tags_and_constants(plain))
         if words[0] == "typedef":
-            pointer = re.search(r"\( \* (\w+) \)", " ".join(words))
+            # Of a struct with pointers to functions inside it is the name behind the braces.
+            pointer = None if "{" in words else re.search(r"\( \* (\w+) \)", " ".join(words))
             scope.names.add(pointer[1] if pointer else [t.text for t in plain if t.kind == "name"][-1])
             continue
         ends = [words.index(word) for word in ("(", "[", "=", "{", ";") if word in words]
