@@ -22,7 +22,7 @@ extern "C" {
 
 typedef struct flight_port_memory {
     uint32_t total_bytes;     /* of the machine, or of what a program may have: the port's comment says which */
-    uint32_t used_bytes;
+    uint32_t used_bytes;      /* of them, or by the program alone: the same */
     uint32_t available_bytes; /* what can still be had */
     uint32_t largest_bytes;   /* largest free block: fragmentation = 1 - largest / available */
 } flight_port_memory;
@@ -114,6 +114,10 @@ extern const flight_port flight_port_vita;
 /* Where store and load keep their files, a folder without a / at its end; every port file has one and names its first value. Set
  * it before flight_init. The folder is made where it is missing, the ones above it are not. */
 extern const char *flight_port_folder;
+
+/* What flight_port_posix_pipe opens, "/dev/ttyUSB0" or "tcp://127.0.0.1:10004", and the speed of a serial device, 0: as it is. */
+extern const char *flight_port_pipe_path;
+extern uint32_t flight_port_pipe_baud;
 
 #ifdef __cplusplus
 }
