@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "verify"
 CORE = ROOT / "csrc" / "src"
 INCLUDE = ROOT / "csrc" / "include"
+PORTS = ROOT / "csrc" / "ports"
 TESTS = ROOT / "tests"
 
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
@@ -79,6 +80,11 @@ def ctest_sources() -> list[Path]:
     return [*sorted((TESTS / "ctest").glob("*.c")), *model_sources(), *corpus_sources()]
 
 
+def sim_sources() -> list[Path]:
+    """The simulated console: a port for tests."""
+    return sorted(PORTS.glob("flight_port_sim*.c"))
+
+
 def header_has(function: str) -> bool:
     """Whether flight.h, or a part of it, offers this call already."""
     headers = "\n".join(path.read_text(encoding="utf-8") for path in sorted(INCLUDE.glob("flight*.h")))
@@ -127,6 +133,7 @@ def program(name: str, sources: Sequence[Path], flags: Sequence[str], compiler: 
     folders = (
         INCLUDE,
         CORE,
+        PORTS,
         TESTS / "corpus",
         TESTS / "fuzz",
         TESTS / "ctest",
@@ -134,7 +141,7 @@ def program(name: str, sources: Sequence[Path], flags: Sequence[str], compiler: 
         TESTS / "twin" / "program",
     )
     options = [compiler or clang(), *WARNINGS, *flags, *[f"-I{folder}" for folder in folders]]
-    headers = stamp_of([path for folder in (INCLUDE, CORE, TESTS) for path in folder.rglob("*.h")], [])
+    headers = stamp_of([path for folder in (INCLUDE, CORE, PORTS, TESTS) for path in folder.rglob("*.h")], [])
     objects = side_by_side(lambda source: compile_one(source, options, headers), sources)
     target = BUILD / name
     stamp = "\n".join(map(str, objects))
