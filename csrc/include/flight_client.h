@@ -274,7 +274,7 @@ int flight_poll(flight_client *client, uint32_t budget_us);
  *     flight_status status;
  *     flight_status_of(client, &status);
  */
-void flight_status_of(const flight_client *client, flight_status *status);
+void flight_status_of(flight_client *client, flight_status *status);
 
 /* No connection for now (a suspend is coming, the radio goes off): what is queued stays. flight_go_on ends it, at once.
  *

@@ -317,7 +317,8 @@ typedef struct flight_session_out {
     uint32_t at;            /* offset in buffer */
     int32_t room_bytes;
     int32_t frame_room_bytes; /* the largest frame that the peer and we can take */
-    int32_t turn_bytes;       /* of this turn so far */
+    int32_t turn_bytes;       /* of this turn so far; the driver may add what its transport adds */
+    int32_t turn_most_bytes;  /* of one turn: the driver may set less before the start, where it keeps a whole turn */
     int32_t behind_bytes;     /* what may stand behind the payload: a trailer, and a tag where agreed on */
     int32_t most_events;      /* to be packed */
     int32_t expires_ms;       /* when the last of the packed events expires, from now; 0 = never */

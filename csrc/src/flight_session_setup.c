@@ -114,6 +114,7 @@ int flight_session_init(flight_session *session, void *memory, size_t memory_byt
     session->out.buffer = session->out.scratch;
     session->out.frame_room_bytes = profile->frame_bytes;
     session->out.behind_bytes = (int32_t)FLIGHT_TRAILER_BYTES;
+    session->out.turn_most_bytes = (int32_t)FLIGHT_POLL_BODY_BYTES;
     session->renewal.token = "";
     flight_bucket_begin(&session->sender.link, 0, 0);
     flight_bucket_begin(&session->sender.pace, 0, 0);
