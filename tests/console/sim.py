@@ -55,9 +55,9 @@ class Console:
 
     def __init__(self, profile: str, seed: int = 1) -> None:
         self.ffi, self.lib = library()
-        self.sim = self.ffi.new("flight_sim *")
-        self.port = self.ffi.new("flight_port *")
-        self.profile = self.lib.flight_sim_profile_of(profile.encode())
+        self.sim: Any = self.ffi.new("flight_sim *")
+        self.port: Any = self.ffi.new("flight_port *")
+        self.profile: Any = self.lib.flight_sim_profile_of(profile.encode())
         assert self.profile != self.ffi.NULL, profile
         self.lib.flight_sim_begin(self.sim, self.profile, seed, self.port)
 
