@@ -32,7 +32,23 @@ STANDARDS = ["c99", "gnu17", "gnu2x"]  # what programs choose, the PSP's and Kal
 OF_THE_COMPILER = {"_GLOBAL_OFFSET_TABLE_"}
 OF_THE_LINKER = {"_gp"}  # what PSP_MODULE_INFO names of the linker's
 OF_THE_CLIENT = re.compile(r"flight_\w+")
-PSP_FOLDERS = ["libcglue", "base", "user", "kernel", "net", "utility", "rtc", "power", "debug", "sdk", "display", "ctrl", "ge", "wlan", "usb"]
+PSP_FOLDERS = [
+    "libcglue",
+    "base",
+    "user",
+    "kernel",
+    "net",
+    "utility",
+    "rtc",
+    "power",
+    "debug",
+    "sdk",
+    "display",
+    "ctrl",
+    "ge",
+    "wlan",
+    "usb",
+]
 
 
 class SdkError(Exception):

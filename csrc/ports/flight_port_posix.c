@@ -190,6 +190,16 @@ static int send_bytes(void *io, const uint8_t *data, size_t bytes)
     return is_for_later() ? 0 : failed();
 }
 
+static int has_hung_up(int file)
+{
+    struct pollfd question;
+
+    question.fd = file;
+    question.events = 0;
+    question.revents = 0;
+    return poll(&question, 1, 0) > 0;
+}
+
 static int receive_bytes(void *io, uint8_t *data, size_t capacity)
 {
     const connection *own = io;
@@ -202,8 +212,8 @@ static int receive_bytes(void *io, uint8_t *data, size_t capacity)
     if (got > 0) {
         return (int)got;
     }
-    if (got == 0) {
-        return own->is_socket ? ENDED : 0; /* a raw serial device says 0 for nothing yet */
+    if (got == 0) { /* a raw serial device says so for nothing yet, too */
+        return own->is_socket || has_hung_up(own->file) ? ENDED : 0;
     }
     return is_for_later() ? 0 : failed();
 }

@@ -23,15 +23,20 @@ struct player {
 static uint64_t memory[128 * 1024 / 8]; /* all the memory that the client will ever use */
 static uint64_t network_pool[256 * 1024 / 8];
 
-/* The PC says how healthy the player is: one byte. */
+/* The PC says how healthy the player is: flight send --channel command --type payload kind=1 data=hp50 */
 static void on_command(void *user, const flight_message *message)
 {
     struct player *player = user;
+    uint32_t i;
 
-    if (message->bytes == 1) {
-        player->hp = message->data[0];
-        flight_log(message->client, FLIGHT_LOG_INFO, "hp is now %d", (int)player->hp);
+    if (message->bytes < 3 || message->bytes > 5) {
+        return;
     }
+    player->hp = 0;
+    for (i = 2; i < message->bytes; i++) {
+        player->hp = player->hp * 10 + message->data[i] - '0';
+    }
+    flight_log(message->client, FLIGHT_LOG_INFO, "hp is now %d", (int)player->hp);
 }
 
 /* Whatever fails, the game runs without its live view. */
