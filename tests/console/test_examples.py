@@ -64,7 +64,7 @@ class Tail:
 
 
 def matches(entry: dict[str, Any], channel: str, fields: dict[str, object]) -> bool:
-    return entry["channel"] == channel and fields.items() <= entry["data"].items()
+    return bool(entry["channel"] == channel and fields.items() <= entry["data"].items())
 
 
 def test_the_game_is_seen_on_the_pc_and_hears_it(example: Path, gateway: GatewayProcess) -> None:

@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_is_an_error(port: Port, tmp_path: Path) -> None
 
 
 def test_memory_is_what_linux_says_and_unknown_is_unknown(port: Port) -> None:
-    told = port.ffi.new("flight_port_memory *")
+    told: Any = port.ffi.new("flight_port_memory *")
     port.table.memory(port.io, told)
     assert told.largest_bytes == UNKNOWN
     if not Path("/proc/meminfo").exists():
