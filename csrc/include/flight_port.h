@@ -22,7 +22,7 @@ extern "C" {
 
 typedef struct flight_port_memory {
     uint32_t total_bytes;     /* of the machine, or of what a program may have: the port's comment says which */
-    uint32_t used_bytes;
+    uint32_t used_bytes;      /* of them, or by the program alone: the same */
     uint32_t available_bytes; /* what can still be had */
     uint32_t largest_bytes;   /* largest free block: fragmentation = 1 - largest / available */
 } flight_port_memory;
@@ -84,6 +84,40 @@ typedef struct flight_port {
  *     if (flight_resolve("devbox.local", host, sizeof host) != 0) { return 1; }
  */
 int flight_resolve(const char *name, char *out, size_t capacity);
+
+/* The tables of csrc/ports, one port file each. A program is compiled with one of these files. A table may be copied and
+ * changed before it is handed to flight_init:
+ *
+ *     static flight_port own;
+ *     own = flight_port_posix;
+ *     own.store = NULL; // nothing is kept, and flight_status says so
+ *     own.load = NULL;
+ */
+extern const flight_port flight_port_posix;
+extern const flight_port flight_port_posix_pipe; /* flight_port_posix.c too: a serial device, or a port that passes bytes on */
+extern const flight_port flight_port_kos;
+extern const flight_port flight_port_kos_files; /* flight_port_kos.c too: with store and load, see there what they cost */
+extern const flight_port flight_port_psp;
+extern const flight_port flight_port_vita;
+
+/* The one of the machine that the compiler builds for. */
+#if defined(__DREAMCAST__) || defined(_arch_dreamcast)
+#define flight_port_here flight_port_kos
+#elif defined(__psp__) || defined(__PSP__)
+#define flight_port_here flight_port_psp
+#elif defined(__vita__) || defined(__VITA__)
+#define flight_port_here flight_port_vita
+#else
+#define flight_port_here flight_port_posix
+#endif
+
+/* Where store and load keep their files, a folder without a / at its end; every port file has one and names its first value. Set
+ * it before flight_init. The folder is made where it is missing, the ones above it are not. */
+extern const char *flight_port_folder;
+
+/* What flight_port_posix_pipe opens, "/dev/ttyUSB0" or "tcp://127.0.0.1:10004", and the speed of a serial device, 0: as it is. */
+extern const char *flight_port_pipe_path;
+extern uint32_t flight_port_pipe_baud;
 
 #ifdef __cplusplus
 }
