@@ -133,7 +133,7 @@ def stacks(target: Target, folder: Path) -> dict[str, int]:
     prover = {name for name in frames if name.endswith(("flight_client_proof.c:begin", "flight_client_proof.c:prove"))}
     for user, callees in calls.items():
         if "__indirect_call" in callees and "flight_session" in user:
-            callees |= prover
+            callees.update(prover)
 
     def deepest(name: str, above: tuple[str, ...] = ()) -> int:
         if name in above:
