@@ -176,14 +176,14 @@ typedef struct flight_status {
 int flight_need(const flight_config *config);
 
 /* Why flight_init would return null: 0 (it would not), or ARGUMENT (config as flight_need says, a port without one of its
- * calls, memory that is null or not 8-aligned), NO_ROOM (bytes). flight_error_text says it in words.
+ * calls, memory that is null or not aligned as a uint64_t is), NO_ROOM (bytes). flight_error_text says it in words.
  *
  *     int problem = flight_check(memory, sizeof memory, &config, &port);
  *     if (problem != 0) { return problem; }
  */
 int flight_check(const void *memory, size_t bytes, const flight_config *config, const flight_port *port);
 
-/* Set up a client in memory: 8-aligned, flight_need bytes. Never waits, and never fails for want of a network: connecting
+/* Set up a client in memory, aligned as a uint64_t is, flight_need bytes. Never waits, and never fails for want of a network: connecting
  * happens in flight_poll. Loads what the port has stored, if it does. port is kept. Returns null where flight_check says why.
  *
  *     flight_client *client = flight_init(memory, sizeof memory, &config, &port);
@@ -292,7 +292,7 @@ void flight_go_on(flight_client *client);
 void flight_close(flight_client *client);
 
 #define FLIGHT_CRASH_WORDS 16u      /* of a crash record */
-#define FLIGHT_CRASH_TEXT_BYTES 64u /* of its reason */
+#define FLIGHT_CRASH_TEXT_BYTES 64u /* of its reason, with the zero */
 
 /* From an exception handler: write down why and where, with up to FLIGHT_CRASH_WORDS words (registers, stack), so that the next
  * flight_init sends it to the channel log as an error. Takes no lock and no heap, less than 512 bytes of stack, and nothing of

@@ -7,7 +7,7 @@
 
 int flight_client_can_take(const flight_client *client)
 {
-    return !client->closing && client->session.state < FLIGHT_STATE_CLOSING + 0u;
+    return !client->closing && client->session.state != FLIGHT_STATE_STOPPED;
 }
 
 /* ---- channels ---- */

@@ -21,6 +21,9 @@ static void note(flight_client *client, int news)
 {
     const flight_session *session = &client->session;
 
+    if (news == FLIGHT_NEWS_ENDED && session->ending.code == FLIGHT_CODE_OK) {
+        return; /* the answer to our own goodbye */
+    }
     client->port_error = 0;
     client->trouble_detail = 0;
     switch (news) {

@@ -3,10 +3,19 @@
 
 #if FLIGHT_CLIENT
 
+struct aligned {
+    char any;
+    uint64_t number;
+};
+
+#define ALIGNMENT offsetof(struct aligned, number) /* 4 on SH-4, 8 elsewhere */
 #define ROUND(bytes) (((uint32_t)(bytes) + 7u) & ~7u)
 #define IN_LEAST_BYTES 256u  /* of what is asked of the port at once */
 #define IN_MOST_BYTES 1460u
 #define DELAY_MOST_MS 500    /* a game's newest value is seldom older than that, whatever the platform's profile collects */
+#define LINE_TIMEOUT_MS 3000 /* where a byte pipe is the only transport; as flight_client/platforms.py */
+#define LINE_BACKOFF_FLOOR_MS 50
+#define LINE_BACKOFF_CAP_MS 400
 #define TURN_SLACK_BYTES 16u
 #define SLOTS_LIMIT 32767u
 
@@ -119,6 +128,11 @@ static void adapt_profile(flight_profile *profile, const flight_config *config)
     }
     if (uses(profile, FLIGHT_TRANSPORT_SERIAL)) {
         profile->frame_bytes = flight_min(profile->frame_bytes, (int32_t)FLIGHT_HELLO_FRAME_BYTES);
+        if (profile->transport_count == 1) { /* nobody else is on the line, so nobody comes back at the same time */
+            profile->connect_timeout_ms = flight_min(profile->connect_timeout_ms, LINE_TIMEOUT_MS);
+            profile->backoff_floor_ms = LINE_BACKOFF_FLOOR_MS;
+            profile->backoff_cap_ms = LINE_BACKOFF_CAP_MS;
+        }
     }
     profile->payload_bytes = flight_min(profile->payload_bytes, profile->frame_bytes - 128);
     profile->batch_delay_ms = flight_min(profile->batch_delay_ms, DELAY_MOST_MS);
@@ -275,7 +289,7 @@ static int check(const void *memory, size_t bytes, const flight_config *config, 
     if (need_bytes < 0) {
         return need_bytes;
     }
-    if (!is_port(port) || memory == NULL || ((uintptr_t)memory & 7u) != 0) {
+    if (!is_port(port) || memory == NULL || ((uintptr_t)memory & (ALIGNMENT - 1u)) != 0) {
         return FLIGHT_ERROR_ARGUMENT;
     }
     return bytes < (size_t)need_bytes ? (int)FLIGHT_ERROR_NO_ROOM : 0;

@@ -26,8 +26,8 @@ typedef struct flight_http {
     flight_head head;
 } flight_http;
 
-/* A new connection. host: an IPv4 address or a name of at most FLIGHT_HOST_BYTES letters, digits, dots and hyphens; path: at most
- * FLIGHT_PATH_BYTES, begins with a slash. Both texts must stay where they are. Returns 0 or FLIGHT_ERROR_ARGUMENT.
+/* A new connection. host: an IPv4 address or a name; path: begins with a slash. Both of visible ASCII, at most
+ * FLIGHT_ADDRESS_TEXT_BYTES long, and kept where they are. Returns 0 or FLIGHT_ERROR_ARGUMENT.
  *
  * The whole of it, with a buffer whose body begins at FLIGHT_HTTP_HEAD_BYTES:
  *

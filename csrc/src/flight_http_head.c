@@ -45,22 +45,13 @@ static int is_digit(uint8_t byte)
     return byte >= '0' && byte <= '9';
 }
 
-static int in_host(uint8_t byte)
-{
-    const uint8_t small = byte | 0x20u;
-
-    return is_digit(byte) || (small >= 'a' && small <= 'z') || byte == '.' || byte == '-';
-}
-
-/* The length of a text of which every character is good; 0: none is. */
-static uint8_t text_bytes_of(const char *text, uint8_t most, int host)
+/* The length of a text of visible ASCII; 0: it is none, or too long. */
+static uint8_t text_bytes_of(const char *text)
 {
     uint8_t bytes;
 
     for (bytes = 0; text[bytes] != '\0'; bytes++) {
-        const uint8_t byte = (uint8_t)text[bytes];
-
-        if (bytes == most || (host ? !in_host(byte) : (byte <= ' ' || byte > '~'))) {
+        if (bytes == FLIGHT_ADDRESS_TEXT_BYTES || text[bytes] <= ' ' || text[bytes] > '~') { /* char may have a sign */
             return 0;
         }
     }
@@ -75,8 +66,8 @@ int flight_address_init(flight_address *address, const char *host, uint16_t port
     address->host = host;
     address->path = path;
     address->port = port;
-    address->host_bytes = text_bytes_of(host, FLIGHT_HOST_BYTES, 1);
-    address->path_bytes = text_bytes_of(path, FLIGHT_PATH_BYTES, 0);
+    address->host_bytes = text_bytes_of(host);
+    address->path_bytes = text_bytes_of(path);
     return address->host_bytes == 0 || address->path_bytes == 0 ? FLIGHT_ERROR_ARGUMENT : 0;
 }
 

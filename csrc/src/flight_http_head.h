@@ -10,10 +10,11 @@
 
 #if FLIGHT_POLLING || FLIGHT_WEBSOCKET
 
-#define FLIGHT_HOST_BYTES 63u        /* the longest host text: an IPv4 address, or a name of one label or short ones */
-#define FLIGHT_PATH_BYTES 63u        /* the longest path */
+#define FLIGHT_ADDRESS_TEXT_BYTES 63u  /* the longest host (an IPv4 address or a short name) and the longest path */
 #define FLIGHT_REPLY_HEAD_BYTES 2048u /* the longest head of a reply, interim replies, chunk extensions and trailers included */
-#define FLIGHT_REQUEST_START_BYTES (5u + FLIGHT_PATH_BYTES + 17u + FLIGHT_HOST_BYTES + 8u) /* "POST ", " HTTP/1.1 Host: ", ":65535" */
+
+/* "POST ", the path, " HTTP/1.1\r\nHost: ", the host, ":65535\r\n" */
+#define FLIGHT_REQUEST_START_BYTES (5u + 17u + 8u + 2u * FLIGHT_ADDRESS_TEXT_BYTES)
 
 /* Where the gateway is. The texts are the caller's and stay where they are. */
 typedef struct flight_address {
@@ -62,8 +63,8 @@ typedef struct flight_request {
     uint32_t at;
 } flight_request;
 
-/* Take a host of letters, digits, dots and hyphens and a path of visible ASCII that begins with a slash: nothing that could
- * end a line of the request. Returns 0 or FLIGHT_ERROR_ARGUMENT.
+/* Take a host and a path that begins with a slash, both of visible ASCII: nothing that could end a line of the request, and at
+ * most FLIGHT_ADDRESS_TEXT_BYTES each. Returns 0 or FLIGHT_ERROR_ARGUMENT.
  *
  *     flight_address address;
  *     if (flight_address_init(&address, "192.168.1.10", 7070, "/v1/poll") != 0) { return 1; }

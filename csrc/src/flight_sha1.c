@@ -99,9 +99,10 @@ void flight_sha1_end(flight_sha1 *hash, uint8_t digest[FLIGHT_SHA1_BYTES])
     uint32_t i;
 
     add_byte(hash, 0x80u);
-    while ((hash->bytes & 63u) != 60u) { /* the upper half of the length is zero as well */
+    while ((hash->bytes & 63u) != 56u) {
         add_byte(hash, 0);
     }
+    hash->block[14] = 0;
     hash->block[15] = bits;
     work(hash);
     for (i = 0; i < FLIGHT_SHA1_BYTES; i++) {
@@ -109,13 +110,15 @@ void flight_sha1_end(flight_sha1 *hash, uint8_t digest[FLIGHT_SHA1_BYTES])
     }
 }
 
+static uint8_t character(uint32_t value)
+{
+    const uint32_t first = value < 26u ? 'A' : value < 52u ? 'a' - 26u : value < 62u ? (uint32_t)'0' - 52u : value == 62u ? '+' - 62u : '/' - 63u;
+
+    return (uint8_t)(first + value);
+}
+
 size_t flight_base64(uint8_t *text, const uint8_t *data, size_t bytes)
 {
-    static const uint8_t characters[64] = {
-        'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T', 'U', 'V',
-        'W', 'X', 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r',
-        's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '/',
-    };
     const uint8_t *const begin = text;
     size_t at;
 
@@ -127,7 +130,7 @@ size_t flight_base64(uint8_t *text, const uint8_t *data, size_t bytes)
             word |= (uint32_t)data[at + i] << (16u - 8u * i);
         }
         for (i = 0; i < 4u; i++) {
-            *text++ = at + i <= bytes ? characters[(word >> (18u - 6u * i)) & 63u] : (uint8_t)'=';
+            *text++ = at + i <= bytes ? character((word >> (18u - 6u * i)) & 63u) : (uint8_t)'=';
         }
     }
     return (size_t)(text - begin);

@@ -26,7 +26,7 @@ enum { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 enum { UPGRADED = 1, CONNECTED = 2, ACCEPTED = 4, AGREED = 8, PROVED = 15, REFUTED = 16 };
 
 /* Flags afterwards. */
-enum { CLOSING = 1, WIDE = 2 };
+enum { CLOSING = 1, WIDE = 2, ECHOED = 4 };
 
 #define ACCEPT_BYTES 28u /* Base64 of a SHA-1 */
 #define CODE_BREACH 1002u
@@ -216,11 +216,17 @@ static void seal_answer(flight_websocket *ws, uint8_t opcode, uint8_t payload_by
     ws->answer_bytes = (uint8_t)(6u + payload_bytes);
 }
 
+/* Whether the answer's place may be written to: nothing follows our close frame, and nothing the half of an answer. */
+static int may_answer(const flight_websocket *ws)
+{
+    return !(ws->flags & CLOSING) && ws->answer_sent == 0;
+}
+
 /* Say that we close, once. CODE_NONE: without a code. */
 static void answer_close(flight_websocket *ws, uint32_t code)
 {
-    if (!(ws->flags & CLOSING)) {
-        ws->flags |= CLOSING;
+    if (may_answer(ws)) {
+        ws->flags = (uint8_t)((ws->flags & ~ECHOED) | CLOSING);
         ws->answer[6] = (uint8_t)(code >> 8);
         ws->answer[7] = (uint8_t)code;
         seal_answer(ws, CLOSE, code == CODE_NONE ? 0 : 2);
@@ -229,7 +235,7 @@ static void answer_close(flight_websocket *ws, uint32_t code)
 
 int flight_websocket_close(flight_websocket *ws, uint16_t code)
 {
-    if (!is_open(ws)) {
+    if (!is_open(ws) || !may_answer(ws)) {
         return 0;
     }
     answer_close(ws, code);
@@ -296,7 +302,7 @@ static int end_of_control(flight_websocket *ws)
     if (ws->opcode == CLOSE) {
         return end_of_close(ws);
     }
-    if (ws->opcode == PING && !(ws->flags & CLOSING)) {
+    if (ws->flags & ECHOED) {
         seal_answer(ws, PONG, ws->control_bytes);
     }
     return 0;
@@ -310,7 +316,7 @@ static int take_control(flight_websocket *ws, uint8_t byte)
         } else if (is_no_text(ws, byte)) {
             return breach(ws, CODE_REASON);
         }
-    } else if (!(ws->flags & CLOSING)) {
+    } else if (ws->flags & ECHOED) {
         ws->answer[6u + ws->control_bytes] = byte;
     }
     ws->control_bytes++;
@@ -331,8 +337,10 @@ static int begin_payload(flight_websocket *ws)
     }
     ws->control_bytes = 0;
     ws->code = 0;
-    if (!(ws->flags & CLOSING)) {
-        ws->answer_bytes = 0; /* the answer's place is needed; a pong that waits has been overtaken */
+    ws->flags &= CLOSING;
+    if (ws->opcode == PING && may_answer(ws)) {
+        ws->flags |= ECHOED;
+        ws->answer_bytes = 0; /* its place is needed; a pong that waits has been overtaken */
     }
     ws->place = IN_CONTROL;
     return ws->left_bytes == 0 ? end_of_control(ws) : 0;
@@ -445,6 +453,8 @@ int flight_websocket_end(flight_websocket *ws)
 {
     if (ws->place != AT_END) {
         ws->status = CODE_LOST;
+        ws->answer_bytes = 0; /* nobody is there to take it */
+        ws->answer_sent = 0;
         fail(ws, FLIGHT_PROBLEM_CLOSED);
     }
     return FLIGHT_CODEC_FAILED;

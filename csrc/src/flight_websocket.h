@@ -11,13 +11,13 @@
 #if FLIGHT_WEBSOCKET
 
 #define FLIGHT_WEBSOCKET_KEY_BYTES 16u
-#define FLIGHT_WEBSOCKET_REQUEST_BYTES (FLIGHT_REQUEST_START_BYTES + 147u) /* the longest upgrade */
+#define FLIGHT_WEBSOCKET_REQUEST_BYTES (FLIGHT_REQUEST_START_BYTES + 149u) /* the longest upgrade */
 #define FLIGHT_WEBSOCKET_HEAD_BYTES 14u                                    /* the longest head of a frame */
 #define FLIGHT_WEBSOCKET_MESSAGE_BYTES 131072u                             /* the longest message either side takes */
 #define FLIGHT_WEBSOCKET_ANSWER_BYTES 131u                                 /* head and payload of a control frame */
 
-/* One connection to a gateway. The caller reads problem, status, retry_after_s, answer and answer_bytes, and sets answer_bytes
- * to 0 when it has taken the answer; all else is the codec's. */
+/* One connection to a gateway. The caller reads problem, status, retry_after_s, answer and answer_bytes, counts in answer_sent
+ * what of the answer has left, and sets both counts to 0 when all of it has; everything else is the codec's. */
 typedef struct flight_websocket {
     uint32_t retry_after_s; /* what a refused upgrade asks for; 0: nothing */
     uint16_t status;        /* of the upgrade; later the code of the close frame, the peer's or ours */
@@ -30,6 +30,7 @@ typedef struct flight_websocket {
     uint8_t lowest, highest; /* of the next byte of that character */
     uint8_t control_bytes;  /* of the control frame so far */
     uint8_t answer_bytes;   /* 0: no answer waits */
+    uint8_t answer_sent;    /* above 0: the answer stays as it is until the rest of it has left */
     uint16_t code;          /* of the close frame that is being read */
     uint32_t left_bytes;    /* of the frame */
     uint32_t message_bytes; /* with the frame */
@@ -61,8 +62,8 @@ typedef struct flight_websocket {
  *             send_all(begin, head_bytes + frame_bytes);
  *         }
  *         if (noticed & FLIGHT_CODEC_ANSWER) {
- *             send_all(ws.answer, ws.answer_bytes);
- *             ws.answer_bytes = 0;
+ *             ws.answer_sent += send_some(ws.answer + ws.answer_sent, ws.answer_bytes - ws.answer_sent);
+ *             if (ws.answer_sent == ws.answer_bytes) { ws.answer_sent = ws.answer_bytes = 0; }
  *         }
  *     }
  */
@@ -90,16 +91,17 @@ uint32_t flight_websocket_head(flight_websocket *ws, uint8_t *out, uint32_t payl
 void flight_websocket_mask(uint8_t *data, uint32_t bytes, uint32_t mask, uint32_t offset);
 
 /* Take *bytes of what the connection brought, cut anywhere. What belongs to frames is moved to the front of data, *bytes says
- * how much it is. Returns bits of FLIGHT_CODEC_...: OPEN when the upgrade has proved itself; ANSWER while an answer waits: it
- * is to be sent whole, between two messages, and a newer ping takes the place of an older one; FAILED from the first byte on that
- * must not be, what stood before it is handed out. With FAILED there may be an ANSWER, the close frame: send it, then close.
+ * how much it is. Returns bits of FLIGHT_CODEC_...: OPEN when the upgrade has proved itself; ANSWER while an answer waits, which
+ * goes between two messages; FAILED from the first byte on that must not be, what stood before it is handed out. With FAILED there
+ * may be an ANSWER, the close frame: send it, then close. While an answer waits a newer ping takes its place; once its first byte
+ * has left (answer_sent) it stays, and what would have to be answered meanwhile is not.
  * The example stands at flight_websocket_init.
  */
 int flight_websocket_feed(flight_websocket *ws, uint8_t *data, size_t *bytes);
 
 /* Say that nothing more comes: a close frame with this code, 1000 if all is well, becomes the answer. What the peer still sends is
- * read; when it closes in its turn feed says FAILED, with FLIGHT_PROBLEM_CLOSED. Returns FLIGHT_CODEC_ANSWER, or 0 where there is
- * nobody to say it to.
+ * read; when it closes in its turn feed says FAILED, with FLIGHT_PROBLEM_CLOSED. Returns FLIGHT_CODEC_ANSWER; 0 where there is
+ * nobody to say it to, or an answer has left in part: try again when the rest has.
  *
  *     if (flight_websocket_close(&ws, 1000)) { send_all(ws.answer, ws.answer_bytes); }
  */

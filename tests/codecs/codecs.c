@@ -15,14 +15,13 @@ int codec_end(void *codec, int websocket);
 int codec_close(void *codec, uint16_t code);
 uint32_t codec_head(void *codec, uint8_t *out, uint32_t payload_bytes, uint32_t mask);
 void codec_look(const void *codec, int websocket, uint32_t *out);
-uint32_t codec_answer(void *codec, uint8_t *out);
+uint32_t codec_answer(void *codec, uint8_t *out, uint32_t most);
 void codec_sha1(const uint8_t *data, size_t bytes, const uint32_t *cuts, uint8_t *digest);
 
 uint32_t codec_number(uint32_t which)
 {
     static const uint32_t numbers[] = {FLIGHT_HTTP_HEAD_BYTES, FLIGHT_WEBSOCKET_REQUEST_BYTES, FLIGHT_REPLY_HEAD_BYTES,
-                                       FLIGHT_POLL_BODY_BYTES, FLIGHT_WEBSOCKET_MESSAGE_BYTES, FLIGHT_HOST_BYTES,
-                                       FLIGHT_PATH_BYTES};
+                                       FLIGHT_POLL_BODY_BYTES, FLIGHT_WEBSOCKET_MESSAGE_BYTES, FLIGHT_ADDRESS_TEXT_BYTES};
 
     return numbers[which];
 }
@@ -88,13 +87,19 @@ void codec_look(const void *codec, int websocket, uint32_t *out)
     }
 }
 
-uint32_t codec_answer(void *codec, uint8_t *out)
+/* Take at most so much of the answer away. */
+uint32_t codec_answer(void *codec, uint8_t *out, uint32_t most)
 {
     flight_websocket *ws = codec;
-    const uint32_t bytes = ws->answer_bytes;
+    const uint32_t left = (uint32_t)ws->answer_bytes - ws->answer_sent;
+    const uint32_t bytes = most < left ? most : left;
 
-    memcpy(out, ws->answer, bytes);
-    ws->answer_bytes = 0;
+    memcpy(out, ws->answer + ws->answer_sent, bytes);
+    ws->answer_sent = (uint8_t)(ws->answer_sent + bytes);
+    if (ws->answer_sent == ws->answer_bytes) {
+        ws->answer_sent = 0;
+        ws->answer_bytes = 0;
+    }
     return bytes;
 }
 

@@ -29,7 +29,7 @@ int codec_end(void *codec, int websocket);
 int codec_close(void *codec, uint16_t code);
 uint32_t codec_head(void *codec, uint8_t *out, uint32_t payload_bytes, uint32_t mask);
 void codec_look(const void *codec, int websocket, uint32_t *out);
-uint32_t codec_answer(void *codec, uint8_t *out);
+uint32_t codec_answer(void *codec, uint8_t *out, uint32_t most);
 void flight_websocket_mask(uint8_t *data, uint32_t bytes, uint32_t mask, uint32_t offset);
 void codec_sha1(const uint8_t *data, size_t bytes, const uint32_t *cuts, uint8_t *digest);
 size_t flight_base64(uint8_t *text, const uint8_t *data, size_t bytes);
@@ -42,6 +42,7 @@ HAPPENINGS = OPEN | TURN_DONE | REOPEN
 PROBLEMS = ("none", "status", "head", "length", "handshake", "framing", "closed")
 ERROR_ARGUMENT, ERROR_NO_ROOM, ERROR_TOO_LARGE = -1, -2, -5
 KEY = bytes(range(16))
+SEED = int(os.environ.get("FLIGHT_SEED", "1"))
 
 
 @cache
@@ -125,10 +126,10 @@ class Codec:
         """WebSocket: say that we close."""
         return int(self.lib.codec_close(self.codec, code))
 
-    def answer(self) -> bytes:
-        """Take the answer."""
+    def answer(self, most: int = 131) -> bytes:
+        """Take the answer, or the next so many bytes of it."""
         buffer = self._ffi.new("uint8_t[]", 131)
-        return bytes(self._ffi.buffer(buffer, self.lib.codec_answer(self.codec, buffer)))
+        return bytes(self._ffi.buffer(buffer, self.lib.codec_answer(self.codec, buffer, most)))
 
     def message(self, payload: bytes, mask: int = 0x44332211) -> bytes:
         """WebSocket: a masked message; empty where the codec writes none."""
@@ -136,6 +137,12 @@ class Codec:
         count = self.lib.codec_head(self.codec, head, len(payload), mask)
         assert bytes(self._ffi.buffer(head))[count:] == bytes(15 - count)
         return bytes(self._ffi.buffer(head, count)) + masked(payload, mask) if count else b""
+
+    def words(self) -> list[int]:
+        """Problem, status, retry_after_s, answer_bytes."""
+        words = self._ffi.new("uint32_t[4]")
+        self.lib.codec_look(self.codec, self.websocket, words)
+        return list(words)
 
     def outcome(self, pieces: Iterable[bytes]) -> Outcome:
         """Feed pieces and look."""
@@ -145,9 +152,7 @@ class Codec:
             left, last = self.feed(piece)
             payload += left
             happened |= last & HAPPENINGS
-        words = self._ffi.new("uint32_t[4]")
-        self.lib.codec_look(self.codec, self.websocket, words)
-        problem, status, retry_after_s, answer_bytes = words
+        problem, status, retry_after_s, answer_bytes = self.words()
         assert bool(last & FAILED) == (problem != 0)
         assert bool(last & ANSWER) == (answer_bytes != 0)
         answer = self.answer() if self.websocket else b""

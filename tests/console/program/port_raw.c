@@ -12,16 +12,16 @@
 #define EAGAIN 11
 
 #if defined(__mips__)
-enum { READ = 4003, WRITE = 4004, CLOSE = 4006, FCNTL = 4055, NANOSLEEP = 4166, SOCKET = 4183, CONNECT = 4170, GETTIME = 4263, RANDOM = 4353 };
+enum { READ = 4003, WRITE = 4004, CLOSE = 4006, FCNTL = 4055, NANOSLEEP = 4166, SOCKET = 4183, CONNECT = 4170, GETTIME = 4263, OPEN = 4005 };
 enum { STREAM = 2, O_NONBLOCK = 0x80, EINPROGRESS = 150, EALREADY = 149, EISCONN = 133 };
 #elif defined(__x86_64__)
-enum { READ = 0, WRITE = 1, CLOSE = 3, FCNTL = 72, NANOSLEEP = 35, SOCKET = 41, CONNECT = 42, GETTIME = 228, RANDOM = 318 };
+enum { READ = 0, WRITE = 1, CLOSE = 3, FCNTL = 72, NANOSLEEP = 35, SOCKET = 41, CONNECT = 42, GETTIME = 228, OPEN = 2 };
 enum { STREAM = 1, O_NONBLOCK = 0x800, EINPROGRESS = 115, EALREADY = 114, EISCONN = 106 };
 #elif defined(__sh__)
-enum { READ = 3, WRITE = 4, CLOSE = 6, FCNTL = 55, NANOSLEEP = 162, SOCKET = 340, CONNECT = 342, GETTIME = 265, RANDOM = 384 };
+enum { READ = 3, WRITE = 4, CLOSE = 6, FCNTL = 55, NANOSLEEP = 162, SOCKET = 340, CONNECT = 342, GETTIME = 265, OPEN = 5 };
 enum { STREAM = 1, O_NONBLOCK = 0x800, EINPROGRESS = 115, EALREADY = 114, EISCONN = 106 };
 #else
-enum { READ = 3, WRITE = 4, CLOSE = 6, FCNTL = 55, NANOSLEEP = 162, SOCKET = 281, CONNECT = 283, GETTIME = 263, RANDOM = 384 };
+enum { READ = 3, WRITE = 4, CLOSE = 6, FCNTL = 55, NANOSLEEP = 162, SOCKET = 281, CONNECT = 283, GETTIME = 263, OPEN = 5 };
 enum { STREAM = 1, O_NONBLOCK = 0x800, EINPROGRESS = 115, EALREADY = 114, EISCONN = 106 };
 #endif
 
@@ -121,8 +121,12 @@ static int receive(void *io, uint8_t *data, size_t capacity)
 
 static int draw(void *io, uint8_t *out, size_t bytes)
 {
+    const long file = rt_call(OPEN, (long)(intptr_t)"/dev/urandom", 0, 0);
+    const long got = call(READ, file, out, bytes);
+
     (void)io;
-    return rt_call(RANDOM, (long)(intptr_t)out, (long)bytes, 0) == (long)bytes ? FLIGHT_RANDOM_STRONG : -1;
+    call(CLOSE, file, NULL, 0);
+    return got == (long)bytes ? FLIGHT_RANDOM_STRONG : -1;
 }
 
 static int store(void *io, unsigned number, const uint8_t *data, size_t bytes)

@@ -1,7 +1,7 @@
 /* A game without a game: the 60 Hz loop of a console, told over its standard input what to do and telling over its standard
  * output what happened. Freestanding: the same program runs on every instruction set.
  *
- * Input, one line each: the set-up "host port tcp_port transport token" first, then "reset" (the console is switched off and
+ * Input, one line each: the set-up "host port tcp_port transport device token" first, then "reset" (the console is switched off and
  * on: the client's memory is lost, the records are not), "crash", "close". Output: lines of words and numbers. */
 #include <string.h>
 
@@ -18,10 +18,12 @@ static flight_config config;
 static char line[1024];
 static uint32_t line_bytes;
 static uint8_t transports[1];
-static char words[5][600];
+static char words[6][600];
 static int commands;
 static uint32_t last_connections;
+static uint64_t first_packet_us; /* of this life; 0: nothing was sent yet */
 static uint32_t bad_sums;
+static int ended;
 
 static void say(const char *what, uint32_t number)
 {
@@ -61,6 +63,7 @@ static flight_client *start(void)
     commands = flight_channel(client, "commands");
     flight_on(client, commands, on_command, NULL);
     last_connections = 0;
+    first_packet_us = 0;
     return client;
 }
 
@@ -78,16 +81,19 @@ static void check_sums(flight_client *client)
     bad_sums += sum != status.accepted;
 }
 
-static void tell(flight_client *client, uint64_t began_us)
+static void tell(flight_client *client)
 {
     flight_status status;
 
     flight_status_of(client, &status);
+    if (first_packet_us == 0 && status.bytes_out != 0) {
+        first_packet_us = port.now_us(port.io);
+    }
     if (status.connections != last_connections) {
         last_connections = status.connections;
         rt_text("connected ");
         rt_number(status.connections);
-        say(" after-us", (uint32_t)(port.now_us(port.io) - began_us));
+        say(" us-after-first-packet", (uint32_t)(port.now_us(port.io) - first_packet_us));
     }
 }
 
@@ -117,8 +123,10 @@ static int read_line(void)
             line[line_bytes++] = (char)letter;
         }
     }
-    if (got < 0) {
-        rt_exit(2);
+    if (got < 0 && !ended) { /* whoever started us is gone */
+        ended = 1;
+        memcpy(line, "close", 6);
+        return 1;
     }
     return 0;
 }
@@ -130,7 +138,7 @@ static void set_up(void)
     while (!read_line()) {
         port_raw_wait(1000);
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         uint32_t bytes = 0;
 
         while (*at != 0 && *at != ' ') {
@@ -145,8 +153,8 @@ static void set_up(void)
     transports[0] = (uint8_t)number_of(words[3]);
     config.transports = transports;
     config.transport_count = 1;
-    config.token = words[4];
-    config.device_id = "console-1";
+    config.device_id = words[4];
+    config.token = words[5];
     config.version = "1.0";
     config.platform = FLIGHT_PLATFORM_DREAMCAST;
     config.link_bytes_per_s = FLIGHT_NO_LIMIT;
@@ -169,37 +177,35 @@ static void tell_end(flight_client *client)
 int rt_main(void)
 {
     flight_client *client;
-    uint64_t began_us;
     uint32_t logs = 0;
 
     port_raw_unblock(0);
     port_raw_init(&raw, &port);
     set_up();
-    began_us = port.now_us(port.io);
     client = start();
     for (uint32_t frame = 1;; frame++) {
         int bits;
 
-        flight_frame_took(client, FRAME_US + frame % 7u * 100u);
-        if (frame % 6u == 0) {
+        flight_frame_took(client, FRAME_US + (frame & 7u) * 100u);
+        if ((frame & 7u) == 0) {
             flight_memory(client);
         }
-        if (frame % 15u == 0 && flight_log(client, FLIGHT_LOG_INFO, "line %u of %s", (unsigned)logs, "the game") >= 0) {
+        if ((frame & 15u) == 0 && flight_log(client, FLIGHT_LOG_INFO, "line %u of %s", (unsigned)logs, "the game") >= 0) {
             logs++;
         }
         bits = flight_poll(client, 2000);
         check_sums(client);
-        tell(client, began_us);
+        tell(client);
         if (bits & FLIGHT_CLOSED) {
             say("logs", logs);
             tell_end(client);
             return 0;
         }
         if (read_line()) {
-            began_us = port.now_us(port.io);
             if (line[0] == 'r') { /* reset: the power is gone, the socket with it */
                 port.close(port.io);
                 client = start();
+                say("life-from", logs);
             } else if (line[0] == 'c' && line[1] == 'r') {
                 flight_crash(client, "address error", 0x8c012345u, (const uint32_t *)memory, 16);
             } else {
