@@ -302,4 +302,3 @@ void flight_sim_call(flight_sim *sim)
 {
     run_until(sim, sim->now_us + sim->profile->call_us);
 }
-
