@@ -18,15 +18,15 @@
 
 #include "flight_port.h"
 
-/* Which transports are compiled in. */
+/* Which transports are compiled in: 0 leaves one out. */
 #ifndef FLIGHT_TCP
-#define FLIGHT_TCP 1
+#define FLIGHT_TCP 1 /* raw TCP */
 #endif
 #ifndef FLIGHT_POLLING
-#define FLIGHT_POLLING 1
+#define FLIGHT_POLLING 1 /* HTTP polling */
 #endif
 #ifndef FLIGHT_WEBSOCKET
-#define FLIGHT_WEBSOCKET 1
+#define FLIGHT_WEBSOCKET 1 /* WebSocket, SHA-1 and Base64 with it */
 #endif
 #ifndef FLIGHT_PIPE
 #define FLIGHT_PIPE 1 /* a serial line, a user channel of psplink: bytes may be lost or damaged */
@@ -49,7 +49,7 @@ typedef struct flight_config {
     uint16_t port;         /* of HTTP: polling and WebSocket; 0: FLIGHT_DEFAULT_PORT */
     uint16_t tcp_port;     /* of raw TCP; 0: the one above `port` */
     uint8_t platform;      /* FLIGHT_PLATFORM_...; 0: what the compiler says (KallistiOS, PSP, Vita), else host */
-    uint8_t transport_count;
+    uint8_t transport_count; /* of `transports`, up to FLIGHT_PROFILE_TRANSPORTS */
     const uint8_t *transports; /* FLIGHT_TRANSPORT_..., best first; null: the platform's. SERIAL is the byte pipe */
     uint32_t link_bytes_per_s; /* what the link drains; 0: the platform's figure, FLIGHT_NO_LIMIT: as fast as it goes */
     uint16_t critical_slots;   /* of the ring of critical events, 64 bytes each; 0: the platform's number */
@@ -64,7 +64,7 @@ typedef struct flight_config {
     const flight_profile *profile; /* numbers of your own in place of the platform's; null: none */
 } flight_config;
 
-#define FLIGHT_NO_LIMIT 0xffffffffu
+#define FLIGHT_NO_LIMIT 0xffffffffu /* of link_bytes_per_s */
 
 /* What flight_send and its like answer; below zero nothing was taken, and nothing else was lost for it. */
 typedef enum flight_answer {
@@ -106,7 +106,7 @@ typedef struct flight_message {
     uint8_t layout;      /* FLIGHT_LAYOUT_... */
     uint16_t kind;       /* of a payload event: the sender's own number; else 0 */
     uint16_t channel;    /* as flight_channel numbered it */
-    uint16_t reserved;
+    uint16_t reserved;   /* 0 */
 } flight_message;
 
 /* user: what was handed to flight_on. Called by flight_poll only. */
@@ -117,7 +117,7 @@ typedef void (*flight_pressure_handler)(void *user, int level, const flight_memo
 
 /* Why the last connection or attempt ended; the numbers of flight_codec_problem first. */
 typedef enum flight_trouble {
-    FLIGHT_TROUBLE_NONE = 0,
+    FLIGHT_TROUBLE_NONE = 0,      /* nothing has failed so far */
     FLIGHT_TROUBLE_STATUS = 1,    /* an HTTP status that was not expected: trouble_detail has it */
     FLIGHT_TROUBLE_HEAD = 2,      /* an HTTP head that is malformed or too long */
     FLIGHT_TROUBLE_LENGTH = 3,    /* an HTTP body without a length, or with a wrong one */
@@ -143,12 +143,11 @@ typedef enum flight_trouble {
 typedef struct flight_status {
     uint8_t state;          /* FLIGHT_STATE_... */
     uint8_t transport;      /* FLIGHT_TRANSPORT_... in use, or tried next */
-    uint8_t resume;         /* 1: the port stores records, so a power cycle neither repeats nor loses critical events, and crash
-                               records are uploaded; 0: off */
+    uint8_t resume;         /* 1: the port stores records: numbers go on after a power cycle, crash records are uploaded. 0: off */
     uint8_t random;         /* FLIGHT_RANDOM_STRONG, FLIGHT_RANDOM_WEAK, FLIGHT_RANDOM_UNKNOWN */
     uint8_t reason;         /* of state stopped: FLIGHT_CODE_... */
     uint8_t trouble;        /* flight_trouble of the last failure; stays when all is well again */
-    uint16_t trouble_detail;
+    uint16_t trouble_detail; /* flight_trouble says what of */
     int32_t port_error;     /* the port's own number with it */
     uint32_t connections;   /* times that the session became ready */
     uint32_t failures;      /* connections and attempts that ended */
@@ -157,12 +156,12 @@ typedef struct flight_status {
     uint32_t queued;        /* critical: not yet stored; lossy: not yet handed to the transport */
     uint32_t dropped[FLIGHT_DROP_PRESSURE + 1u]; /* by FLIGHT_DROP_... */
     uint32_t refused_full;  /* never accepted */
-    uint32_t refused_too_large;
+    uint32_t refused_too_large; /* the same */
     uint32_t received;      /* events handed to handlers */
     uint32_t unhandled;     /* received without a handler, or with a body that is none */
     uint32_t missed;        /* times that a subscribed channel told of a gap */
-    uint32_t bytes_out;
-    uint32_t bytes_in;
+    uint32_t bytes_out;     /* that the port took */
+    uint32_t bytes_in;      /* that it gave */
     uint32_t garbage_bytes; /* passed over on byte pipes */
     uint32_t wait_ms;       /* until flight_poll has something to do if nothing happens */
 } flight_status;
@@ -184,7 +183,8 @@ int flight_need(const flight_config *config);
 int flight_check(const void *memory, size_t bytes, const flight_config *config, const flight_port *port);
 
 /* Set up a client in memory, aligned as a uint64_t is, flight_need bytes. Never waits, and never fails for want of a network: connecting
- * happens in flight_poll. Loads what the port has stored, if it does. port is kept. Returns null where flight_check says why.
+ * happens in flight_poll. Loads what the port has stored, if it does. port is kept. Returns null where flight_check says why;
+ * else the client, valid until the memory is used for something else.
  *
  *     flight_client *client = flight_init(memory, sizeof memory, &config, &port);
  *     if (client == NULL) { return 1; }
@@ -205,15 +205,15 @@ int flight_channel(flight_client *client, const char *name);
  */
 int flight_on(flight_client *client, int channel, flight_handler handler, void *user);
 
-/* Send bytes of your own under a number of your own; they are copied. flags: FLIGHT_LOSSY, FLIGHT_CRITICAL or FLIGHT_LATEST.
- * Returns a flight_answer.
+/* Send bytes of your own under a number of your own, the kind; they are copied. flags: FLIGHT_LOSSY, FLIGHT_CRITICAL or FLIGHT_LATEST.
+ * Returns a flight_answer; those below zero are its errors.
  *
  *     flight_send(client, flight_channel(client, "player"), 7, data, sizeof data, FLIGHT_LATEST);
  */
 int flight_send(flight_client *client, int channel, uint16_t kind, const void *data, size_t bytes, unsigned flags);
 
 /* Send an event of a layout of the protocol: body is its fixed part (flight_frame_time and its like) and tail, a multiple of 4
- * bytes, no less than the fixed part. Returns a flight_answer.
+ * bytes, no less than the fixed part. Returns a flight_answer; those below zero are its errors.
  *
  *     flight_system_monitoring now = {0};
  *     flight_send_event(client, flight_channel(client, "system-monitoring"), FLIGHT_LAYOUT_SYSTEM_MONITORING, &now, sizeof now,
@@ -222,9 +222,9 @@ int flight_send(flight_client *client, int channel, uint16_t kind, const void *d
 int flight_send_event(flight_client *client, int channel, uint8_t layout, const void *body, size_t bytes, unsigned flags);
 
 /* Ask the port how the memory is doing, judge it, and send it to the channel memory-updates; only the newest waits. As memory
- * falls the queue of lossy events shrinks; under pressure on dreamcast and psp the oldest of them go. Returns a flight_answer.
+ * falls the queue of lossy events shrinks; under pressure on dreamcast and psp the oldest of them go. Returns a flight_answer; those below zero are its errors.
  *
- *     if (frame % 60 == 0) { flight_memory(client); }
+ *     if (frame_number % 60 == 0) { flight_memory(client); }
  */
 int flight_memory(flight_client *client);
 
@@ -236,34 +236,34 @@ void flight_on_pressure(flight_client *client, flight_pressure_handler handler, 
 
 /* Send a line to the channel log, kept until the gateway has stored it. level: FLIGHT_LOG_DEBUG to FLIGHT_LOG_ERROR. format knows
  * %d %i %u %x %X %s %c %p %%, with a width, a 0 or a - in front and l, z, h, hh for sizes; what it does not know is written as it
- * stands. Text beyond FLIGHT_LOG_TEXT_BYTES is cut. Returns a flight_answer.
+ * stands. Text beyond FLIGHT_LOG_TEXT_BYTES is cut. Returns a flight_answer; those below zero are its errors.
  *
  *     flight_log(client, FLIGHT_LOG_WARNING, "%s took %u us", name, us);
  */
-#define FLIGHT_LOG_TEXT_BYTES 120u
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
-#endif
 int flight_log(flight_client *client, int level, const char *format, ...);
 
-/* The same with a list, for macros and wrappers of your own.
+#define FLIGHT_LOG_TEXT_BYTES 120u /* the longest text of one line */
+
+/* The same, level and all, with a list of values: for macros and wrappers of your own. Errors as there.
  *
  *     flight_log_list(client, FLIGHT_LOG_INFO, format, list);
  */
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 0)))
-#endif
 int flight_log_list(flight_client *client, int level, const char *format, va_list list);
 
-/* A frame took so many microseconds. All frames of an interval become one frame-time event: count, shortest, mean, longest, and
- * how many were over budget. Returns a flight_answer.
+#if defined(__GNUC__) /* so that the compiler checks the values */
+    int flight_log(flight_client *client, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+    int flight_log_list(flight_client *client, int level, const char *format, va_list list) __attribute__((format(printf, 3, 0)));
+#endif
+
+/* A frame took so many microseconds (us). All frames of an interval become one frame-time event: count, shortest, mean, longest, and
+ * how many were over budget. Returns a flight_answer; those below zero are its errors.
  *
  *     flight_frame_took(client, now_us - last_us);
  */
 int flight_frame_took(flight_client *client, uint32_t us);
 
 /* Go on with whatever there is to do, for about budget_us: the clock is looked at between steps, a step does one thing and at
- * most one call of the port. Call it once a frame. Returns flight_poll_bits.
+ * most one call of the port. Call it once a frame. Returns flight_poll_bits; there are no errors.
  *
  *     int bits = flight_poll(client, 500);
  */
@@ -276,11 +276,16 @@ int flight_poll(flight_client *client, uint32_t budget_us);
  */
 void flight_status_of(flight_client *client, flight_status *status);
 
-/* No connection for now (a suspend is coming, the radio goes off): what is queued stays. flight_go_on ends it, at once.
+/* No connection for now (a suspend is coming, the radio goes off): what is queued stays.
  *
  *     flight_pause(client);
  */
 void flight_pause(flight_client *client);
+
+/* Connect again, at once, after flight_pause.
+ *
+ *     flight_go_on(client);
+ */
 void flight_go_on(flight_client *client);
 
 /* No more events are taken; what is queued may still go for a second, while flight_poll is called. Then FLIGHT_CLOSED is
@@ -296,8 +301,8 @@ void flight_close(flight_client *client);
 
 /* From an exception handler: write down why and where, with up to FLIGHT_CRASH_WORDS words (registers, stack), so that the next
  * flight_init sends it to the channel log as an error. Takes no lock and no heap, less than 512 bytes of stack, and nothing of
- * the client but its port. reason is cut to FLIGHT_CRASH_TEXT_BYTES. Returns 0, or negative: the port stores nothing, or could
- * not. words may be null where count is 0.
+ * the client but its port. reason is cut to FLIGHT_CRASH_TEXT_BYTES; pc and count words are written down as they are. Errors:
+ * ARGUMENT (the port stores nothing; a null pointer where words are counted), or the port's own number.
  *
  *     flight_crash(client, "address error", pc, registers, 16);
  */

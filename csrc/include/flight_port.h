@@ -16,10 +16,9 @@
 extern "C" {
 #endif
 
-/* What a port knows of the machine's memory, in bytes. A number that it cannot find out is FLIGHT_PORT_UNKNOWN; it never
- * guesses. */
-#define FLIGHT_PORT_UNKNOWN 0xffffffffu
+#define FLIGHT_PORT_UNKNOWN 0xffffffffu /* a number that a port cannot find out */
 
+/* What a port knows of the machine's memory, in bytes. It never guesses. */
 typedef struct flight_port_memory {
     uint32_t total_bytes;     /* of the machine, or of what a program may have: the port's comment says which */
     uint32_t used_bytes;      /* of them, or by the program alone: the same */
@@ -30,13 +29,12 @@ typedef struct flight_port_memory {
 /* Results of flight_port.random. */
 enum { FLIGHT_RANDOM_STRONG = 0, FLIGHT_RANDOM_WEAK = 1 };
 
+/* The calls of one machine: a table that a port file fills. */
 typedef struct flight_port {
     const char *name; /* for people: "kos", "psp", "vita", "posix", "sim" */
 
-    /* Handed to every call: the connection. */
-    void *io;
-    /* A second connection, to try a better transport while the first one works; null: no better one is looked for. */
-    void *probe_io;
+    void *io;         /* handed to every call: the connection */
+    void *probe_io;   /* a second one, to try a better transport while the first one works; not used yet */
 
     /* Microseconds of a clock that never goes back, from any beginning. */
     uint64_t (*now_us)(void *io);
@@ -69,7 +67,7 @@ typedef struct flight_port {
     /* Optional, both or neither; null: resume and the upload of crash records are off, and flight_status says so. They keep small records
      * (under 1 KiB) by a number from 0, which outlive a power cycle. store returns 0, or negative; load the bytes that
      * were read, 0: nothing was ever stored, negative: it cannot be read. They may be slow as storage is: the client calls
-     * store at most once per connection, and load in flight_init only. */
+     * store once per connection, once for a crash and once more when that was told; and load in flight_init only. */
     int (*store)(void *io, unsigned number, const uint8_t *data, size_t bytes);
     int (*load)(void *io, unsigned number, uint8_t *data, size_t capacity);
 
@@ -78,7 +76,8 @@ typedef struct flight_port {
 } flight_port;
 
 /* Turn a name into an IPv4 address as text, at most capacity bytes with its zero. THIS CALL WAITS, up to several seconds: it asks
- * a name server. Call it before the game begins, never in a frame. Each port file has one. Returns 0, or negative.
+ * a name server. Call it before the game begins, never in a frame. Each port file has one. Errors: negative, of
+ * the port's choosing.
  *
  *     char host[16];
  *     if (flight_resolve("devbox.local", host, sizeof host) != 0) { return 1; }
