@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from build_scripts import amalgamate
+
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
 WARNINGS = ["-Wall", "-Wextra", "-Wcast-align=strict", "-Wstrict-prototypes", "-Werror"]
@@ -230,7 +232,7 @@ def check_sources(console: Console, sdk: Path, folder: Path) -> list[str]:
     command = compiler_of(console, sdk)
     known = console.symbols(sdk)
     sources = [CSRC / "ports" / console.port, CSRC / "examples" / console.example / "main.c"]
-    problems = []
+    problems = check_client(command, folder)
     for source in sources:
         out = folder / f"{console.name}-{source.stem}.o"
         name = source.relative_to(ROOT)
@@ -243,6 +245,15 @@ def check_sources(console: Console, sdk: Path, folder: Path) -> list[str]:
             count = len(needed_symbols(console, out))
             print(f"  {name}: {', '.join(STANDARDS)} without a warning; {count} symbols looked up")
     return problems
+
+
+def check_client(command: list[str], folder: Path) -> list[str]:
+    """The two files that a program copies, with the SDK's C library in place of this machine's."""
+    amalgamate.amalgamate(folder)
+    said = compile_one(command, folder / "flight.c", "gnu17", folder / "flight.o")
+    if not said:
+        print("  flight.c: gnu17 without a warning")
+    return [f"flight.c:\n{said}"] if said else []
 
 
 def check_itself(console: Console, sdk: Path, folder: Path) -> list[str]:

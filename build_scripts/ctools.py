@@ -100,6 +100,11 @@ def sim_sources() -> list[Path]:
     return sorted(PORTS.glob("flight_port_sim*.c"))
 
 
+def host_ports() -> list[Path]:
+    """The ports that this machine can compile: the others need their SDK."""
+    return [PORTS / "flight_port_posix.c", *sim_sources()]
+
+
 def header_has(function: str) -> bool:
     """Whether flight.h, a part of it, or a header of the console client offers this call already."""
     private = [path for path in sorted(CORE.glob("*.h")) if path.name.startswith(CONSOLE)]

@@ -285,13 +285,13 @@ static int load(void *io, unsigned number, uint8_t *data, size_t capacity)
 int flight_resolve(const char *name, char *out, size_t capacity)
 {
     struct in_addr literal;
-    const struct hostent *found;
 
     if (name == NULL || out == NULL) {
         return -EINVAL;
     }
     if (inet_aton(name, &literal) == 0) {
-        found = gethostbyname(name);
+        const struct hostent *found = gethostbyname(name);
+
         if (found == NULL || found->h_addrtype != AF_INET || found->h_length != (int)sizeof literal) {
             return -EHOSTUNREACH;
         }

@@ -435,7 +435,6 @@ static int open_pipe(void *io, const char *host, uint16_t port)
     char address[64];
     const char *colon;
     size_t length;
-    int result;
 
     (void)host;
     (void)port;
@@ -444,6 +443,8 @@ static int open_pipe(void *io, const char *host, uint16_t port)
         return -EINVAL;
     }
     if (strncmp(flight_port_pipe_path, TCP_PREFIX, sizeof TCP_PREFIX - 1u) != 0) {
+        int result;
+
         own->file = open(flight_port_pipe_path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
         if (own->file < 0) {
             own->file = NOTHING;

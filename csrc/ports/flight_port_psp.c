@@ -327,16 +327,16 @@ static int load(void *io, unsigned number, uint8_t *data, size_t capacity)
 
 int flight_resolve(const char *name, char *out, size_t capacity)
 {
-    static char scratch[1024];
     struct in_addr address;
-    int resolver;
-    int result;
 
     if (name == NULL || out == NULL) {
         return -EINVAL;
     }
     if (sceNetInetInetAton(name, &address) == 0) {
-        result = sceNetResolverCreate(&resolver, scratch, sizeof scratch);
+        static char scratch[1024];
+        int resolver;
+        int result = sceNetResolverCreate(&resolver, scratch, sizeof scratch);
+
         if (result < 0) {
             return result;
         }

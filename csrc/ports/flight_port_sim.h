@@ -126,7 +126,7 @@ typedef struct flight_sim_counts {
     uint32_t requests;       /* to connect */
     uint32_t lost;           /* packets, both ways */
     uint64_t held_us;        /* that callers were held, in all */
-    uint64_t longest_us;     /* and at once */
+    uint64_t longest_us;     /* and by one call */
 } flight_sim_counts;
 
 typedef struct flight_sim {
@@ -135,6 +135,7 @@ typedef struct flight_sim {
     uint64_t dark_until_us; /* no packet arrives */
     uint64_t away_until_us; /* no network */
     uint64_t random_state;
+    uint64_t held_before_us; /* before the call that is being made */
     int link_state;
     uint8_t answer;
     flight_sim_link links[FLIGHT_SIM_LINKS];

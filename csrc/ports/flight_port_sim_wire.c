@@ -290,16 +290,14 @@ void flight_sim_advance(flight_sim *sim, uint64_t us)
 void flight_sim_hold(flight_sim *sim, uint64_t until_us)
 {
     if (until_us > sim->now_us) {
-        const uint64_t held_us = until_us - sim->now_us;
-
-        sim->counts.held_us += held_us;
-        sim->counts.longest_us = later_of(sim->counts.longest_us, held_us);
+        sim->counts.held_us += until_us - sim->now_us;
+        sim->counts.longest_us = later_of(sim->counts.longest_us, sim->counts.held_us - sim->held_before_us);
         run_until(sim, until_us);
     }
 }
 
 void flight_sim_call(flight_sim *sim)
 {
+    sim->held_before_us = sim->counts.held_us;
     run_until(sim, sim->now_us + sim->profile->call_us);
 }
-

@@ -317,14 +317,14 @@ static int load(void *io, unsigned number, uint8_t *data, size_t capacity)
 int flight_resolve(const char *name, char *out, size_t capacity)
 {
     SceNetInAddr address;
-    int resolver;
-    int result;
 
     if (name == NULL || out == NULL) {
         return error_of(SCE_NET_ERROR_EINVAL);
     }
     if (sceNetInetPton(SCE_NET_AF_INET, name, &address) != 1) {
-        resolver = sceNetResolverCreate("flight", NULL, 0);
+        const int resolver = sceNetResolverCreate("flight", NULL, 0);
+        int result;
+
         if (resolver < 0) {
             return resolver;
         }

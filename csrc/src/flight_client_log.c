@@ -95,10 +95,9 @@ static void put_number(writer *out, spec *how, uint64_t number, int negative)
     char *begin = digits(end, number, how);
 
     if (how->zeros && !how->left) {
-        const uint32_t room = sizeof text - 1u;
-        const uint32_t width = how->width < room ? how->width : room;
+        uint32_t written = (uint32_t)(end - begin) + (uint32_t)negative;
 
-        while ((uint32_t)(end - begin) + (uint32_t)negative < width) {
+        for (; written < how->width && begin > text + 1; written++) {
             *--begin = '0';
         }
     }

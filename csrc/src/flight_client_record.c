@@ -86,7 +86,9 @@ int flight_crash(const flight_client *client, const char *reason, uint32_t pc, c
         return FLIGHT_ERROR_ARGUMENT;
     }
     text_bytes = flight_text_bytes(reason, FLIGHT_CRASH_TEXT_BYTES - 1u);
-    count = count < FLIGHT_CRASH_WORDS ? count : FLIGHT_CRASH_WORDS;
+    if (count > FLIGHT_CRASH_WORDS) {
+        count = FLIGHT_CRASH_WORDS;
+    }
     memset(record, 0, sizeof record);
     flight_store16(record, MAGIC);
     record[2] = FORM;

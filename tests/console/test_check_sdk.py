@@ -49,6 +49,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(check_sdk, "CONSOLES", {"toy": console})
     monkeypatch.setattr(check_sdk, "CSRC", tmp_path / "csrc")
     monkeypatch.setattr(check_sdk, "ROOT", tmp_path)
+    monkeypatch.setattr(check_sdk, "check_client", lambda *_: [])
     monkeypatch.setenv("NEWLIB_HEADERS", str(tmp_path / "newlib"))
     monkeypatch.setenv("TOY_HEADERS", str(tmp_path / "sdk"))
     for cached in (check_sdk.newlib_headers, check_sdk.newlib_names):

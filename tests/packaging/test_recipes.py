@@ -51,7 +51,7 @@ WRONG = [
     (KOS, without("INSTALLED_HDRS"), "neither INSTALLED_HDRS nor"),
     (KOS, instead("https://", "http://"), "not fetched by https"),
     (KOS, instead("csrc/include/*.h", "csrc/inc/*.h"), "nothing is called"),
-    (KOS, instead("csrc/examples/dreamcast", "csrc/examples/saturn"), "EXAMPLES_DIR: no folder"),
+    (KOS, lambda text: f"EXAMPLES_DIR = csrc/examples/saturn\n{text}", "EXAMPLES_DIR: no folder"),
     (KOS, instead("KOSMakefile.mk", "Kosmakefile.mk"), "there is no files/Kosmakefile.mk"),
     (KOS, lambda text: text + "\nMORE = 1\n", "the last line does not include kos-ports.mk"),
     (KOS, lambda text: f"REQUIRES_ABI = m4-single\n{text}", "REQUIRES_ABI"),
@@ -160,7 +160,7 @@ def test_the_toolchain_file_chooses_the_port(port: str, tmp_path: Path) -> None:
     toolchain.write_text(
         f"{TOOLCHAINS[port]}set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)\nset(CMAKE_C_COMPILER {program('gcc')})\n"
     )
-    words = ["-S", CSRC, "-B", tmp_path / "build", f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"]
+    words: list[str | Path] = ["-S", CSRC, "-B", tmp_path / "build", f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"]
     assert f"flight: port {port}\n" in run(program("cmake"), *words)
     config = (tmp_path / "build" / "flight.pc").read_text(encoding="utf-8")
     assert ("-lflight_port" in config) == (port != "none")
