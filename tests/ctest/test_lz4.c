@@ -17,11 +17,13 @@ static uint8_t *exactly(size_t bytes)
     return memory;
 }
 
-/* Compress what comes back the same, from memory that ends with it. Returns the bytes; the block stays in out. */
+/* Compress what comes back the same, from memory that ends with it, and not into one byte less. Returns the bytes; the block
+ * stays in out. */
 static int pack(const uint8_t *data, uint32_t bytes, uint8_t *out, size_t capacity)
 {
     uint8_t *input = exactly(bytes);
     uint8_t *back = exactly(bytes);
+    uint8_t *tight;
     int packed;
 
     memcpy(input, data, bytes);
@@ -30,6 +32,9 @@ static int pack(const uint8_t *data, uint32_t bytes, uint8_t *out, size_t capaci
     CHECK(packed > 4 && (uint32_t)packed <= capacity);
     CHECK(flight_unpacked_bytes(out, (size_t)packed) == (int)bytes);
     CHECK(flight_decompress(out, (size_t)packed, back, bytes) == (int)bytes);
+    tight = exactly((size_t)packed - 1);
+    CHECK(flight_compress(input, bytes, tight, (size_t)packed - 1, table) == FLIGHT_ERROR_NO_ROOM);
+    free(tight);
     CHECK(memcmp(back, data, bytes) == 0 && memcmp(input, data, bytes) == 0);
     free(input);
     free(back);
