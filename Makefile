@@ -126,7 +126,7 @@ coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
 	@$(VPY) -m build_scripts.coverage_c
 
 .PHONY: mutants
-mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? a quarter of an hour
+mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? half an hour; goes on where it was interrupted
 	@$(VPY) -m build_scripts.mutants
 	@$(VPY) -m tests.simulation --mutants
 

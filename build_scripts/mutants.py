@@ -135,6 +135,8 @@ def equivalents() -> dict[str, str]:
     for line in EQUIVALENT.read_text(encoding="utf-8").splitlines() if EQUIVALENT.exists() else []:
         if line.strip() and not line.startswith("#"):
             name, _, reason = line.rpartition(" | ")
+            if name.strip() in found:
+                raise SystemExit(f"{EQUIVALENT.name}: listed twice: {name}")
             found[name.strip()] = reason.strip()
     return found
 
