@@ -16,6 +16,7 @@ import pytest
 
 from build_scripts import targets
 from build_scripts.targets import CORE, TARGETS, TESTS, Target
+from tests.support.figures import Figure
 from tests.target.vectors import Vectors, make_vectors, write_c
 
 # Another seed: FLIGHT_SEED=7 make test TESTS=tests/target
@@ -72,13 +73,12 @@ def outputs(folder: Path, sources: list[Path]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_known_answers_hold_and_random_cases_agree_on(
-    name: str, outputs: dict[str, list[str]], vectors: Vectors, capsys: pytest.CaptureFixture[str]
+    name: str, outputs: dict[str, list[str]], vectors: Vectors, figure: Figure
 ) -> None:
     target(name)
     cases = int(outputs[name][-1].split()[1])
-    with capsys.disabled():
-        golden = f"{vectors.golden} of them from frames.json" if vectors.golden else "no frames.json yet"
-        print(f"\n{name}: {vectors.count} known answers ({golden}), {cases} cases in all, seed {SEED}", end="")
+    golden = f"{vectors.golden} of them from frames.json" if vectors.golden else "no frames.json yet"
+    figure(f"{name}: {vectors.count} known answers ({golden}), {cases} cases in all, seed {SEED}")
     known = {line.split()[0]: int(line.split()[1]) for line in outputs[name]}
     assert [known[part] for part in ("crc", "check", "frame", "batch")] == [
         len(vectors.crcs),
@@ -173,7 +173,7 @@ def link_and_run(item: Target, folder: Path, name: str, objects: list[Path]) -> 
 
 @pytest.mark.parametrize("level", ["-O2", "-Os"])
 def test_the_self_test_finds_every_file_that_gcc_for_sh4_miscompiles(
-    level: str, folder: Path, sources: list[Path], capsys: pytest.CaptureFixture[str]
+    level: str, folder: Path, sources: list[Path], figure: Figure
 ) -> None:
     # One file of the core at a time is compiled without the plugin. Where its code comes out wrong, which all the other
     # tests together show, the self-test alone must show it too.
@@ -191,11 +191,9 @@ def test_the_self_test_finds_every_file_that_gcc_for_sh4_miscompiles(
             if found[changed.stem].startswith("total"):
                 assert link_and_run(item, folder, "whole-mixed", [*whole, *core]).startswith("total"), changed.stem
     caught = {stem: end for stem, end in found.items() if not end.startswith("total")}
-    with capsys.disabled():
-        print(
-            f"\nsh4 {level} without the plugin: {caught}; changed without effect: {sorted({*found} - {*caught})}",
-            end="",
-        )
+    figure(
+        f"sh4 {level} without the plugin: {caught}; changed without effect: {sorted({*found} - {*caught})}",
+    )
     if not found:
         pytest.skip("this gcc writes the same code with and without the two passes")
     assert caught

@@ -8,6 +8,7 @@ import pytest
 
 from build_scripts import targets
 from build_scripts.targets import CORE, ROOT, SESSION, TARGETS, TESTS, Target
+from tests.support.figures import Figure
 from tests.target.test_targets import CONSOLES, MEMORY_FUNCTIONS, SANITIZE, section_bytes, symbols, target
 
 TRACES = sorted((ROOT / "spec" / "traces").glob("*.txt"))
@@ -46,17 +47,15 @@ def test_no_undefined_behaviour_in_a_recorded_session_on(name: str, folder: Path
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_recorded_step_is_the_same_on(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_recorded_step_is_the_same_on(name: str, folder: Path, figure: Figure) -> None:
     item = target(name)
     sessions, steps, size = replayed(item, folder, "traces", ["-Os"])
     assert (sessions, steps) == recorded()
     objects = targets.compile_objects(item, folder / f"size.{name}", SESSION, ["-Os"])
-    with capsys.disabled():
-        print(
-            f"\n{name}: {sessions} traces, {steps} steps equal; session {section_bytes(item, objects, '.text')} B of code"
-            f" + {section_bytes(item, objects, '.rodata')} B of tables (-Os), sizeof {size} B",
-            end="",
-        )
+    figure(
+        f"{name}: {sessions} traces, {steps} steps equal; session {section_bytes(item, objects, '.text')} B of code"
+        f" + {section_bytes(item, objects, '.rodata')} B of tables (-Os), sizeof {size} B",
+    )
 
 
 @pytest.mark.parametrize("name", TARGETS)
