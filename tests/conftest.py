@@ -1,5 +1,6 @@
 """What a run of the tests has besides the tests: figures and costs at its end, the longest files at its beginning."""
 
+import gc
 import signal
 
 import pytest
@@ -19,3 +20,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """Some hundred tests collect garbage to hear what was left behind: that need not look at every test each time."""
+    gc.collect()
+    gc.freeze()
