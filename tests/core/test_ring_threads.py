@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from build_scripts import targets
-from tests.core.compiled import SOURCES, run_c
+from tests.core.compiled import run_c
 from tests.support.figures import Figure
 
 # A producer that reserves, puts, gives up and is refused, against a consumer that peeks, releases and packs both ways.
@@ -170,7 +170,7 @@ def test_on_arm_a_producer_and_a_consumer_lose_nothing_and_keep_the_order(tmp_pa
     source.write_text(PROGRAM, encoding="utf-8")
     options = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", f"-DEVENTS={ARM_EVENTS}u"]
     include = f"-I{targets.ROOT / 'csrc' / 'include'}"
-    targets.run([arm.compiler, *arm.options, *options, include, source, *SOURCES, "-o", binary])
+    targets.run([arm.compiler, *arm.options, *options, include, source, *targets.CORE, "-o", binary])
     run = subprocess.run([arm.emulator, binary], check=False, capture_output=True, text=True, timeout=100)
     assert (run.returncode, run.stdout, run.stderr) == (0, f"{ARM_EVENTS}\n", "")
     figure(f"ARM: {ARM_EVENTS:,} events from thread to thread, in order, none lost")
