@@ -39,7 +39,7 @@ typedef enum flight_news {
 /* What the application makes of a failed connection, for flight_session_recover. */
 typedef enum flight_advice {
     FLIGHT_ADVICE_NONE = 0,     /* the policy alone */
-    FLIGHT_ADVICE_BACK_OFF = 1, /* wait as after a repeated failure, also where the connection was healthy */
+    FLIGHT_ADVICE_BACK_OFF = 1, /* count it though the connection was healthy: the next wait is longer */
     FLIGHT_ADVICE_POLLING = 2   /* poll next */
 } flight_advice;
 
@@ -78,7 +78,6 @@ typedef struct flight_session_policy {
     uint8_t upgraded;          /* the present connection is an upgrade on trial */
     uint8_t flapped;           /* the last upgrade died on trial */
     uint8_t stepped_down;      /* and not yet ready since */
-    uint8_t hinted;            /* the present wait is the one that the gateway asked for */
     const flight_profile *profile; /* points to that of the set-up */
     const uint8_t *transports; /* best first */
     uint32_t probe_at_ms;      /* when the better transport is to be tried */

@@ -79,7 +79,7 @@ void flight_policy_announce(flight_session_policy *policy, int32_t spread_ms);
 void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random);
 void flight_policy_use(flight_session_policy *policy, uint8_t transport);
-int flight_policy_back_off(flight_session_policy *policy);
+void flight_policy_back_off(flight_session_policy *policy);
 void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms);
 int flight_policy_probe_due(const flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_probe_wait_ms(const flight_session_policy *policy, uint32_t now_ms, int32_t wait_ms);
