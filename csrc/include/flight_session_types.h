@@ -155,6 +155,8 @@ typedef struct flight_session_channels {
     uint16_t limit;    /* places for channels */
     uint16_t used;     /* places taken */
     uint16_t unopened; /* channels for which OPEN has yet to be sent */
+    uint8_t unanswered;    /* an OPEN went out whose answer may still be missing */
+    uint32_t asked_at_ms;  /* when the last one did */
 } flight_session_channels;
 
 /* Counters since the session was made, all wrapping. At any time accepted = critical_acked + lossy_settled + what the store
@@ -271,7 +273,7 @@ typedef struct flight_renewal {
     uint8_t step;        /* 0 nothing to do, 1 asked for, 2 there is one to send, 3 sent */
     uint8_t timed;       /* it is asked for at due_at_ms */
     uint8_t tried;       /* one new session was begun because the token had expired */
-    uint32_t due_at_ms;
+    uint32_t due_at_ms;  /* with step 3: when it was sent */
     const char *token;   /* the new one, until it is answered; the caller's, else an empty text */
 } flight_renewal;
 

@@ -142,11 +142,13 @@ uint16_t flight_channels_next_unopened(const flight_session_channels *table)
     return number;
 }
 
-void flight_channels_sent_open(flight_session_channels *table, uint16_t number)
+void flight_channels_sent_open(flight_session_channels *table, uint16_t number, uint32_t now_ms)
 {
     flight_channel *channel = &table->items[number - 1];
     const int again = channel->leaving == 2 && channel->mode != 0; /* left, and now opened for publishing alone */
 
+    table->unanswered = 1;
+    table->asked_at_ms = now_ms;
     if (channel->leaving) {
         channel->leaving = 1;
     }
@@ -174,6 +176,22 @@ void flight_channels_ask_again(flight_session_channels *table, int all_channels)
         channel->asked = channel->opened;
         table->unopened = (uint16_t)(table->unopened + !channel->asked);
     }
+}
+
+/* Ask once more for what was not answered in so long: OPENED has no number, so nobody sends it again by himself. */
+void flight_channels_remind(flight_session_channels *table, uint32_t now_ms, int32_t patience_ms)
+{
+    if (table->unanswered && flight_elapsed(now_ms, table->asked_at_ms) >= patience_ms) {
+        table->unanswered = 0;
+        flight_channels_ask_again(table, 0);
+    }
+}
+
+/* How long the last one has nothing to do; at most longest_ms. */
+int32_t flight_channels_remind_in_ms(const flight_session_channels *table, uint32_t now_ms, int32_t patience_ms,
+                                     int32_t longest_ms)
+{
+    return table->unanswered ? flight_min(longest_ms, patience_ms - flight_elapsed(now_ms, table->asked_at_ms)) : longest_ms;
 }
 
 /* The stream stands at this epoch and offset. */

@@ -360,7 +360,7 @@ class Reference:
 
     def channels(self):
         table = self.session.channels
-        words = [table.unopened, len(table.items)]
+        words = [table.unopened, len(table.items), table._unanswered, table._asked_at]
         for state in table.items:
             words += [
                 state.mode,

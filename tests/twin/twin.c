@@ -413,7 +413,7 @@ static uint32_t *put_channels(uint32_t *to)
 {
     const flight_session_channels *channels = &session.channels;
 
-    PUT(channels->unopened), PUT(channels->used);
+    PUT(channels->unopened), PUT(channels->used), PUT(channels->unanswered), PUT(channels->asked_at_ms);
     for (uint32_t i = 0; i < channels->used; i++) {
         const flight_channel *channel = &channels->items[i];
 
