@@ -147,6 +147,7 @@ typedef struct flight_channel {
     uint8_t positioned; /* epoch and offset are known */
     uint8_t epoch[8];   /* of the channel's log */
     uint8_t offset[8];  /* the last one that was handed to the application */
+    uint16_t taken;     /* ... and so many events of the entry behind it, which comes in portions */
 } flight_channel;
 
 /* All channels of a client. */

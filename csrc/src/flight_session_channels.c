@@ -113,6 +113,7 @@ int flight_session_leave(flight_session *session, uint16_t channel)
     }
     left->mode &= (uint8_t)~FLIGHT_MODE_SUBSCRIBE;
     left->positioned = 0;
+    left->taken = 0;
     left->opened = 0;
     left->leaving = 2;
     if (left->asked) {
@@ -199,6 +200,7 @@ void flight_channel_position(flight_channel *channel, const uint8_t *epoch, cons
 {
     memcpy(channel->epoch, epoch, 8);
     memcpy(channel->offset, offset, 8);
+    channel->taken = 0;
     channel->positioned = 1;
 }
 

@@ -372,6 +372,7 @@ class Reference:
                 state.own,
                 state.code,
                 state.positioned,
+                state.taken,
             ]
             words += pair(state.epoch) + pair(state.offset)
         return words

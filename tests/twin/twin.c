@@ -419,7 +419,7 @@ static uint32_t *put_channels(uint32_t *to)
 
         PUT(channel->mode), PUT(channel->start), PUT(channel->count), PUT(channel->asked), PUT(channel->opened);
         PUT(channel->leaving), PUT(channel->own);
-        PUT(channel->code), PUT(channel->positioned);
+        PUT(channel->code), PUT(channel->positioned), PUT(channel->taken);
         to = put(put(to, channel->epoch, 8), channel->offset, 8);
     }
     return to;

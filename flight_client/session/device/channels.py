@@ -21,6 +21,7 @@ class ChannelState:
         self.positioned = False  # epoch and offset are known
         self.epoch = bytearray(8)
         self.offset = bytearray(8)  # the last offset that was handed to the application
+        self.taken = 0  # ... and so many events of the entry behind it, which comes in portions
 
 
 class ChannelTable:
@@ -62,6 +63,7 @@ class ChannelTable:
         state = self.items[number - 1]
         state.mode &= ~MODE_SUBSCRIBE
         state.positioned = False
+        state.taken = 0
         state.opened = False
         state.leaving = 2
         if state.asked:
@@ -132,6 +134,7 @@ class ChannelTable:
         """The stream stands at this epoch and offset."""
         copy(state.epoch, 0, data, epoch_at, 8)
         copy(state.offset, 0, data, offset_at, 8)
+        state.taken = 0
         state.positioned = True
 
     def is_old(self, state: ChannelState, data: Buffer, offset_at: int) -> bool:
