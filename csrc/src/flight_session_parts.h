@@ -79,7 +79,7 @@ void flight_policy_announce(flight_session_policy *policy, int32_t spread_ms);
 void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random);
 void flight_policy_use(flight_session_policy *policy, uint8_t transport);
-int flight_policy_back_off(flight_session_policy *policy);
+void flight_policy_back_off(flight_session_policy *policy);
 void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms);
 int flight_policy_probe_due(const flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_probe_wait_ms(const flight_session_policy *policy, uint32_t now_ms, int32_t wait_ms);
@@ -103,7 +103,10 @@ void flight_renewal_new_transport(flight_renewal *renewal);
 int flight_renewal_ask_due(flight_renewal *renewal, uint32_t now_ms);
 int32_t flight_renewal_wake_in_ms(const flight_renewal *renewal, uint32_t now_ms, int32_t longest_ms);
 int flight_renewal_to_send(const flight_renewal *renewal);
-void flight_renewal_sent(flight_renewal *renewal);
+void flight_renewal_sent(flight_renewal *renewal, uint32_t now_ms);
+void flight_renewal_remind(flight_renewal *renewal, uint32_t now_ms, int32_t patience_ms);
+int32_t flight_renewal_remind_in_ms(const flight_renewal *renewal, uint32_t now_ms, int32_t patience_ms,
+                                    int32_t longest_ms);
 int flight_renewal_accepted(flight_renewal *renewal, int32_t expires_in_ms, uint32_t now_ms);
 void flight_renewal_refused(flight_renewal *renewal, uint32_t now_ms);
 void flight_renewal_ended(flight_renewal *renewal, uint32_t now_ms);
@@ -142,7 +145,10 @@ int32_t flight_frames_recount(flight_session_store *store, int32_t counter);
 
 flight_channel *flight_channels_get(const flight_session_channels *table, uint32_t number);
 uint16_t flight_channels_next_unopened(const flight_session_channels *table);
-void flight_channels_sent_open(flight_session_channels *table, uint16_t number);
+void flight_channels_sent_open(flight_session_channels *table, uint16_t number, uint32_t now_ms);
+void flight_channels_remind(flight_session_channels *table, uint32_t now_ms, int32_t patience_ms);
+int32_t flight_channels_remind_in_ms(const flight_session_channels *table, uint32_t now_ms, int32_t patience_ms,
+                                     int32_t longest_ms);
 void flight_channels_ask_again(flight_session_channels *table, int all_channels);
 void flight_channel_position(flight_channel *channel, const uint8_t *epoch, const uint8_t *offset);
 int flight_channel_is_old(const flight_channel *channel, const uint8_t *offset);
