@@ -14,6 +14,7 @@ import itertools
 import random
 import re
 import sys
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,18 +144,19 @@ def equivalents() -> dict[str, str]:
 
 def judge_all(build: int, chosen: list[Mutant], journal: mutant_bench.Journal) -> dict[Mutant, str]:
     """The verdict of one build on each of these; those that are remembered are not judged again."""
-    name = str(build)
+    name = " ".join(BUILDS[build])
     left = [mutant for mutant in chosen if journal.known(name, mutant.name) is None]
     if left:
-        bench = mutant_bench.Bench(BUILDS[build])
-        progress = itertools.count(1)
+        with tempfile.TemporaryDirectory(prefix="mutants-") as home:
+            bench = mutant_bench.Bench(BUILDS[build], Path(home))
+            progress = itertools.count(1)
 
-        def judge(mutant: Mutant) -> None:
-            journal.note(name, mutant.name, bench.judge(mutant.path, mutant.line, mutant.after))
-            if (done := next(progress)) % 100 == 0:
-                print(f"build {build + 1} of {len(BUILDS)}: {done} of {len(left)} judged", file=sys.stderr, flush=True)
+            def judge(mutant: Mutant) -> None:
+                journal.note(name, mutant.name, bench.judge(mutant.path, mutant.line, mutant.after))
+                if (done := next(progress)) % 100 == 0:
+                    print(f"build {build + 1} of {len(BUILDS)}: {done} of {len(left)} judged", file=sys.stderr)
 
-        ctools.side_by_side(judge, left)
+            ctools.side_by_side(judge, left)
     return {mutant: journal.verdicts[name, mutant.name] for mutant in chosen}
 
 
@@ -205,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     known = equivalents()
-    journal = mutant_bench.Journal(mutant_bench.JOURNAL, mutant_bench.sources_stamp(BUILDS))
+    journal = mutant_bench.Journal(mutant_bench.JOURNAL, mutant_bench.sources_stamp())
     verdicts = in_all_builds(choose(options, known), journal)
     judged = {mutant: verdict for mutant, verdict in verdicts.items() if verdict != "none" and mutant.name not in known}
     for mutant, verdict in judged.items():
