@@ -28,9 +28,10 @@ FLAGS = [
 ]
 # Here libFuzzer learns nothing from what is compared: rounds of a hash, and the models that the core is compared with. To
 # tell it took half of the time of a run.
-UNTOLD = dict.fromkeys(
-    ["flight_sha256.c", "fuzz_sha256.c", "ring_model.c", "store_model.c"], ["-fno-sanitize-coverage=trace-cmp"]
-)
+UNTOLD = {
+    name: ["-fno-sanitize-coverage=trace-cmp"]
+    for name in ("flight_sha256.c", "fuzz_sha256.c", "ring_model.c", "store_model.c")
+}
 # Inputs longer than this find nothing new in targets that read small fields.
 INPUT_BYTES = 256
 DONE = re.compile(r"Done (\d+) runs in (\d+) second")
