@@ -26,6 +26,12 @@ FLAGS = [
     "-DFLIGHT_FUZZ",
     "-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION",
 ]
+# Here libFuzzer learns nothing from what is compared: rounds of a hash, and the models that the core is compared with. To
+# tell it took half of the time of a run.
+UNTOLD = {
+    name: ["-fno-sanitize-coverage=trace-cmp"]
+    for name in ("flight_sha256.c", "fuzz_sha256.c", "ring_model.c", "store_model.c")
+}
 # Inputs longer than this find nothing new in targets that read small fields.
 INPUT_BYTES = 256
 DONE = re.compile(r"Done (\d+) runs in (\d+) second")
@@ -68,7 +74,7 @@ def build(target: Target) -> Path:
     """The program of one target."""
     core = [*ctools.core_sources(), *ctools.session_sources()]
     sources = [target.source, *ctools.model_sources(), *core, *ctools.corpus_sources()]
-    return ctools.program(f"fuzz/{target.name}", sources, FLAGS)
+    return ctools.program(f"fuzz/{target.name}", sources, FLAGS, more=UNTOLD)
 
 
 def pack(inputs: list[bytes]) -> bytes:
