@@ -36,6 +36,7 @@ TABLES = {
     "transports": "TRANSPORT",
     "component_states": "COMPONENT",
     "v6r_event_types": "V6R",
+    "command_codes": "COMMAND",
     "log_levels": "LOG",
 }
 PLAIN = {"timing": "", "limits": ""}
