@@ -63,7 +63,7 @@ TIDY = [
 def gcc() -> str:
     """What gcc's analyzer says, nothing where all is well."""
     found = []
-    for source in ctools.core_sources():
+    for source in [*ctools.core_sources(), *ctools.console_sources()]:
         command: list[str | Path] = [
             ctools.find_tool("gcc", package="gcc"),
             *GCC,
@@ -96,6 +96,7 @@ def clang_tidy() -> str:
         "--warnings-as-errors=*",
         "--quiet",
         *ctools.core_sources(),
+        *ctools.console_sources(),
     ]
     done = ctools.run([*command, "--", "-std=c99", f"-I{ctools.INCLUDE}"])
     return done.stdout if done.returncode == 0 else done.stdout + done.stderr

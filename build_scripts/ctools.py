@@ -49,9 +49,24 @@ def clang() -> str:
     )
 
 
+# What these begin with is the console client: its tests are in tests/codecs and tests/console, not in tests/ctest.
+CONSOLE = ("flight_client", "flight_http", "flight_sha1", "flight_websocket")
+
+
 def core_sources() -> list[Path]:
-    """The C files of the core, without the session."""
-    return [path for path in sorted(CORE.glob("*.c")) if path not in session_sources()]
+    """The C files of the core, without the session and the console client."""
+    others = {*session_sources(), *console_sources()}
+    return [path for path in sorted(CORE.glob("*.c")) if path not in others]
+
+
+def console_sources() -> list[Path]:
+    """The C files of the console client, its codecs among them."""
+    return [path for path in sorted(CORE.glob("*.c")) if path.name.startswith(CONSOLE)]
+
+
+def codec_sources() -> list[Path]:
+    """The codecs alone, which need nothing of the core."""
+    return [path for path in console_sources() if not path.name.startswith("flight_client")]
 
 
 def session_sources() -> list[Path]:
@@ -80,8 +95,10 @@ def ctest_sources() -> list[Path]:
 
 
 def header_has(function: str) -> bool:
-    """Whether flight.h, or a part of it, offers this call already."""
-    headers = "\n".join(path.read_text(encoding="utf-8") for path in sorted(INCLUDE.glob("flight*.h")))
+    """Whether flight.h, a part of it, or a header of the console client offers this call already."""
+    private = [path for path in sorted(CORE.glob("*.h")) if path.name.startswith(CONSOLE)]
+    paths = [*sorted(INCLUDE.glob("flight*.h")), *private]
+    headers = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     return f" {function}(" in headers.replace("*", " ")
 
 
