@@ -108,6 +108,14 @@ bench: $(DEV) ## benchmarks; figures go to build/bench/
 bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instruction sets, against the ceilings and the last figures
 	@$(VPY) -m build_scripts.measure $(BENCH)
 
+.PHONY: check-sdk
+check-sdk: $(DEV) ## compile the console ports against the SDKs' headers in KOS_HEADERS, PSP_HEADERS, VITA_HEADERS
+	@$(VPY) -m build_scripts.check_sdk
+
+.PHONY: check-packaging
+check-packaging: $(DEV) ## the recipes for kos-ports, psp-packages and vitasdk: every field that their trees ask for
+	@$(VPY) -m build_scripts.check_packaging
+
 .PHONY: analyze
 analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
 	@$(VPY) -m build_scripts.analyze

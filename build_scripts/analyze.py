@@ -63,7 +63,7 @@ TIDY = [
 def gcc() -> str:
     """What gcc's analyzer says, nothing where all is well."""
     found = []
-    for source in [*ctools.core_sources(), *ctools.console_sources()]:
+    for source in [*ctools.core_sources(), *ctools.console_sources(), *ctools.host_ports()]:
         command: list[str | Path] = [
             ctools.find_tool("gcc", package="gcc"),
             *GCC,
@@ -80,7 +80,9 @@ def gcc() -> str:
 def cppcheck() -> str:
     """What cppcheck says."""
     program = ctools.find_tool("cppcheck", package="cppcheck")
-    done = ctools.run([program, *CPPCHECK, f"-I{ctools.INCLUDE}", f"-I{ctools.CORE}", ctools.CORE])
+    done = ctools.run(
+        [program, *CPPCHECK, f"-I{ctools.INCLUDE}", f"-I{ctools.CORE}", ctools.CORE, *ctools.host_ports()]
+    )
     return done.stdout + done.stderr
 
 
@@ -97,6 +99,7 @@ def clang_tidy() -> str:
         "--quiet",
         *ctools.core_sources(),
         *ctools.console_sources(),
+        *ctools.host_ports(),
     ]
     done = ctools.run([*command, "--", "-std=c99", f"-I{ctools.INCLUDE}"])
     return done.stdout if done.returncode == 0 else done.stdout + done.stderr

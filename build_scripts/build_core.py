@@ -195,7 +195,7 @@ typedef struct flight_parts {
     uint32_t receive_bytes;
     uint32_t store_bytes;
 } flight_parts;
-int flight_need(const flight_setup *setup, flight_parts *parts);
+int flight_core_need(const flight_setup *setup, flight_parts *parts);
 
 typedef struct flight_pressure_limits {
     uint32_t warning_fragmentation;

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "verify"
 CORE = ROOT / "csrc" / "src"
 INCLUDE = ROOT / "csrc" / "include"
+PORTS = ROOT / "csrc" / "ports"
 TESTS = ROOT / "tests"
 
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
@@ -94,6 +95,16 @@ def ctest_sources() -> list[Path]:
     return [*sorted((TESTS / "ctest").glob("*.c")), *model_sources(), *corpus_sources()]
 
 
+def sim_sources() -> list[Path]:
+    """The simulated console: a port for tests."""
+    return sorted(PORTS.glob("flight_port_sim*.c"))
+
+
+def host_ports() -> list[Path]:
+    """The ports that this machine can compile: the others need their SDK."""
+    return [PORTS / "flight_port_posix.c", *sim_sources()]
+
+
 def header_has(function: str) -> bool:
     """Whether flight.h, a part of it, or a header of the console client offers this call already."""
     private = [path for path in sorted(CORE.glob("*.h")) if path.name.startswith(CONSOLE)]
@@ -153,6 +164,7 @@ def program(
     folders = (
         INCLUDE,
         CORE,
+        PORTS,
         TESTS / "corpus",
         TESTS / "fuzz",
         TESTS / "ctest",
@@ -160,7 +172,7 @@ def program(
         TESTS / "twin" / "program",
     )
     options = [compiler or clang(), *WARNINGS, *flags, *[f"-I{folder}" for folder in folders]]
-    headers = stamp_of([path for folder in (INCLUDE, CORE, TESTS) for path in folder.rglob("*.h")], [])
+    headers = stamp_of([path for folder in (INCLUDE, CORE, PORTS, TESTS) for path in folder.rglob("*.h")], [])
     extra = more or {}
     objects = side_by_side(
         lambda source: compile_one(source, [*options, *extra.get(source.name, ())], headers), sources

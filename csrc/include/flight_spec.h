@@ -333,11 +333,11 @@ typedef struct flight_v6r_event {
 
 /* Fixed part of log. Tail: text (text). */
 #define FLIGHT_LOG_BYTES 4u
-typedef struct flight_log {
+typedef struct flight_log_entry {
     uint8_t level; /* how bad it is */
     uint8_t reserved_a;
     uint16_t reserved_b;
-} flight_log;
+} flight_log_entry;
 
 /* Fixed part of frame-time. Tail: none. */
 #define FLIGHT_FRAME_TIME_BYTES 16u
