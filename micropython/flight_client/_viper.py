@@ -1,0 +1,326 @@
+"""The hot paths as machine code (MicroPython's viper). _plain.py has the same in bytecode; fast.py chooses one of them.
+
+A viper integer has the size of a machine word, and no check for overflow. So nothing here needs more than 32 bits, and
+where 32 bits are shifted down a mask takes away what a sign or a longer word would bring in. A constant must be below 2^30.
+
+The numbers of a ring stand in an array of 32-bit integers (`st`, see ring.py), its slots in one bytearray (`mem`), each slot
+as in the C core: stamp; channel, slots, state; the record, its age still zero.
+"""
+
+import micropython
+from micropython import const
+
+from .ages import long_age
+
+_HEAD = const(0)
+_TAIL = const(1)
+_COUNT = const(2)
+_USED = const(3)
+_SLOTS = const(4)
+_WORDS = const(5)
+_ACCEPTED = const(6)
+_DROPPED = const(7)
+_FULL = const(8)
+_DROPS = const(9)
+_EVENTS = const(10)
+_CHANNEL = const(11)
+
+_EVENT = const(2)
+_FILLER = const(3)
+_CLOCK = const(0x3FFFFFFF)
+_QUEUED = const(1)
+_REFUSED_FULL = const(-1)
+
+FORM = "viper"
+_nibbles = bytearray(64)
+
+
+def memory(slots: int, slot_bytes: int) -> bytearray:
+    """The slots of a ring."""
+    return bytearray(slots * slot_bytes)
+
+
+@micropython.viper
+def _make_nibbles(table: ptr32):
+    high = 0x82F6
+    n = 0
+    while n < 16:
+        crc = n
+        bit = 0
+        while bit < 4:
+            odd = crc & 1
+            crc = ((crc >> 1) & 0x3FFFFFFF) | (((crc >> 31) & 1) << 30)
+            if odd:
+                crc ^= (high << 16) | 0x3B78
+            bit += 1
+        table[n] = crc
+        n += 1
+
+
+_make_nibbles(_nibbles)
+
+
+@micropython.viper
+def crc32c_into(data: ptr8, at: int, count: int, out: ptr8, to: int):
+    """Write the CRC-32C of `count` bytes, little-endian."""
+    table = ptr32(_nibbles)
+    crc = -1
+    end = at + count
+    while at < end:
+        crc ^= data[at]
+        crc = table[crc & 15] ^ ((crc >> 4) & 0xFFFFFFF)
+        crc = table[crc & 15] ^ ((crc >> 4) & 0xFFFFFFF)
+        at += 1
+    out[to] = crc ^ 0xFF
+    out[to + 1] = (crc >> 8) ^ 0xFF
+    out[to + 2] = (crc >> 16) ^ 0xFF
+    out[to + 3] = (crc >> 24) ^ 0xFF
+
+
+@micropython.viper
+def header_check(data: ptr8, at: int) -> int:
+    """The check over a header's 16 bytes but the fourth (docs/protocol.md, 3)."""
+    every = 0
+    check = 0
+    i = 0
+    while i < 16:
+        if i != 3:
+            byte = data[at + i]
+            every ^= byte
+            if (0x6996 >> ((byte ^ (byte >> 4)) & 15)) & 1:  # the parity of each number of four bits
+                check ^= 0x80 | ((i ^ 3) << 3)
+        i += 1
+    # A column's lowest three bits are the number of its bit; those of equal bits in two bytes take each other away.
+    while every:
+        if every & 1:
+            check ^= i & 7
+        every >>= 1
+        i += 1
+    return check
+
+
+@micropython.viper
+def copy(out: ptr8, to: int, data: ptr8, at: int, count: int):
+    """Copy bytes forwards; where the two overlap, what was copied is copied again."""
+    end = at + count
+    while at < end:
+        out[to] = data[at]
+        to += 1
+        at += 1
+
+
+@micropython.viper
+def mask_into(data: ptr8, at: int, end: int, key: ptr8):
+    """XOR with a key of 4 bytes, as WebSocket clients must."""
+    i = 0
+    while at < end:
+        data[at] = data[at] ^ key[i & 3]
+        at += 1
+        i += 1
+
+
+@micropython.viper
+def ring_put(st: ptr32, mem: ptr32, channel: int, layout: int, stamp: int, body: ptr8, count: int) -> int:
+    """Copy an event in. `count` is a multiple of 4 that fits half of the ring: ring.py has looked."""
+    words = st[_WORDS]
+    slots = st[_SLOTS]
+    heads = 3
+    if count > 1016:
+        heads = 4
+    left = (count >> 2) + heads
+    need = 0
+    while left > 0:
+        left -= words
+        need += 1
+    tail = st[_TAIL]
+    to_end = slots - tail
+    room = need
+    if need > to_end:
+        room = need + to_end
+    while slots - st[_USED] < room:
+        if st[_DROPS] == 0 or st[_COUNT] == 0:
+            st[_FULL] += 1
+            return _REFUSED_FULL
+        ring_drop(st, mem)
+        st[_DROPPED] += 1
+    if need > to_end:
+        mem[tail * words + 1] = (to_end << 16) | (_FILLER << 24)
+        tail = 0
+    base = tail * words
+    mem[base] = stamp
+    mem[base + 1] = channel | (need << 16) | (_EVENT << 24)
+    if heads == 3:
+        mem[base + 2] = layout | ((count >> 2) << 8)
+    else:
+        mem[base + 2] = layout | 0xFF00
+        mem[base + 3] = count
+    base += heads
+    if (int(body) & 3) == 0:
+        source = ptr32(body)
+        i = 0
+        count = count >> 2
+        while i < count:
+            mem[base + i] = source[i]
+            i += 1
+    else:
+        out = ptr8(mem)
+        base = base << 2
+        i = 0
+        while i < count:
+            out[base + i] = body[i]
+            i += 1
+    tail += need
+    if tail >= slots:
+        tail = 0
+    st[_TAIL] = tail
+    st[_USED] += room
+    st[_COUNT] += 1
+    st[_ACCEPTED] += 1
+    return _QUEUED
+
+
+@micropython.viper
+def ring_drop(st: ptr32, mem: ptr32) -> int:
+    """The oldest event leaves; 0 where there is none."""
+    if st[_COUNT] == 0:
+        return 0
+    words = st[_WORDS]
+    slots = st[_SLOTS]
+    gone = 0
+    while gone == 0:
+        head = st[_HEAD]
+        taken = (mem[head * words + 1] >> 16) & 0xFF
+        if (mem[head * words + 1] >> 24) & 0xFF == _EVENT:
+            gone = 1
+        st[_USED] -= taken
+        head += taken
+        if head >= slots:
+            head = 0
+        st[_HEAD] = head
+    st[_COUNT] -= 1
+    return 1
+
+
+@micropython.viper
+def pack(st: ptr32, mem: ptr32, out: ptr8, at: int, room: int, now: int, most: int) -> int:
+    """Events of one channel as records, behind each other; the bytes written. -1: the first does not fit."""
+    words = st[_WORDS]
+    slots = st[_SLOTS]
+    head = st[_HEAD]
+    left = st[_COUNT]
+    if left > most:
+        left = most
+    used = 0
+    events = 0
+    channel = 0
+    start = at
+    while left > 0:
+        base = head * words
+        if (mem[base + 1] >> 24) & 0xFF == _FILLER:
+            used += (mem[base + 1] >> 16) & 0xFF
+            head = 0
+            base = 0
+        about = mem[base + 1]
+        if events == 0:
+            channel = about & 0xFFFF
+        elif (about & 0xFFFF) != channel:
+            break
+        body = (mem[base + 2] >> 8) & 0xFF
+        if body == 255:
+            count = 8 + mem[base + 3]
+        else:
+            count = 4 + (body << 2)
+        if count > room:
+            if events == 0:
+                return -1
+            break
+        age = (now - mem[base]) & _CLOCK
+        if age >= 0x8000:
+            age = int(long_age(age))
+        base += 2
+        if ((int(out) + at) & 3) == 0:
+            to = ptr32(int(out) + at)
+            i = 1
+            words_out = count >> 2
+            to[0] = mem[base] | (age << 16)
+            while i < words_out:
+                to[i] = mem[base + i]
+                i += 1
+        else:
+            source = ptr8(mem)
+            base = base << 2
+            i = 4
+            while i < count:
+                out[at + i] = source[base + i]
+                i += 1
+            out[at] = source[base]
+            out[at + 1] = source[base + 1]
+            out[at + 2] = age
+            out[at + 3] = age >> 8
+        at += count
+        room -= count
+        taken = (about >> 16) & 0xFF
+        used += taken
+        head += taken
+        if head >= slots:
+            head = 0
+        events += 1
+        left -= 1
+    st[_HEAD] = head
+    st[_USED] -= used
+    st[_COUNT] -= events
+    st[_EVENTS] = events
+    st[_CHANNEL] = channel
+    return at - start
+
+
+@micropython.viper
+def delta_values(out: ptr8, at: int, last: int, mem: ptr32, new: int, old: int, words: int, st: ptr32) -> int:
+    """The folded differences of the words that changed; the mask goes to `st`. The end, or -1: no room behind `last`."""
+    i = 0
+    mask = 0
+    while i < words:
+        pair = 1
+        if (words - i) & 1 == 0:
+            pair = 2
+            if mem[new + i] == mem[old + i] and mem[new + i + 1] == mem[old + i + 1]:
+                i += 2
+                continue
+            if at > last:
+                return -1
+        while pair:
+            z = mem[new + i] - mem[old + i]
+            if z != 0:
+                mask |= 1 << i
+                if (z >> 31) & 1:
+                    z = -1 - (z << 1)
+                else:
+                    z = z << 1
+                more = (z >> 7) & 0x1FFFFFF
+                while more:
+                    out[at] = (z & 127) | 128
+                    at += 1
+                    z = more
+                    more = z >> 7
+                out[at] = z & 127
+                at += 1
+            i += 1
+            pair -= 1
+    st[_EVENTS] = mask
+    return at
+
+
+@micropython.viper
+def slot_word(st: ptr32, mem: ptr32, slot: int, word: int) -> int:
+    """Word 0 (the stamp) or 1 (channel, slots, state) of a slot."""
+    return mem[slot * st[_WORDS] + word]
+
+
+def whole(mem: bytearray) -> bytearray:
+    """The bytes of all slots."""
+    return mem
+
+
+def extra_words(slots: int) -> int:
+    """What `st` has behind its numbers."""
+    return 0
