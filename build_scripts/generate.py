@@ -335,7 +335,7 @@ def write_board_layouts(spec: dict[str, Any]) -> str:
 
 
 def write_board_tables(spec: dict[str, Any]) -> str:
-    """For MicroPython: fields and tails of the events, channels whose events are critical, limits of the platforms."""
+    """For MicroPython: fields and tails of the events."""
     out = [f'"""{NOTE}"""', ""]
     out += ["# name: layout, ((field, struct code or Z for a size, scale, may be unknown, names), ...),"]
     out += ["#       ((tail field, kind, limit in bytes, may be absent), ...)", "EVENTS = {"]
@@ -352,13 +352,14 @@ def write_board_tables(spec: dict[str, Any]) -> str:
         tails = [(t["name"], t["kind"], t["limit"], bool(t.get("optional"))) for t in layout["tail"]]
         out.append(f"        {tuple(tails)!r},")
         out.append("    ),")
+    return "\n".join([*out, "}", ""])
+
+
+def write_board_profiles(spec: dict[str, Any]) -> str:
+    """For MicroPython: channels whose events are critical, and what a client needs to know of a platform besides PROFILES."""
+    out = [f'"""{NOTE}"""', ""]
     critical = tuple(name for name, channel in spec["channels"].items() if channel["critical"])
-    out += [
-        "}",
-        "",
-        "# channels whose events are critical unless the program says otherwise",
-        f"CRITICAL = {critical!r}",
-    ]
+    out += ["# channels whose events are critical unless the program says otherwise", f"CRITICAL = {critical!r}"]
     out += ["", "# per platform: client type, capabilities, slot_bytes, critical_slots, lossy_slots", "LIMITS = {"]
     for profile in spec["profiles"]:
         bits = sum(spec["capabilities"][name] for name in profile["capabilities"])
@@ -463,6 +464,7 @@ def outputs(spec: dict[str, Any]) -> dict[Path, str]:
         ROOT / "docs" / "reference-spec.md": write_docs(spec),
         ROOT / "micropython" / "flight_client" / "layouts.py": write_board_layouts(spec),
         ROOT / "micropython" / "flight_client" / "tables.py": write_board_tables(spec),
+        ROOT / "micropython" / "flight_client" / "profiles.py": write_board_profiles(spec),
     }
 
 

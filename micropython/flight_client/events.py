@@ -126,6 +126,14 @@ class Payload:
 _CLASSES = (MemoryUpdate, ComponentUpdate, SystemMonitoring, V6REvent, Log, FrameTime, Payload)
 
 
+def event_class(name: str):
+    """One of the classes above by its name."""
+    for found in _CLASSES + (EventError,):
+        if found.__name__ == name:
+            return found
+    raise AttributeError(name)
+
+
 def encode_into(event, out: bytearray, wide: bool = False) -> int:
     """Write the body of an event; its bytes. Raises EventError, and IndexError where `out` is too short."""
     _, fields, tails = EVENTS[event.event_name]

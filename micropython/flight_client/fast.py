@@ -7,6 +7,7 @@ the source with SyntaxError; both fall back.
 try:
     from ._viper import (
         FORM,
+        Emitter,
         copy,
         crc32c_into,
         delta_values,
@@ -23,6 +24,7 @@ try:
 except (ImportError, SyntaxError, ValueError):
     from ._plain import (  # type: ignore[assignment]
         FORM,
+        Emitter,
         copy,
         crc32c_into,
         delta_values,

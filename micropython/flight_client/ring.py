@@ -10,7 +10,7 @@ from array import array
 
 from micropython import const
 
-from . import fast
+from .fast import extra_words, memory, pack, ring_drop, ring_put
 
 _COUNT = const(2)
 _ACCEPTED = const(6)
@@ -31,11 +31,11 @@ class Ring:
     def __init__(self, slots: int, slot_bytes: int, drop_oldest: bool = False) -> None:
         if not 0 < slots < 8192 or slot_bytes < 16 or slot_bytes & 3:
             raise ValueError("a ring has 1 to 8191 slots of 16 bytes and more, a multiple of 4")
-        self.st = array("i", [0] * (_NUMBERS + fast.extra_words(slots)))
+        self.st = array("i", [0] * (_NUMBERS + extra_words(slots)))
         self.st[4] = slots
         self.st[5] = slot_bytes >> 2
         self.st[9] = 1 if drop_oldest else 0
-        self.mem = fast.memory(slots, slot_bytes)
+        self.mem = memory(slots, slot_bytes)
         self.body_limit = min(max(slots >> 1, 1), 255) * slot_bytes - 12
         if self.body_limit > 1016:
             self.body_limit -= 4
@@ -76,12 +76,12 @@ class Ring:
         count = len(body)
         if count > self.body_limit or count & 3:
             return REFUSED_TOO_LARGE
-        return fast.ring_put(self.st, self.mem, channel, layout, stamp_ms, body, count)
+        return ring_put(self.st, self.mem, channel, layout, stamp_ms, body, count)
 
     def drop(self) -> int:
         """The oldest event leaves; how many that were, 1 or 0. It counts nowhere: the caller knows why."""
-        return fast.ring_drop(self.st, self.mem)
+        return ring_drop(self.st, self.mem)
 
     def pack(self, out: bytearray, at: int, room: int, now: int, most: int) -> int:
         """Records of the oldest events of one channel, at most `room` bytes; their bytes, -1: the first does not fit."""
-        return fast.pack(self.st, self.mem, out, at, room, now, most)
+        return pack(self.st, self.mem, out, at, room, now, most)

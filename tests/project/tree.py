@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {
     "csrc/include/flight_spec.h",
     "micropython/flight_client/layouts.py",
+    "micropython/flight_client/profiles.py",
     "micropython/flight_client/tables.py",
     "flight_client/session/spec.py",
     "flight_client/_tables.py",
