@@ -10,13 +10,13 @@
 With asyncio: `async with Client(...) as client:`, and no call of poll(). Words and names are those of CPython's client.
 """
 
-import os
 import time
 
 from .address import Address
 from .channel import REFUSED_CHANNEL, REFUSED_CLOSED, Channel, Received
 from .driver import Driver
 from .key import SessionKey
+from .noise import urandom
 from .profiles import CRITICAL, LIMITS
 from .ring import QUEUED, Ring
 from .session.common.clock import MASK
@@ -103,7 +103,7 @@ class Client:
             profile.backoff_cap_ms = 400
         identity = Identity(_bytes(device_id), platform.encode(), profile.platform, version.encode(), client_type)
         identity.capabilities = capabilities
-        identity.boot[:] = os.urandom(8)
+        identity.boot[:] = urandom(8)
         identity.token = b"" if callable(token) else _bytes(token)
         if not identity.fits():
             raise ValueError("device_id has 1 to 32 characters, version 16, a token 480")
@@ -174,9 +174,9 @@ class Client:
         session = self.session
         if session.state == STATE_IDLE:
             session.start(time.ticks_ms() & MASK)
-        step = self.driver.step
+        driver = self.driver
         start = time.ticks_us()
-        while step():
+        while driver.step():
             if time.ticks_diff(time.ticks_us(), start) >= budget_us:
                 return 0
         return session.wake_in_ms(time.ticks_ms() & MASK)

@@ -4,13 +4,13 @@ The steady path over raw TCP, a UART or WebSocket takes no heap: frames are pack
 from there.
 """
 
-import os
 import time
 
 from micropython import const
 
 from .fast import copy, crc32c_into, pack
 from .frame import Frame, seal_into
+from .noise import urandom
 from .session.common.clock import MASK
 from .session.device.codes import (
     CONNECTED,
@@ -75,6 +75,7 @@ class Driver:
         self._turn = False  # a turn is on its way
         self._random = 0
         self._failures = 0
+        self._pack_delta = None  # loaded with the first batch that needs it
         session.renewal.renewable = callable(token)
 
     def step(self) -> bool:
@@ -105,7 +106,7 @@ class Driver:
         """16 bits; for spreading waits, not for secrets."""
         x = self._random
         if x == 0:
-            drawn = os.urandom(2)
+            drawn = urandom(2)
             x = drawn[0] | drawn[1] << 8 | 1
         x ^= x << 7 & 0xFFFF
         x ^= x >> 9
@@ -138,7 +139,7 @@ class Driver:
         session = self.session
         if callable(self._token):
             session.identity.token = self._token()
-        session.nonce[:] = os.urandom(8)
+        session.nonce[:] = urandom(8)
         if not session.identity.fits():
             raise OSError(22, "a token of %d bytes" % len(session.identity.token))
         session.opened(now)
@@ -193,9 +194,11 @@ class Driver:
         most = min(out.most_events, st[_COUNT])
         flags = 0
         if most > 1 and session.agreement.up & FLAG_DELTA:
-            from .delta_pack import pack_delta
+            if self._pack_delta is None:
+                from .delta_pack import pack_delta
 
-            count = pack_delta(ring, out.buffer, out.at, out.room, now, most, out.room)
+                self._pack_delta = pack_delta
+            count = self._pack_delta(ring, out.buffer, out.at, out.room, now, most, out.room)
             if st[_EVENTS] > 1:
                 flags = FLAG_DELTA
         else:

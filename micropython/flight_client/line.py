@@ -3,13 +3,13 @@
 Every frame carries a CRC, and at the end of its payload the number of the connection and its own number in it.
 """
 
-import os
 import time
 
 from micropython import const
 
 from .fast import copy
 from .frame import seal_into
+from .noise import urandom
 from .stream import Stream
 
 _EXTENSION = const(4)
@@ -38,7 +38,7 @@ class Line(Stream):
     def open(self) -> None:
         """A line needs no opening; the connection gets another number than the last one."""
         global _last_line  # noqa: PLW0603 - a line outlives its connections
-        drawn = os.urandom(2)
+        drawn = urandom(2)
         line = drawn[0] | drawn[1] << 8
         if line == _last_line:
             line = line + 1 & 0xFFFF

@@ -6,11 +6,11 @@ is read in pieces; messages, even fragmented ones, are only a wrapping round a r
 
 import binascii
 import hashlib
-import os
 
 from micropython import const
 
 from .fast import copy, mask_into
+from .noise import urandom
 from .stream import Stream
 
 _RAW_BYTES = const(256)
@@ -59,8 +59,8 @@ class WebSocket(Stream):
         return self._answered()
 
     def _ask(self) -> None:
-        key = binascii.b2a_base64(os.urandom(16)).strip()
-        self._seed[:] = os.urandom(4)
+        key = binascii.b2a_base64(urandom(16)).strip()
+        self._seed[:] = urandom(4)
         sha1 = getattr(hashlib, "sha1", None)  # a board without it takes whatever the server answers
         self._accept = binascii.b2a_base64(sha1(key + _GUID).digest()).strip() if sha1 else b""
         request = b"GET /v1/stream HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" % (
@@ -133,7 +133,7 @@ class WebSocket(Stream):
             out[3] = count & 0xFF
             at = 4
         seed = self._seed
-        for i in range(4):  # a new mask for each message: a sum over four bytes that os.urandom() chose
+        for i in range(4):  # a new mask for each message: a sum over four bytes that urandom() chose
             seed[i] = seed[i] * 5 + seed[i - 1] + 97 & 0xFF
             out[at + i] = seed[i]
         at += 4
