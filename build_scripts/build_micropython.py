@@ -28,15 +28,29 @@ SESSION = ROOT / "flight_client" / "session"
 OUT = ROOT / "build" / "micropython"
 PACKAGE = "flight_client"
 # Modules that hold machine code when they are compiled for an architecture.
-NATIVE = ("_viper", "_viper_emit")
-ARCHES = ("x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc")
+NATIVE = ("_viper", "_viper_bytes")
+ARCHES = (
+    "x86",
+    "x64",
+    "armv6",
+    "armv6m",
+    "armv7m",
+    "armv7em",
+    "armv7emsp",
+    "armv7emdp",
+    "xtensa",
+    "xtensawin",
+    "rv32imc",
+)
 BOARD_PLATFORMS = ("micro",)
 
 
 def sources() -> dict[str, Path]:
     """Module path below the package, without suffix -> file."""
     found = {path.stem: path for path in sorted(MIRROR.glob("*.py"))}
-    for path in sorted([SESSION / "__init__.py", SESSION / "spec.py", *SESSION.glob("common/*.py"), *SESSION.glob("device/*.py")]):
+    for path in sorted(
+        [SESSION / "__init__.py", SESSION / "spec.py", *SESSION.glob("common/*.py"), *SESSION.glob("device/*.py")]
+    ):
         found["session/" + path.relative_to(SESSION).with_suffix("").as_posix()] = path
     return found
 
@@ -172,7 +186,12 @@ def _replace_uses(
                 edits.replace(node, f"({value})" if value < 0 else str(value))
                 done.add(id(node.value))
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Name) or id(node) in unseen or id(node) in done or not isinstance(node.ctx, ast.Load):
+        if (
+            not isinstance(node, ast.Name)
+            or id(node) in unseen
+            or id(node) in done
+            or not isinstance(node.ctx, ast.Load)
+        ):
             continue
         if node.id in own:
             value = own[node.id]
@@ -240,7 +259,10 @@ def version() -> str:
 
 def package_list(files: dict[str, str]) -> str:
     """package.json of mip: where each file goes, and where it is beside this list."""
-    return json.dumps({"v": 1, "version": version(), "urls": [[to, at] for to, at in sorted(files.items())]}, indent=1) + "\n"
+    return (
+        json.dumps({"v": 1, "version": version(), "urls": [[to, at] for to, at in sorted(files.items())]}, indent=1)
+        + "\n"
+    )
 
 
 def source_files() -> dict[str, str]:
@@ -248,19 +270,28 @@ def source_files() -> dict[str, str]:
     place = {}
     for module, path in sources().items():
         relative = path.relative_to(ROOT)
-        place[f"{PACKAGE}/{module}.py"] = relative.relative_to("micropython").as_posix() if relative.parts[0] == "micropython" else f"../{relative.as_posix()}"
+        place[f"{PACKAGE}/{module}.py"] = (
+            relative.relative_to("micropython").as_posix()
+            if relative.parts[0] == "micropython"
+            else f"../{relative.as_posix()}"
+        )
     return place
 
 
 def manifest() -> str:
     """manifest.py of a firmware: freezes the same files."""
-    lines = ['"""Freezes the client into firmware: `FROZEN_MANIFEST=.../manifest.py`. Written by build_micropython.py."""', ""]
+    lines = [
+        '"""Freezes the client into firmware: `FROZEN_MANIFEST=.../manifest.py`. Written by build_micropython.py."""',
+        "",
+    ]
     for to, at in sorted(source_files().items()):
         folder = at.removesuffix(to)
         if folder + to == at:
             lines.append(f'module("{to}", base_path="{folder or "."}")')
         else:
-            lines.append(f'freeze("{at.removesuffix(to.removeprefix(PACKAGE + "/"))}", "{to.removeprefix(PACKAGE + "/")}")')
+            lines.append(
+                f'freeze("{at.removesuffix(to.removeprefix(PACKAGE + "/"))}", "{to.removeprefix(PACKAGE + "/")}")'
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -11,6 +11,7 @@ from .session.common.fields import get_u16, get_u32
 
 REFUSED_CHANNEL = -3  # the gateway does not allow this channel
 REFUSED_CLOSED = -4  # the client is closed
+REFUSED_MEMORY = -5  # the heap is full: the event could not be written
 
 _encode = None
 _layouts: dict = {}
@@ -38,10 +39,14 @@ class Channel:
 
     def emit(self, event, critical: bool | None = None) -> int:
         """Queue an event of events.py: QUEUED, or why not. Raises EventError for a value that it cannot carry."""
-        if _encode is None:
-            _load()
         scratch = self._client.scratch
-        count = _encode(event, scratch)
+        try:
+            if _encode is None:
+                _load()
+            count = _encode(event, scratch)
+        except MemoryError:
+            self._client.refused_memory += 1
+            return REFUSED_MEMORY
         return self.emit_encoded(_layouts[event.event_name], scratch, count, critical)
 
     def emit_encoded(self, layout: int, body: bytearray, count: int, critical: bool | None = None) -> int:
@@ -64,7 +69,9 @@ class Channel:
             critical = self.critical
         ring = self._client.critical if critical else self._client.lossy
         if body_bytes > min(ring.body_limit, self._client.message_bytes) or body_bytes & 3 or body_bytes <= 0:
-            raise ValueError("a body has 4 to %d bytes, a multiple of 4" % min(ring.body_limit, self._client.message_bytes))
+            raise ValueError(
+                "a body has 4 to %d bytes, a multiple of 4" % min(ring.body_limit, self._client.message_bytes)
+            )
         return Emitter(ring, self.gate, self.number, layout, body_bytes)
 
     def subscribe(self, last: int = 0) -> None:

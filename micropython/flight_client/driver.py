@@ -37,20 +37,16 @@ from .session.spec import (
     FLAG_DELTA,
     FLAGS_PLAIN,
     POLL_BODY_BYTES,
-    STATE_ATTACHING,
     STATE_CLOSED,
     STATE_CLOSING,
-    STATE_GREETING,
     STATE_OPENING,
     STATE_READY,
     STATE_STOPPED,
-    TYPE_WELCOME,
 )
 
 _COUNT = const(2)
 _EVENTS = const(10)
 _CHANNEL = const(11)
-_SERVER_NONCE = const(40)
 _FULL_REPLY = const(32768)
 
 
@@ -90,6 +86,9 @@ class Driver:
             except OSError as error:
                 self.lose(error, now)
                 busy = True
+            except MemoryError as error:
+                self._out_of_memory(error, now)
+                return False
         session.waiting_critical = self.critical.st[_COUNT]
         session.waiting_lossy = self.lossy.st[_COUNT]
         command = session.poll(now, self.random())
@@ -100,7 +99,15 @@ class Driver:
             self._obey(command, now)
         except OSError as error:
             self.lose(error, now)
+        except MemoryError as error:
+            self._out_of_memory(error, now)
+            return False
         return True
+
+    def _out_of_memory(self, error, now: int) -> None:
+        """Whatever was half done is begun again: with HELLO, and with what the rings and the store hold."""
+        self.session.known = False
+        self.lose(error, now)
 
     def random(self) -> int:
         """16 bits; for spreading waits, not for secrets."""
@@ -227,14 +234,12 @@ class Driver:
         buffer = out.buffer
         count = out.count
         if out.flags & FLAG_AUTHENTICATED:
-            flags = out.flags & ~FLAG_CHECKED
-            total = seal_into(buffer, out.kind, out.flags, out.channel, out.seq, out.ack, count + 8)
-            at = 16 + count
-            buffer[at : at + 8] = self._key.tag(0, self.session.generation, bytes(memoryview(buffer)[:at]))
-            if out.flags != flags:
-                crc32c_into(buffer, 0, at + 8, buffer, at + 8)
-        else:
-            total = seal_into(buffer, out.kind, out.flags, out.channel, out.seq, out.ack, count)
+            count += 8
+        total = seal_into(buffer, out.kind, out.flags, out.channel, out.seq, out.ack, count)
+        if out.flags & FLAG_AUTHENTICATED:
+            self._key.write_tag(buffer, 8 + count, self.session.generation)
+            if out.flags & FLAG_CHECKED:
+                crc32c_into(buffer, 0, 16 + count, buffer, 16 + count)
         link = self.link
         if link is not None:
             link.send(buffer, total)
@@ -244,8 +249,9 @@ class Driver:
     def _take(self, link, now: int) -> None:
         session = self.session
         frame = self._frame
-        if frame.flags & FLAG_AUTHENTICATED:
-            self._check_tag(link, frame)
+        if frame.flags & FLAG_AUTHENTICATED and not self._key.take_tag(link.data, frame, session):
+            session.tally.forged += 1
+            raise OSError(71, "a frame with a wrong tag")
         inbox = self.inbox
         result = inbox.receive(
             frame.type,
@@ -271,22 +277,6 @@ class Driver:
             self._listener.on_result(result, link.data)
         if session.state < STATE_OPENING or session.state > STATE_CLOSING:
             self.drop()
-
-    def _check_tag(self, link, frame) -> None:
-        session = self.session
-        generation = session.generation
-        data = memoryview(link.data)
-        if frame.type == TYPE_WELCOME and session.state == STATE_GREETING:
-            generation = 0  # the frame carries what the key is made with; a wrong one makes a key that nobody has
-            at = frame.start + _SERVER_NONCE
-            self._key.begin(session.identity.token, session.nonce, data[at : at + 8])
-        end = frame.end - 8
-        if end < frame.start or not self._key.tag_is_true(
-            1, generation, bytes(data[frame.start - 16 : end]), bytes(data[end : frame.end])
-        ):
-            session.tally.forged += 1
-            raise OSError(71, "a frame with a wrong tag")
-        frame.end = end
 
     def lose(self, error, now: int) -> None:
         """The link failed, or the name was not found, or memory ran out while it was made."""

@@ -5,36 +5,8 @@ the source with SyntaxError; both fall back.
 """
 
 try:
-    from ._viper import (
-        FORM,
-        Emitter,
-        copy,
-        crc32c_into,
-        delta_values,
-        extra_words,
-        header_check,
-        mask_into,
-        memory,
-        pack,
-        ring_drop,
-        ring_put,
-        slot_word,
-        whole,
-    )
+    from ._viper import FORM, Emitter, extra_words, memory, pack, ring_drop, ring_put, slot_word, whole
+    from ._viper_bytes import copy, crc32c_into, delta_values, header_check, mask_into
 except (ImportError, SyntaxError, ValueError):
-    from ._plain import (  # type: ignore[assignment]
-        FORM,
-        Emitter,
-        copy,
-        crc32c_into,
-        delta_values,
-        extra_words,
-        header_check,
-        mask_into,
-        memory,
-        pack,
-        ring_drop,
-        ring_put,
-        slot_word,
-        whole,
-    )
+    from ._plain import FORM, Emitter, extra_words, memory, pack, ring_drop, ring_put, slot_word, whole
+    from ._plain_bytes import copy, crc32c_into, delta_values, header_check, mask_into

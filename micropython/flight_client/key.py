@@ -1,8 +1,13 @@
 """The session key, the proofs and, with a device key, the tags of frames (docs/protocol.md, 11)."""
 
+from micropython import const
+
 from .hmac_sha256 import Hmac, same_code, sha256
 from .session.common.fields import put_u32
 from .session.device.prover import Prover
+from .session.spec import STATE_GREETING, TYPE_WELCOME
+
+_SERVER_NONCE = const(40)  # in WELCOME
 
 
 class SessionKey(Prover):
@@ -34,12 +39,27 @@ class SessionKey(Prover):
     def _write(self, out: bytearray, at: int, first: bytes, count: int) -> None:
         out[at : at + 16] = self._mac.digest(first, bytes(self._said[:count]))[:16]
 
-    def tag(self, direction: int, generation: int, frame: bytes) -> bytes:
-        """The tag of a frame's header and payload."""
+    def _tag(self, direction: int, generation: int, frame) -> bytes:
+        """The tag of header and payload."""
         self._said[4] = direction
         put_u32(self._said, 5, generation)
-        return self._mac.digest(b"frame" + self._said[4:9], frame)[:8]
+        return self._mac.digest(b"frame" + bytes(self._said[4:9]), bytes(frame))[:8]
 
-    def tag_is_true(self, direction: int, generation: int, frame: bytes, tag: bytes) -> bool:
-        """Whether this is the tag; takes the same time for every wrong one."""
-        return same_code(tag, self.tag(direction, generation, frame))
+    def write_tag(self, buffer: bytearray, at: int, generation: int) -> None:
+        """Behind the payload that ends there, whose header counts the tag already."""
+        buffer[at : at + 8] = self._tag(0, generation, memoryview(buffer)[:at])
+
+    def take_tag(self, data: bytearray, frame, session) -> bool:
+        """Whether the frame ends with its right tag, which then no longer counts as payload."""
+        generation = session.generation
+        view = memoryview(data)
+        if frame.type == TYPE_WELCOME and session.state == STATE_GREETING:
+            generation = 0  # the frame carries what the key is made with; a wrong one makes a key that nobody has
+            at = frame.start + _SERVER_NONCE
+            self.begin(session.identity.token, session.nonce, view[at : at + 8])
+        end = frame.end - 8
+        if end < frame.start:
+            return False
+        tag = self._tag(1, generation, view[frame.start - 16 : end])
+        frame.end = end
+        return same_code(bytes(view[end : end + 8]), tag)

@@ -32,7 +32,8 @@ def install(folder: Path, *, viper: bool = True) -> None:
             target.parent.mkdir(exist_ok=True)
             shutil.copy(source, target)
     if not viper:
-        (package / "_viper.py").unlink()
+        for name in ("_viper.py", "_viper_bytes.py"):
+            (package / name).unlink()
 
 
 class Board:
@@ -52,7 +53,7 @@ class Board:
 
     def _make_native(self) -> None:
         """The core's modules as machine code made from the bytecode's source."""
-        for name in ("_plain", "ages", "delta", "delta_pack", "frame", "lz4", "records", "ring"):
+        for name in ("_plain", "_plain_bytes", "ages", "delta", "delta_pack", "frame", "lz4", "records", "ring"):
             source = self.folder / "flight_client" / f"{name}.py"
             mpy_cross("-march=x64", "-X", "emit=native", str(source))
             source.unlink()

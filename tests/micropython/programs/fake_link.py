@@ -58,7 +58,9 @@ class FakeLink:
             reply = self._reply
             for i in range(16, 104):
                 reply[i] = 1
-            pack_into("<IHHIIIIIIIBBBB", reply, 64, 60000, 64, 65535, 250, 0, 0, 60000, 0x100000, 0, 0, self.flags_up, 0, 0, 0)
+            pack_into(
+                "<IHHIIIIIIIBBBB", reply, 64, 60000, 64, 65535, 250, 0, 0, 60000, 0x100000, 0, 0, self.flags_up, 0, 0, 0
+            )
             self._answer(WELCOME, 0, 0, 88)
         elif kind == OPEN:
             for i in range(16, 36):
