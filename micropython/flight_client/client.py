@@ -168,9 +168,12 @@ class Client(Reports):
             session.start(time.ticks_ms() & MASK)
         driver = self.driver
         start = time.ticks_us()
-        while driver.step():
-            if time.ticks_diff(time.ticks_us(), start) >= budget_us:
-                return 0
+        try:
+            while driver.step():
+                if time.ticks_diff(time.ticks_us(), start) >= budget_us:
+                    return 0
+        except MemoryError as error:
+            driver.out_of_memory(error, time.ticks_ms() & MASK)
         return session.wake_in_ms(time.ticks_ms() & MASK)
 
     def wait(self, wait_ms: int) -> None:

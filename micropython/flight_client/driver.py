@@ -69,7 +69,8 @@ class Driver:
         self._frame = Frame()
         self._open = False  # the link stands
         self._turn = False  # a turn is on its way
-        self._random = 0
+        drawn = urandom(2)
+        self._random = drawn[0] | drawn[1] << 8 or 1
         self._failures = 0
         self._pack_delta = None  # loaded with the first batch that needs it
         session.renewal.renewable = callable(token)
@@ -86,9 +87,6 @@ class Driver:
             except OSError as error:
                 self.lose(error, now)
                 busy = True
-            except MemoryError as error:
-                self._out_of_memory(error, now)
-                return False
         session.waiting_critical = self.critical.st[_COUNT]
         session.waiting_lossy = self.lossy.st[_COUNT]
         command = session.poll(now, self.random())
@@ -99,22 +97,16 @@ class Driver:
             self._obey(command, now)
         except OSError as error:
             self.lose(error, now)
-        except MemoryError as error:
-            self._out_of_memory(error, now)
-            return False
         return True
 
-    def _out_of_memory(self, error, now: int) -> None:
-        """Whatever was half done is begun again: with HELLO, and with what the rings and the store hold."""
+    def out_of_memory(self, error, now: int) -> None:
+        """The heap was full in the middle of something: it is begun again with HELLO and what rings and store hold."""
         self.session.known = False
         self.lose(error, now)
 
     def random(self) -> int:
         """16 bits; for spreading waits, not for secrets."""
         x = self._random
-        if x == 0:
-            drawn = urandom(2)
-            x = drawn[0] | drawn[1] << 8 | 1
         x ^= x << 7 & 0xFFFF
         x ^= x >> 9
         self._random = x = x ^ x << 8 & 0xFFFF

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from build_scripts import build_micropython
 from tests.session.test_micropython import interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,14 +37,24 @@ def install(folder: Path, *, viper: bool = True) -> None:
             (package / name).unlink()
 
 
+def install_compiled(folder: Path, arch: str = "x64") -> None:
+    """What the compiled package installs."""
+    build_micropython.build(folder, arch=arch)
+    shutil.rmtree(folder / "prepared")
+
+
 class Board:
     """One board. `form` is one of FORMS; `cpython` runs the same files under CPython, with a stand-in for `micropython`."""
 
-    def __init__(self, folder: Path, form: str = "viper") -> None:
+    def __init__(self, folder: Path, form: str = "viper", package: Path | None = None) -> None:
+        """package: a compiled one, in place of the sources."""
         self.folder = folder
         self.form = form
         folder.mkdir(parents=True, exist_ok=True)
-        install(folder, viper=form == "viper")
+        if package is not None:
+            shutil.copytree(package, folder / "flight_client")
+        else:
+            install(folder, viper=form == "viper")
         for program in PROGRAMS.glob("*.py"):
             shutil.copy(program, folder)
         if form == "native":

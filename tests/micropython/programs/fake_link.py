@@ -4,7 +4,7 @@ from struct import pack_into
 
 from flight_client.frame import Frame, seal_into
 
-HELLO, WELCOME, ACK, OPEN, OPENED, DATA = 1, 2, 7, 11, 12, 13
+HELLO, WELCOME, ATTACH, RESET, ACK, OPEN, OPENED, DATA = 1, 2, 3, 5, 7, 11, 12, 13
 
 
 class FakeLink:
@@ -62,6 +62,11 @@ class FakeLink:
                 "<IHHIIIIIIIBBBB", reply, 64, 60000, 64, 65535, 250, 0, 0, 60000, 0x100000, 0, 0, self.flags_up, 0, 0, 0
             )
             self._answer(WELCOME, 0, 0, 88)
+        elif kind == ATTACH:  # it has forgotten every session
+            for i in range(16, 24):
+                self._reply[i] = 0
+            self._reply[16] = 4
+            self._answer(RESET, 0, 0, 8)
         elif kind == OPEN:
             for i in range(16, 36):
                 self._reply[i] = 0
