@@ -350,7 +350,7 @@ def test_sources_do_not_share_what_they_say() -> None:
         ("memory:x", "nothing after"),
         ("mysql://host/db", "not known"),
         ("sqlite:a\0b", "not known"),
-        ("redis://redis:6379", "not built into this version"),
+        ("mysql://user:secret@host/db", "not known"),
         ("amqp://user:secret@host", "not built into this version"),
     ],
 )
