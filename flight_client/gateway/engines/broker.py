@@ -43,6 +43,7 @@ from flight_client.gateway.engines.base import (
 from flight_client.gateway.engines.broker_url import BrokerUrl
 
 GROUP_LIMIT = 256  # batches that go to the broker together
+GROUP_BYTES = 1 << 20
 HOLD_S = 3.0  # how long batches wait for a broker that is away
 CLOSE_WAIT_S = 10.0
 _RETRY_FIRST_S = 0.05
@@ -262,12 +263,14 @@ class BrokerEngine(Engine):
 
     def _take_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
-        while self._queue and len(group) < GROUP_LIMIT:
+        total = 0
+        while self._queue and len(group) < GROUP_LIMIT and total < GROUP_BYTES:
             one = self._queue[0]
             if isinstance(one, _Question):
                 break
             self._queue.popleft()
             group.append(one)
+            total += one.size
         return group
 
     async def _write_group(self, group: list[_Waiting]) -> None:

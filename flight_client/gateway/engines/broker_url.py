@@ -20,7 +20,7 @@ _OPTIONS = {
 }
 _FILES = ("ca", "cert", "key")
 # name -> least, most, what it is when nothing is said
-_NUMBERS = {"window": (100, 10_000_000, 20_000), "max-bytes": (1 << 20, 1 << 40, 1 << 30)}
+_NUMBERS = {"window": (100, 10_000_000, 10_000), "max-bytes": (1 << 20, 1 << 40, 1 << 30)}
 
 
 @dataclass(frozen=True, slots=True)

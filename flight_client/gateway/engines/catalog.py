@@ -9,10 +9,16 @@ from flight_client.gateway.engines.base import Engine, EngineLimits, SkipRecords
 from flight_client.gateway.engines.broker_url import DEFAULT_PORTS, parse_broker_url
 
 ENGINE_URLS = (
-    "memory: (lost at the end), sqlite:PATH (one file, durable), redis://HOST or rediss://HOST (shared by gateways)"
+    "memory: (lost at the end), sqlite:PATH (one file, durable), redis://HOST or rediss://HOST (shared by gateways),"
+    " amqp://HOST or amqps://HOST (RabbitMQ, shared by gateways)"
 )
 # scheme -> module that it needs, extra that brings it
-_NEEDS = {"redis": ("redis", "redis"), "rediss": ("redis", "redis")}
+_NEEDS = {
+    "redis": ("redis", "redis"),
+    "rediss": ("redis", "redis"),
+    "amqp": ("aio_pika", "rabbitmq"),
+    "amqps": ("aio_pika", "rabbitmq"),
+}
 
 
 def check_engine_url(url: str) -> tuple[str, str]:
@@ -24,13 +30,6 @@ def check_engine_url(url: str) -> tuple[str, str]:
         parse_broker_url(url)
         _check_installed(scheme)
         return scheme, path
-    if scheme in DEFAULT_PORTS:
-        # Without the rest: a broker's URL may carry a password.
-        raise CallerError(
-            what=f"the engine {scheme}:// is not built into this version",
-            value=f"{scheme}:...",
-            next_step=f"use {ENGINE_URLS}",
-        )
     if scheme == "memory" and path:
         raise CallerError(what="the engine memory: takes nothing after the colon", value=url, next_step="use memory:")
     if scheme == "sqlite" and path in ("", ":memory:", "//", "///"):
@@ -74,6 +73,10 @@ def open_engine(url: str, skip_records: SkipRecords, limits: EngineLimits | None
         from flight_client.gateway.engines.redis import RedisEngine
 
         return RedisEngine(parse_broker_url(url), skip_records, limits)
+    if scheme in ("amqp", "amqps"):
+        from flight_client.gateway.engines.rabbitmq import RabbitMqEngine
+
+        return RabbitMqEngine(parse_broker_url(url), skip_records, limits)
     from flight_client.gateway.engines.sqlite import SqliteEngine
 
     return SqliteEngine(path, skip_records, limits)
