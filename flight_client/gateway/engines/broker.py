@@ -128,16 +128,26 @@ class BrokerEngine(Engine):
         self._loop = asyncio.get_running_loop()
         self._on_entry = on_entry
         try:
-            await self._connect()
-        except self.link_errors as error:
-            await self._disconnect()
-            raise self._explain(error) from error
+            await self._connect_at_first()
         except BaseException:
             await self._disconnect()
             raise
         self._open = True
         self._set_up()
         self._task = self._loop.create_task(self._run())
+
+    async def _connect_at_first(self) -> None:
+        """A few times, since two gateways that make the same log at one moment may disturb each other; then say why."""
+        for pause_s in (0.1, 0.2, 0.4, 0.0):
+            try:
+                await self._connect()
+                return
+            except self.link_errors as error:
+                told = self._explain(error)
+                if isinstance(told, CallerError) or not pause_s:
+                    raise told from error
+            await self._disconnect()
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load, keeps no secret
 
     async def close(self) -> None:
         if self._task is None:

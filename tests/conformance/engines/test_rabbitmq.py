@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+from pathlib import Path
 from typing import Any
 
 import aio_pika
@@ -13,6 +14,7 @@ from flight_client.gateway.engines import AppendStatus, StoreError, broker
 from flight_client.gateway.engines.rabbitmq import RabbitMqEngine
 from tests.conformance.engines.bench import LIFE, Bench, batch
 from tests.conformance.engines.kills import kill_under_load, opened
+from tests.conformance.engines.nodes import kill_nodes_in_turn
 from tests.support.brokers import RabbitServer
 from tests.support.ports import free_port
 from tests.support.waiting import eventually, within
@@ -203,6 +205,13 @@ async def test_questions_to_a_closed_engine_are_errors(rabbitmq: Bench) -> None:
     for question in (rabbitmq.engine.read("log", 0, 1), rabbitmq.engine.bounds("log"), rabbitmq.engine.trim("log", 1)):
         with pytest.raises(StoreError, match="not open"):
             await question
+
+
+async def test_two_gateways_killed_in_turn_lose_and_double_nothing(rabbit_server: RabbitServer, tmp_path: Path) -> None:
+    seed = 7
+    print(
+        f"two gateways on rabbitmq, seed {seed}: {await kill_nodes_in_turn(rabbit_server.url('nodes'), tmp_path, seed, max(2, KILLS // 2))}"
+    )
 
 
 # The tests that kill it come last, since each start takes ten seconds.

@@ -11,6 +11,7 @@ from flight_client.errors import CallerError, FlightError, LinkError
 from flight_client.gateway.engines import AppendStatus, StoreError, broker
 from tests.conformance.engines.bench import LIFE, Bench, batch
 from tests.conformance.engines.kills import kill_under_load, opened
+from tests.conformance.engines.nodes import kill_nodes_in_turn
 from tests.support.brokers import RedisServer
 from tests.support.waiting import eventually, within
 
@@ -44,6 +45,13 @@ async def test_no_acknowledged_event_is_lost_or_doubled_when_redis_is_killed_und
     assert (outcome.lost, outcome.doubled, outcome.lossy_doubled) == (0, 0, 0), f"seed {seed}: {outcome}"
     assert len(outcome.recovery_s) == KILLS
     assert outcome.acked > 1000 * KILLS
+
+
+async def test_two_gateways_killed_in_turn_lose_and_double_nothing(redis_server: RedisServer, tmp_path: Path) -> None:
+    seed = 7
+    print(
+        f"two gateways on redis, seed {seed}: {await kill_nodes_in_turn(redis_server.url('nodes'), tmp_path, seed, max(2, KILLS // 2))}"
+    )
 
 
 async def test_a_new_start_finds_log_marks_counts_and_epoch(redis: Bench) -> None:
