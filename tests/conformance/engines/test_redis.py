@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from flight_client import Gap
 from flight_client.errors import CallerError, FlightError, LinkError
 from flight_client.gateway.engines import AppendStatus, StoreError, broker
 from tests.conformance.engines.bench import LIFE, Bench, batch
 from tests.conformance.engines.kills import kill_under_load, opened
 from tests.conformance.engines.nodes import kill_nodes_in_turn
+from tests.support.bench import Bench as Gateway
+from tests.support.bench import component, hurry, numbers
 from tests.support.brokers import RedisServer
 from tests.support.waiting import eventually, within
 
@@ -117,6 +120,48 @@ async def test_a_redis_that_came_back_empty_has_a_new_epoch_and_says_so(server: 
         assert bench.engine.epoch != epoch
         assert told == [{}]
         assert [entry.offset for entry in bench.seen] == [1, 2, 1]
+
+
+async def test_clients_of_a_gateway_whose_redis_came_back_empty_are_told_and_go_on(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    gateway = Gateway(tmp_path, server.url())
+    await gateway.start()
+    tool, reader = await gateway.tool("component-update")
+    device = hurry(await gateway.connected("bench-1"))
+    gaps: list[Gap] = []
+    hurry(tool).on_gap(gaps.append)
+    await device.channel("component-events").publish(component(1))
+    assert numbers(await reader.take(1)) == [1]
+    epoch = tool.epoch
+    server.command("FLUSHALL")
+    await within(device.channel("component-events").publish(component(2)))
+    assert numbers(await reader.take(1)) == [2]
+    assert [(gap.channel, gap.reason) for gap in gaps] == [("component-events", "epoch")]
+    assert tool.epoch != epoch
+    assert tool.epoch == gateway.gateway.hub.epoch.hex()
+    await gateway.stop()
+
+
+async def test_a_device_is_refused_while_redis_is_away_and_its_event_is_stored_once_when_it_is_back(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "HOLD_S", 0.05)
+    gateway = Gateway(tmp_path, server.url())
+    await gateway.start()
+    _, reader = await gateway.tool("component-update")
+    device = await gateway.connected("bench-1")
+    events = device.channel("component-events", retry_interval_ms=50, retries=200)
+    server.kill()
+    for number in (1, 2, 3):
+        assert events.emit(component(number), critical=True).accepted
+    await eventually(lambda: gateway.gateway.hub.counters().failed, "a refusal")
+    assert device.counters().acked == 0
+    await asyncio.to_thread(server.start)
+    assert numbers(await reader.take(3)) == [1, 2, 3]
+    assert await within(device.flush())
+    assert device.counters().acked == 3
+    await gateway.stop()
 
 
 async def test_a_log_that_lost_its_end_goes_on_under_a_new_epoch(server: RedisServer) -> None:
