@@ -98,7 +98,9 @@ class GatewaySettings:
 
     def _check_production(self) -> None:
         if self.engine == "memory:":
-            raise _bad("engine", self.engine, "a durable engine in production mode: sqlite:PATH")
+            raise _bad(
+                "engine", self.engine, "a durable engine in production mode: sqlite:PATH, redis://HOST or amqp://HOST"
+            )
         if self.key_file is None:
             raise _bad(
                 "key_file",
