@@ -116,6 +116,10 @@ check-sdk: $(DEV) ## compile the console ports against the SDKs' headers in KOS_
 check-packaging: $(DEV) ## the recipes for kos-ports, psp-packages and vitasdk: every field that their trees ask for
 	@$(VPY) -m build_scripts.check_packaging
 
+.PHONY: bench-client
+bench-client: $(DEV) ## instructions, bytes and stack of the console client on four instruction sets, against its ceilings
+	@$(VPY) -m build_scripts.measure_client
+
 .PHONY: analyze
 analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
 	@$(VPY) -m build_scripts.analyze

@@ -66,7 +66,7 @@ def targets() -> list[Target]:
 
 def build(target: Target) -> Path:
     """The program of one target."""
-    core = [*ctools.core_sources(), *ctools.session_sources(), *ctools.codec_sources()]
+    core = [*ctools.core_sources(), *ctools.session_sources(), *ctools.console_sources()]
     sources = [target.source, *ctools.model_sources(), *core, *ctools.corpus_sources()]
     return ctools.program(f"fuzz/{target.name}", sources, FLAGS)
 

@@ -65,7 +65,7 @@ static char *digits(char *end, uint64_t number, const spec *how)
         } while ((low | high) != 0);
         return end;
     }
-    do { /* divided by ten bit by bit: small processors have no such instruction, and nobody's library is wanted */
+    while (high != 0) { /* divided by ten bit by bit: small processors have no such instruction, and nobody's library is wanted */
         uint32_t rest = 0;
 
         for (bit = 0; bit < 64u; bit++) {
@@ -78,7 +78,13 @@ static char *digits(char *end, uint64_t number, const spec *how)
             }
         }
         *--end = (char)('0' + rest);
-    } while ((low | high) != 0);
+    }
+    do { /* the product by 2^35 / 10, rounded up, is exact for 32 bits */
+        const uint32_t tenth = (uint32_t)((uint64_t)low * 0xcccccccdu >> 32) >> 3;
+
+        *--end = (char)('0' + (low - 10u * tenth));
+        low = tenth;
+    } while (low != 0);
     return end;
 }
 
@@ -184,7 +190,7 @@ static int put_value(writer *out, spec *how, va_list *list)
     }
 }
 
-static void format_text(writer *out, const char *format, va_list *list)
+static FLIGHT_APART void format_text(writer *out, const char *format, va_list *list)
 {
     spec how;
 

@@ -19,12 +19,8 @@
 #include "flight_codec.h"
 #include "flight_session_parts.h"
 
-#if FLIGHT_POLLING
 #include "flight_http.h"
-#endif
-#if FLIGHT_WEBSOCKET
 #include "flight_websocket.h"
-#endif
 
 #define FLIGHT_SLOT_BYTES 64u             /* of both rings */
 #define FLIGHT_LINE_BYTES 4u              /* that a byte pipe adds to a frame */
@@ -233,7 +229,9 @@ void flight_link_failed(flight_client *client, uint8_t trouble, uint16_t detail,
 /* flight_client_out.c */
 void flight_out_reset(flight_client *client);
 int flight_out_add(flight_client *client);
+#if FLIGHT_WEBSOCKET
 int flight_out_shake_hands(flight_client *client, const uint8_t *key);
+#endif
 void flight_out_end_turn(flight_client *client);
 int flight_out_wrap(flight_client *client);
 uint32_t flight_out_waiting(flight_client *client, const uint8_t **data);
@@ -256,9 +254,11 @@ void flight_proof_sign(flight_client *client, uint8_t *at, flight_frame *frame);
 int flight_proof_check(flight_client *client, flight_frame *frame);
 
 /* flight_client_line.c */
+#if FLIGHT_PIPE
 void flight_line_begin(flight_client *client, uint32_t random);
 void flight_line_write(flight_client *client, uint8_t *at);
 int flight_line_take(flight_client *client, flight_frame *frame);
+#endif
 
 /* flight_client_record.c */
 void flight_record_load(flight_client *client);

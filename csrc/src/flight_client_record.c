@@ -109,26 +109,16 @@ static int is_crash(const uint8_t *record, int bytes)
            flight_load32(record + CRC_AT) == flight_crc32c(record, CRC_AT, 0);
 }
 
-/* A line of the record goes into the log. */
-static void tell_words(flight_client *client, const uint8_t *words, uint32_t first, uint32_t count)
+/* Eight words of the record go into the log as one line; behind the last one stand zeros. */
+static void tell_words(flight_client *client, const uint8_t *at, uint32_t first)
 {
-    char text[9u * WORDS_A_LINE + 1u];
-    uint32_t at = 0;
-    uint32_t i;
+    const int answer = flight_log(client, FLIGHT_LOG_ERROR, "crash words %u: %08x %08x %08x %08x %08x %08x %08x %08x",
+                                  (unsigned)first, (unsigned)flight_load32(at), (unsigned)flight_load32(at + 4),
+                                  (unsigned)flight_load32(at + 8), (unsigned)flight_load32(at + 12),
+                                  (unsigned)flight_load32(at + 16), (unsigned)flight_load32(at + 20),
+                                  (unsigned)flight_load32(at + 24), (unsigned)flight_load32(at + 28));
 
-    for (i = first; i < count && i < first + WORDS_A_LINE; i++) {
-        const uint32_t word = flight_load32(words + 4u * i);
-        uint32_t shift = 32;
-
-        text[at++] = ' ';
-        while (shift != 0) {
-            shift -= 4u;
-            text[at++] = "0123456789abcdef"[word >> shift & 15u];
-        }
-    }
-    text[at] = 0;
-    client->crash_left = (uint8_t)(client->crash_left +
-                                   (flight_log(client, FLIGHT_LOG_ERROR, "crash words %u:%s", (unsigned)first, text) >= 0));
+    client->crash_left = (uint8_t)(client->crash_left + (answer >= 0));
 }
 
 static void load_crash(flight_client *client)
@@ -146,7 +136,7 @@ static void load_crash(flight_client *client)
                                     (unsigned)flight_load32(record + 4),
                                     (unsigned)flight_client_thousandth(flight_load32(record + 8))) >= 0;
     for (first = 0; first < count; first += WORDS_A_LINE) {
-        tell_words(client, record + WORDS_AT, first, count);
+        tell_words(client, record + WORDS_AT + 4u * first, first);
     }
 }
 

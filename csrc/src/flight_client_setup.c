@@ -162,6 +162,7 @@ static int plan(flight_plan *made, const flight_config *config)
     flight_profile *profile = &made->profile;
     uint32_t frame_bytes;
 
+    memset(made, 0, sizeof *made);
     if (config == NULL) {
         return FLIGHT_ERROR_ARGUMENT;
     }
@@ -237,10 +238,13 @@ static void set_up(flight_session_setup *setup, const flight_plan *made, flight_
 /* Bytes of the session's memory, or an error. */
 static int session_bytes(const flight_config *config, const flight_plan *made)
 {
-    const flight_prover prover = {NULL, no_begin, no_proof}; /* a table of them would be a variable where code is moved */
+    flight_prover prover; /* no table: one of addresses is a variable where code can be moved, and copied by a library on SH-4 */
     flight_identity identity;
     flight_session_setup setup;
 
+    prover.context = NULL;
+    prover.begin = no_begin;
+    prover.prove = no_proof;
     identify(&identity, config, made);
     set_up(&setup, made, &identity, &prover);
     return flight_session_need(&setup);
@@ -342,13 +346,14 @@ static void agree(flight_client *client, const flight_plan *made)
     flight_out_reset(client);
 }
 
-flight_client *flight_init(void *memory, size_t bytes, const flight_config *config, const flight_port *port)
+/* All of flight_init but what it loads; apart, so that the plan is off the stack by then. */
+static FLIGHT_APART int begin(flight_client *client, size_t bytes, const flight_config *config, const flight_port *port)
 {
-    flight_client *client = (flight_client *)memory;
     flight_plan made;
+    const int problem = check(client, bytes, config, port, &made);
 
-    if (check(memory, bytes, config, port, &made) != 0) {
-        return NULL;
+    if (problem != 0) {
+        return problem;
     }
     memset(client, 0, sizeof *client);
     client->port = port;
@@ -366,6 +371,16 @@ flight_client *flight_init(void *memory, size_t bytes, const flight_config *conf
     client->random = 1;
     client->weak = FLIGHT_RANDOM_UNKNOWN;
     client->clock_us = port->now_us(port->io);
+    return 0;
+}
+
+flight_client *flight_init(void *memory, size_t bytes, const flight_config *config, const flight_port *port)
+{
+    flight_client *client = (flight_client *)memory;
+
+    if (begin(client, bytes, config, port) != 0) {
+        return NULL;
+    }
     flight_record_load(client);
     flight_session_start(&client->session, 0);
     return client;

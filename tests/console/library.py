@@ -81,9 +81,7 @@ def library() -> tuple[cffi.FFI, Any]:
         *ctools.console_sources(),
         *sorted(RIG.glob("*.c")),
     ]
-    path = ctools.program(
-        "librig.so", sources, [*FLAGS, f"-I{RIG}"], ctools.find_tool("gcc", "cc", package="gcc")
-    )
+    path = ctools.program("librig.so", sources, [*FLAGS, f"-I{RIG}"], ctools.find_tool("gcc", "cc", package="gcc"))
     ffi = cffi.FFI()
     ffi.cdef(DECLARATIONS)
     return ffi, ffi.dlopen(str(path))

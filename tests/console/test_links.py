@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import pytest
@@ -18,6 +19,7 @@ from flight_client.session.spec import (
     TYPE_HEARTBEAT,
 )
 from flight_client.wire.frames import encode_frame
+from tests.console.wires import Frame
 from tests.console.world import (
     BACKLOG,
     CLOSED,
@@ -107,12 +109,12 @@ def test_a_server_that_floods_takes_no_more_of_a_frame_than_the_budget(transport
     world.frame()
     world.settle()
     world.script.tick_us = 20
-    flood = [beat() for _ in range(400)]
+    flood = [Frame(TYPE_HEARTBEAT, 0, 0, 0, 0, bytes(8))] * 400
     backlog = delivered = 0
     for number in range(60):
         for _ in range(4):
             world.deliver("commands", (number, b"flood" * 20))
-        world.give(world.wire.give([frame_of(data) for data in flood]))
+        world.give(world.wire.give(flood))
         world.send("scores", number, b"y", CRITICAL)
         bits = world.frame(16, 500)
         assert world.seen.readings <= 500 // 20 + 1
@@ -127,16 +129,6 @@ def test_a_server_that_floods_takes_no_more_of_a_frame_than_the_budget(transport
     assert world.lib.rig_unread() == 0, "it catches up when the flood is over"
     assert len(world.stored("scores")) > 30
     assert delivered > 0
-
-
-def beat() -> bytes:
-    return encode_frame(TYPE_HEARTBEAT, 0, 0, 0, 0, struct.pack("<II", 0, 0))
-
-
-def frame_of(data: bytes):  # type: ignore[no-untyped-def] # a Frame; wires knows
-    from tests.console.wires import read_frames  # noqa: PLC0415 - one use
-
-    return read_frames(data)[0]
 
 
 def test_a_gateway_that_says_nothing_is_left_after_its_time() -> None:
@@ -197,7 +189,7 @@ def test_a_port_that_cannot_open_is_asked_again_with_growing_waits() -> None:
     status = world.status()
     assert status.trouble == OPEN
     assert status.port_error == struct.unpack("<i", struct.pack("<I", 0x80410123))[0]
-    waits = [elapsed(later, earlier) for earlier, later in zip(opens, opens[1:], strict=False)]
+    waits = [elapsed(later, earlier) for earlier, later in itertools.pairwise(opens)]
     assert 5 <= len(opens) <= 60
     assert max(waits) > 2000
     world.script.open_result = 0
@@ -235,7 +227,7 @@ def test_no_random_bytes_no_connection() -> None:
     assert world.start() == 0
     world.run(200)
     status = world.status()
-    assert (status.trouble, status.port_error, world.sent) == (RANDOM, -2, b"")
+    assert (status.trouble, status.port_error, bytes(world.sent)) == (RANDOM, -2, b"")
 
 
 def test_weak_randomness_is_said() -> None:
@@ -336,7 +328,7 @@ def test_the_port_is_never_offered_more_than_the_link_drains(rate: int) -> None:
     assert world.status().connections == 1
     values = world.stored("player")
     stamps = [event.stored_ms for event in values]
-    assert max(later - earlier for earlier, later in zip(stamps, stamps[1:], strict=False)) < 1000
+    assert max(later - earlier for earlier, later in itertools.pairwise(stamps)) < 1000
 
 
 def test_values_stay_fresh_and_logs_whole_on_a_modem() -> None:
@@ -352,7 +344,7 @@ def test_values_stay_fresh_and_logs_whole_on_a_modem() -> None:
     world.run(3000)
     newest = [(event.stored_ms, event.stored_ms - event.age_ms) for event in world.stored("player")]
     gaps = [
-        later - value for (_, value), (later, _) in zip(newest, newest[1:], strict=False)
+        later - value for (_, value), (later, _) in itertools.pairwise(newest)
     ]  # how old the newest value is, right before the next
     assert max(gaps) < 1000
     assert len(world.lines()) == lines

@@ -39,7 +39,14 @@ def test_every_letter_and_width_is_written_as_printf_does() -> None:
 
 def test_negative_and_64_bit_numbers() -> None:
     world = world_of_lines()
-    cases = [(-1, "%lld"), (-(2**63), "%lld"), (2**63 - 1, "%lld"), (-42, "%06lld"), (-42, "%-8lld|"), (2**64 - 1, "%llu")]
+    cases = [
+        (-1, "%lld"),
+        (-(2**63), "%lld"),
+        (2**63 - 1, "%lld"),
+        (-42, "%06lld"),
+        (-42, "%-8lld|"),
+        (2**64 - 1, "%llu"),
+    ]
     for number, form in cases:
         signed = number - 2**64 if number >= 2**63 else number
         assert world.lib.rig_log(1, form.encode(), signed, 0) == 0

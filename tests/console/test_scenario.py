@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from build_scripts import ctools, targets
+from build_scripts import amalgamate, ctools, targets
 from build_scripts.targets import TARGETS, Target
 from flight_client import Client, Payload
 from flight_client.events import Log
@@ -22,13 +22,7 @@ from tests.support.process import HANG_S, GatewayProcess
 from tests.target.test_targets import target
 
 PROGRAM = Path(__file__).resolve().parent / "program"
-SOURCES = [
-    *targets.CORE,
-    *targets.SESSION,
-    *ctools.console_sources(),
-    PROGRAM / "port_raw.c",
-    PROGRAM / "scenario.c",
-]
+SOURCES = [PROGRAM / "port_raw.c", PROGRAM / "scenario.c"]
 CONSOLES = ["sh4", "mips", "arm"]
 TRANSPORTS = {"tcp": 1, "websocket": 2, "polling": 3}
 
@@ -85,9 +79,10 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("scenario")
     items = [target(name) for name in CONSOLES]
     targets.build_plugin(folder)
+    whole = amalgamate.amalgamate(folder / "flight").write(folder / "flight")[1]  # as a game would have it
 
     def build(item: Target) -> Path:
-        return targets.build(item, folder, "scenario", SOURCES, ["-Os", f"-I{PROGRAM}", f"-I{ctools.CORE}"])
+        return targets.build(item, folder, "scenario", [whole, *SOURCES], ["-Os", f"-I{PROGRAM}", f"-I{ctools.CORE}"])
 
     return dict(zip(CONSOLES, ctools.side_by_side(build, items), strict=True))
 
@@ -154,8 +149,10 @@ async def play(programs: dict[str, Path], gateway: GatewayProcess, host: Host) -
     devices = {console.device for console in consoles}
     report = []
     began = time.monotonic()
+
     def mark(what: str) -> None:
         print(f"{time.monotonic() - began:.1f} s: {what}")
+
     try:
         await asyncio.gather(*(console.start(programs[console.item.name], gateway) for console in consoles))
         await asyncio.gather(*(console.hears("connected", "1") for console in consoles))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_newer_value_goes_with_the_age_of_the_newer_one() -> None:
     assert len(events) >= 3
     assert all(event.age_ms <= 16 for event in events)
     stamps = [event.stored_ms for event in events]
-    assert max(later - earlier for earlier, later in zip(stamps, stamps[1:], strict=False)) <= 600
+    assert max(later - earlier for earlier, later in itertools.pairwise(stamps)) <= 600
 
 
 def test_the_oldest_lossy_event_goes_when_the_queue_is_full_and_the_call_says_so() -> None:
@@ -152,7 +153,9 @@ def test_what_the_port_does_not_know_stays_unknown() -> None:
     assert struct.unpack("<IIIIHH", event.body) == (16 << 20, UNKNOWN_BYTES, 4 << 20, UNKNOWN_BYTES, 0xFFFF, 0)
 
 
-@pytest.mark.parametrize(("platform", "relieved"), [(PLATFORM_DREAMCAST, True), (PLATFORM_PSP, True), (PLATFORM_VITA, False)])
+@pytest.mark.parametrize(
+    ("platform", "relieved"), [(PLATFORM_DREAMCAST, True), (PLATFORM_PSP, True), (PLATFORM_VITA, False)]
+)
 def test_pressure_is_told_and_relieved_where_memory_is_short_by_nature(platform: int, relieved: bool) -> None:
     world = World(TRANSPORT_TCP, platform)
     assert world.start() == 0

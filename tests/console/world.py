@@ -22,8 +22,7 @@ from flight_client.wire.coding import plain_records
 from flight_client.wire.records import records, write_record
 from tests.console.library import library
 from tests.console.wires import Frame, LineWire, PollingWire, TcpWire, WebSocketWire, Wire
-from tests.session.harness_gateway import Gateway
-from tests.session.parts import Store
+from tests.session import harness_gateway, parts
 
 LAYOUT_LOG, LAYOUT_FRAME_TIME, LAYOUT_PAYLOAD = 5, 6, 7
 PLATFORM_DREAMCAST, PLATFORM_PSP, PLATFORM_VITA = 1, 2, 3
@@ -36,12 +35,46 @@ WIRES: dict[int, type[TcpWire | LineWire | PollingWire | WebSocketWire]] = {
     TRANSPORT_POLLING: PollingWire,
     TRANSPORT_WEBSOCKET: WebSocketWire,
 }
-NAMES = {TRANSPORT_TCP: "tcp", TRANSPORT_SERIAL: "serial", TRANSPORT_POLLING: "polling", TRANSPORT_WEBSOCKET: "websocket"}
-_FIELDS = (
-    "state transport resume random reason trouble detail port_error connections failures accepted settled queued "
-    "refused_full refused_too_large received unhandled missed bytes_out bytes_in garbage_bytes wait_ms oldest link refused "
-    "closed full too_large unconfirmed expired replaced pressure"
-).split()
+NAMES = {
+    TRANSPORT_TCP: "tcp",
+    TRANSPORT_SERIAL: "serial",
+    TRANSPORT_POLLING: "polling",
+    TRANSPORT_WEBSOCKET: "websocket",
+}
+_FIELDS = [
+    "state",
+    "transport",
+    "resume",
+    "random",
+    "reason",
+    "trouble",
+    "detail",
+    "port_error",
+    "connections",
+    "failures",
+    "accepted",
+    "settled",
+    "queued",
+    "refused_full",
+    "refused_too_large",
+    "received",
+    "unhandled",
+    "missed",
+    "bytes_out",
+    "bytes_in",
+    "garbage_bytes",
+    "wait_ms",
+    "oldest",
+    "link",
+    "refused",
+    "closed",
+    "full",
+    "too_large",
+    "unconfirmed",
+    "expired",
+    "replaced",
+    "pressure",
+]
 
 
 class Event(NamedTuple):
@@ -55,10 +88,14 @@ class Event(NamedTuple):
     age_ms: int
 
 
-class RealGateway(Gateway):  # type: ignore[misc]
+GATEWAY: Any = harness_gateway.Gateway  # the session's harness runs on MicroPython too, and has no types
+STORE: Any = parts.Store
+
+
+class RealGateway(GATEWAY):  # type: ignore[misc]
     """The harness's gateway, with events of any size and their channels."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Any) -> None:
         super().__init__(store, window=4, heartbeat_ms=10000)
         self.reads = FLAG_DELTA
         self.names: dict[int, str] = {}
@@ -118,7 +155,7 @@ class World:
         self.config.link_bytes_per_s = NO_LIMIT
         for name, value in config.items():
             setattr(self.config, name, value)
-        self.store = Store(b"epoch--1")
+        self.store = STORE(b"epoch--1")
         self.gateway = RealGateway(self.store)
         self.wire: Wire = WIRES[transport]()
         self.opens = 0

@@ -129,6 +129,25 @@ def test_its_options_leave_no_warning(compiler: str, options: list[str], folder:
     )
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["FLIGHT_CLIENT=0"],
+        ["FLIGHT_SESSION=0"],
+        ["FLIGHT_POLLING=0"],
+        ["FLIGHT_WEBSOCKET=0"],
+        ["FLIGHT_TCP=0", "FLIGHT_PIPE=0"],
+        ["FLIGHT_POLLING=0", "FLIGHT_WEBSOCKET=0", "FLIGHT_PIPE=0"],
+        ["FLIGHT_SHA256=0"],
+        ["FLIGHT_SESSION_PIECES=0"],
+    ],
+    ids=" ".join,
+)
+def test_it_compiles_without_what_is_left_out(options: list[str], folder: Path, tmp_path: Path) -> None:
+    chosen = [f"-D{option}" for option in options]
+    run(program("gcc"), "-std=c99", "-O1", *strict("gcc"), *chosen, "-c", folder / "flight.c", "-o", tmp_path / "o")
+
+
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_the_header_is_a_cpp17_header(compiler: str, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "use.cpp").write_text(
