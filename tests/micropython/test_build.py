@@ -63,7 +63,7 @@ def package_server(tmp_path: Path, compiled: Path) -> Iterator[str]:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in its base
         pass
 
 
