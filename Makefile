@@ -101,6 +101,14 @@ bench: $(DEV) ## benchmarks; figures go to build/bench/
 bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instruction sets, against the ceilings and the last figures
 	@$(VPY) -m build_scripts.measure $(BENCH)
 
+.PHONY: bench-micropython
+bench-micropython: $(DEV) ## the client for MicroPython under the real interpreter: rates, heap, memory
+	@$(VPY) -u build_scripts/bench_micropython.py
+
+.PHONY: micropython
+micropython: $(DEV) ## compile the client for MicroPython into build/micropython/ (ARCH=armv7m: with machine code)
+	@$(VPY) build_scripts/build_micropython.py $(if $(ARCH),--arch $(ARCH))
+
 .PHONY: analyze
 analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
 	@$(VPY) -m build_scripts.analyze

@@ -12,7 +12,7 @@ from tests.micropython.board import ROOT, Board
 from tests.support.bench import Bench
 from tests.support.ports import free_port
 from tests.support.process import interrupt, start_flight
-from tests.support.waiting import within
+from tests.support.waiting import eventually, within
 
 
 def board_with(folder: Path, example: str, token: str) -> Board:
@@ -71,8 +71,7 @@ class Wire:
 
     async def _pump(self, own: int, reader: asyncio.StreamReader) -> None:
         while data := await reader.read(256):
-            while len(self._ends) < 2:
-                await asyncio.sleep(0.01)
+            await eventually(lambda: len(self._ends) == 2, "the other end")
             self._passed += len(data)
             if self._lose_every and self._passed > self._lose_every:
                 self._passed = 0
