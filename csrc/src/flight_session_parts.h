@@ -124,13 +124,9 @@ typedef struct flight_packed {
     uint16_t message; /* number of a payload in pieces */
     uint8_t flags;
 } flight_packed;
-void flight_frames_commit_pieces(flight_session_store *store, const flight_packed *packed, const flight_session_out *out,
-                                 uint32_t chunk_bytes);
 int flight_frames_fit(const flight_session *session);
-void flight_frames_recode(flight_session_store *store, uint32_t record_bytes);
 void flight_frames_give_up(flight_session_store *store, uint8_t cause);
 int32_t flight_frames_next_slot(const flight_session_store *store);
-void flight_write_piece_head(uint8_t *payload, uint16_t message, uint16_t number, uint32_t total_bytes);
 void flight_frames_commit(flight_session_store *store, const flight_packed *packed, const flight_session_out *out);
 int flight_frames_to_send(const flight_session *session, uint32_t now_ms);
 int32_t flight_frames_hold_ms(const flight_session_store *store, uint32_t now_ms, int32_t longest_ms);
@@ -176,10 +172,17 @@ int flight_read_ending(flight_ending *ending, const uint8_t *payload, uint32_t b
 int flight_agreement_keeps(const flight_agreement *agreement, const flight_welcome *welcome);
 void flight_agreement_begin(flight_session *session);
 
+#if FLIGHT_SESSION_PIECES /* events in pieces, and frames written anew for a gateway that reads fewer flags */
 enum flight_pieces_answer { FLIGHT_PIECES_WAIT, FLIGHT_PIECES_WHOLE, FLIGHT_PIECES_FOREIGN, FLIGHT_PIECES_TOO_LARGE };
 void flight_pieces_begin(flight_pieces *pieces);
 int flight_pieces_push(flight_pieces *pieces, const flight_frame *frame);
 void flight_pieces_leave(flight_pieces *pieces, uint16_t channel);
+void flight_write_piece_head(uint8_t *payload, uint16_t message, uint16_t number, uint32_t total_bytes);
+int flight_sender_send_piece(flight_session *session);
+void flight_frames_commit_pieces(flight_session_store *store, const flight_packed *packed, const flight_session_out *out,
+                                 uint32_t chunk_bytes);
+void flight_frames_recode(flight_session_store *store, uint32_t record_bytes);
+#endif
 
 void flight_receipts_new_transport(flight_session_receipts *receipts);
 int flight_receipts_take(flight_session_receipts *receipts, int32_t seq, uint32_t now_ms);
@@ -190,7 +193,6 @@ int32_t flight_receipts_ack_in_ms(const flight_session_receipts *receipts, uint3
 void flight_out_pack_into(flight_session_out *out, uint8_t *buffer, uint32_t prefix_bytes);
 
 int flight_sender_send_stored(flight_session *session, uint32_t now_ms);
-int flight_sender_send_piece(flight_session *session);
 int flight_sender_next_frame(flight_session *session, uint32_t now_ms);
 int flight_sender_urgent(flight_session *session, uint32_t now_ms);
 int32_t flight_sender_urgent_in_ms(flight_session *session, uint32_t now_ms, int32_t longest_ms);
