@@ -1,7 +1,9 @@
 """Authentication tags: the last 8 bytes of the payload of a frame with the flag `authenticated`.
 
 A tag covers the direction and the generation, which are not in the frame, then its header and payload as they are sent. So
-a frame that is changed, sent back to where it came from, or kept for a later transport, does not pass.
+a frame that is changed, sent back to where it came from, or kept for a later transport, does not pass. Of unsequenced DATA it
+covers the number too, counted by both ends from 0 in each generation: they have no sequence number that would show a frame
+which somebody repeats.
 """
 
 from flight_client.errors import TagError
@@ -11,6 +13,7 @@ from flight_client.session.spec import (
     HEADER_BYTES,
     TAG_BYTES,
     TRAILER_BYTES,
+    TYPE_DATA,
 )
 from flight_client.wire._core_access import BYTES, Buffer, ffi, lib
 from flight_client.wire.frames import FrameReader, refuse_fields
@@ -22,6 +25,25 @@ DOWN = 1  # gateway to device
 _WORD = b"frame"  # no proof begins like this
 
 
+class _Counted:
+    """The unsequenced DATA frames of one direction, within the present generation."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.count = 0
+
+    def head(self, direction: int, generation: int, counts: bool) -> bytes:
+        """What the tag covers in front of the frame."""
+        head = _WORD + bytes((direction,)) + generation.to_bytes(4, "little")
+        count = self.count if generation == self.generation else 0
+        return head + count.to_bytes(4, "little") if counts else head
+
+    def went(self, generation: int) -> None:
+        """One was sealed, or was right."""
+        self.count = 1 + (self.count if generation == self.generation else 0)
+        self.generation = generation
+
+
 class FrameTags:
     """Writes and checks the frames of one session, for one of its ends. Usable from begin() on."""
 
@@ -31,11 +53,14 @@ class FrameTags:
         self._ready = False
         self._sends = sends
         self._reads = reads
+        self._sent = _Counted()
+        self._read = _Counted()
 
     def begin(self, key: bytes) -> None:
         """From now on with this session key."""
         lib.flight_hmac_key(self._mac, key, len(key))
         self._ready = True
+        self._sent, self._read = _Counted(), _Counted()
 
     def seal(
         self,
@@ -50,7 +75,8 @@ class FrameTags:
     ) -> int:
         """As seal_frame(), with a tag behind the payload: the buffer has room for it. Returns the bytes of the frame."""
         assert self._ready  # a tag under no key would pass for one
-        head = _head(self._sends, generation)
+        counts = type == TYPE_DATA and seq == 0
+        head = self._sent.head(self._sends, generation, counts)
         view = ffi.from_buffer(BYTES, buffer, True)
         fields = (type, flags, channel, seq, ack, payload_bytes)
         try:
@@ -59,6 +85,8 @@ class FrameTags:
             refuse_fields(0, *fields)
         if total < 0:
             refuse_fields(total, *fields)
+        if counts:
+            self._sent.went(generation)
         return total
 
     def encode(
@@ -81,10 +109,9 @@ class FrameTags:
     def check(self, generation: int, reader: FrameReader) -> None:
         """Take the tag off the frame on which the reader stands. Raises TagError when it is missing or wrong."""
         right = self._ready and reader.flags & FLAG_AUTHENTICATED
-        if not right or not reader.take_tag(self._mac, _head(self._reads, generation)):
+        counts = reader.type == TYPE_DATA and reader.seq == 0
+        if not right or not reader.take_tag(self._mac, self._read.head(self._reads, generation, counts)):
             problem = "wrong" if reader.flags & FLAG_AUTHENTICATED else "missing"
             raise TagError(f"the authentication tag of a frame is {problem}", offset=reader.start, value=reader.type)
-
-
-def _head(direction: int, generation: int) -> bytes:
-    return _WORD + bytes((direction,)) + generation.to_bytes(4, "little")
+        if counts:
+            self._read.went(generation)
