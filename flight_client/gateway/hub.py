@@ -203,7 +203,8 @@ class Hub:
         self, name: str, start: int, on_ready: Callable[[], object], *, epoch: bytes = b"", offset: int = 0,
         count: int = 0, limits: SubscriberLimits | None = None,
     ) -> Subscription:  # fmt: skip
-        """For OPEN after open_channel(): follow a channel from now, after (epoch, offset) or from its last `count`.
+        """For OPEN after open_channel(): follow a channel from now, from its last `count` entries, or after (epoch, offset)
+        and `count` events of the entry behind that.
 
         `on_ready` is called when there is something to take, once until next() has given None.
         """
@@ -213,6 +214,7 @@ class Hub:
             return self._join(channel, own, on_ready, channel.last, channel.last, False)
         first, last = await self.engine.bounds(name)
         epoch_gap = False
+        had = 0
         if start == spec.START_LAST:
             cursor = tail = await self.engine.before_last(name, count)
         elif start != spec.START_AFTER:
@@ -224,13 +226,14 @@ class Hub:
             tail = first - 1
         else:
             cursor, tail = offset, max(offset, first - 1)
-        return self._join(self._channel(name), own, on_ready, cursor, tail, epoch_gap)
+            had = count
+        return self._join(self._channel(name), own, on_ready, cursor, tail, epoch_gap, had)
 
     def _join(
         self, channel: Channel, limits: SubscriberLimits, on_ready: Callable[[], object], cursor: int, tail: int,
-        epoch_gap: bool,
+        epoch_gap: bool, had: int = 0,
     ) -> Subscription:  # fmt: skip
-        subscription = Subscription(self, channel, limits, on_ready, cursor, tail, epoch_gap)
+        subscription = Subscription(self, channel, limits, on_ready, cursor, tail, epoch_gap, had)
         channel.subscribers += (subscription,)
         return subscription
 

@@ -68,6 +68,8 @@ static void test_stamps(void)
 {
     CHECK(packed_age(100, 100) == 0);
     CHECK(packed_age(100, 357) == 257);
+    CHECK(packed_age(100, 100 + 32767) == 32767);
+    CHECK(packed_age(100, 100 + 32768) == 0x8020);  /* the first that is told in seconds */
     CHECK(packed_age(CLOCK_MASK, 4) == 5);          /* the clock wraps */
     CHECK(packed_age(0xffffffffu, 4) == 5);         /* whatever stands above its 30 bits */
     CHECK(packed_age(101, 100) == 0);               /* stamped a moment after now was read */

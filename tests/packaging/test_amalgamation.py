@@ -1,5 +1,6 @@
 """The core as two files: the same bytes each time, without a warning everywhere, and the same behaviour."""
 
+import itertools
 import re
 import shutil
 import sys
@@ -84,8 +85,15 @@ def test_no_header_of_the_project_is_included_any_more(folder: Path) -> None:
 # --- compilers ---
 
 
-@pytest.mark.parametrize("standard", ["c99", "c11", "gnu17", "gnu2x"])
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+# gcc 12 and clang 14 call C23 c2x.
+@pytest.mark.parametrize(
+    ("compiler", "standard"),
+    [
+        *itertools.product(["gcc", "clang"], ["c99", "c11", "c17", "gnu17", "c2x", "gnu2x"]),
+        ("clang-19", "c99"),
+        ("clang-19", "c23"),
+    ],
+)
 def test_it_is_read_without_a_warning(compiler: str, standard: str, folder: Path) -> None:
     run(program(compiler), f"-std={standard}", *strict(compiler), "-fsyntax-only", folder / "flight.c")
 
@@ -95,6 +103,30 @@ def test_it_is_read_without_a_warning(compiler: str, standard: str, folder: Path
 def test_it_compiles_without_a_warning(compiler: str, level: str, folder: Path, tmp_path: Path) -> None:
     # What only an optimizer can warn of is the same in every standard.
     run(program(compiler), "-std=c99", level, *strict(compiler), "-c", folder / "flight.c", "-o", tmp_path / "o")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-DFLIGHT_CRC=0", "-DFLIGHT_SESSION_PIECES=0"],
+        ["-DFLIGHT_CRC=4", "-DFLIGHT_SHA256=0"],
+        ["-DFLIGHT_CRC_HARDWARE=1", "-DFLIGHT_SESSION=0"],
+        ["-DFLIGHT_SHA256=0", "-DFLIGHT_SESSION=0"],
+    ],
+)
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_its_options_leave_no_warning(compiler: str, options: list[str], folder: Path, tmp_path: Path) -> None:
+    run(
+        program(compiler),
+        "-std=c99",
+        "-O2",
+        *strict(compiler),
+        *options,
+        "-c",
+        folder / "flight.c",
+        "-o",
+        tmp_path / "o",
+    )
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])

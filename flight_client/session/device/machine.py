@@ -160,14 +160,14 @@ class DeviceSession:
         """Every critical event of this incarnation up to this counter is settled."""
         return self.store.first_counter(self.next_counter) - 1
 
-    def recover(self, advice: int, now: int, random: int) -> None:
+    def recover(self, advice: int) -> None:
         """The application's judgement of the failure that we wait after (codes.py: ADVICE_)."""
         if self.state != STATE_WAITING:
             return
         if advice == ADVICE_POLLING:
             self.policy.use(TRANSPORT_POLLING)
-        elif advice == ADVICE_BACK_OFF and self.policy.back_off():
-            self._retry_at = later(now, self.policy.wait_ms(random))
+        elif advice == ADVICE_BACK_OFF:
+            self.policy.back_off()
 
     def turn_done(self, now: int) -> None:
         """The transport takes the next turn: the reply to a poll was read, or the bytes are with the socket."""
