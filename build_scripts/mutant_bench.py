@@ -98,6 +98,10 @@ class Bench:
         self.seen: dict[str, str] = {}
         self.seconds = self.normal_seconds()
 
+    def close(self) -> None:
+        """Remove the copies of the core."""
+        self.home.cleanup()
+
     def options(self, source: Path, copied: list[str]) -> list[str]:
         """How this source is compiled against these headers of the core."""
         is_core = source.is_relative_to(ctools.CORE)

@@ -10,6 +10,7 @@ tests/ctest/equivalent_mutants.txt and not counted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import random
 import re
@@ -152,7 +153,8 @@ def judge_all(build: int, chosen: list[Mutant], journal: mutant_bench.Journal) -
             if (done := next(progress)) % 100 == 0:
                 print(f"build {build + 1} of {len(BUILDS)}: {done} of {len(left)} judged", file=sys.stderr, flush=True)
 
-        ctools.side_by_side(judge, left)
+        with contextlib.closing(bench):
+            ctools.side_by_side(judge, left)
     return {mutant: journal.verdicts[name, mutant.name] for mutant in chosen}
 
 
