@@ -2,8 +2,8 @@
 
 A tag covers the direction and the generation, which are not in the frame, then its header and payload as they are sent. So
 a frame that is changed, sent back to where it came from, or kept for a later transport, does not pass. Of unsequenced DATA it
-covers the number too, counted by both ends from 0 in each generation: they have no sequence number that would show a frame
-which somebody repeats.
+covers the number too, counted by both ends from 0 in each generation, and on polling in each request, with the number of the
+request: they have no sequence number that would show a frame which somebody repeats.
 """
 
 from flight_client.errors import TagError
@@ -14,6 +14,7 @@ from flight_client.session.spec import (
     TAG_BYTES,
     TRAILER_BYTES,
     TYPE_DATA,
+    TYPE_POLL,
 )
 from flight_client.wire._core_access import BYTES, Buffer, ffi, lib
 from flight_client.wire.frames import FrameReader, refuse_fields
@@ -23,25 +24,32 @@ __all__ = ["DOWN", "UP", "FrameTags"]
 UP = 0  # device to gateway
 DOWN = 1  # gateway to device
 _WORD = b"frame"  # no proof begins like this
+_POLL_NUMBER = slice(20, 24)  # in the payload of POLL
 
 
 class _Counted:
-    """The unsequenced DATA frames of one direction, within the present generation."""
+    """The unsequenced DATA frames of one direction, within the present generation or polling request."""
 
     def __init__(self) -> None:
         self.generation = 0
+        self.poll = 0
         self.count = 0
 
     def head(self, direction: int, generation: int, counts: bool) -> bytes:
         """What the tag covers in front of the frame."""
         head = _WORD + bytes((direction,)) + generation.to_bytes(4, "little")
-        count = self.count if generation == self.generation else 0
-        return head + count.to_bytes(4, "little") if counts else head
+        poll, count = (self.poll, self.count) if generation == self.generation else (0, 0)
+        return head + poll.to_bytes(4, "little") + count.to_bytes(4, "little") if counts else head
 
     def went(self, generation: int) -> None:
         """One was sealed, or was right."""
-        self.count = 1 + (self.count if generation == self.generation else 0)
-        self.generation = generation
+        if generation != self.generation:
+            self.generation, self.poll, self.count = generation, 0, 0
+        self.count += 1
+
+    def polled(self, generation: int, payload: bytes) -> None:
+        """A request begins, perhaps one that was there before."""
+        self.generation, self.poll, self.count = generation, int.from_bytes(payload[_POLL_NUMBER], "little"), 0
 
 
 class FrameTags:
@@ -87,6 +95,8 @@ class FrameTags:
             refuse_fields(total, *fields)
         if counts:
             self._sent.went(generation)
+        elif type == TYPE_POLL:
+            self._sent.polled(generation, bytes(buffer[HEADER_BYTES : HEADER_BYTES + 24]))
         return total
 
     def encode(
@@ -115,3 +125,5 @@ class FrameTags:
             raise TagError(f"the authentication tag of a frame is {problem}", offset=reader.start, value=reader.type)
         if counts:
             self._read.went(generation)
+        elif reader.type == TYPE_POLL:
+            self._read.polled(generation, reader.payload())

@@ -51,7 +51,7 @@ def test_what_one_side_seals_the_other_opens_and_python_computes(
     assert passes(device, frame, generation) is None
     assert passes(gateway, frame, (generation + 1) % spec.NUMBER_LIMIT) is None
     end = 16 + len(payload)
-    number = b"" if seq else bytes(4)
+    number = b"" if seq else bytes(8)
     covered = b"frame\0" + generation.to_bytes(4, "little") + number + frame[:end]
     assert frame[end : end + 8] == hmac.digest(key, covered, "sha256")[:8]
 
