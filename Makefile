@@ -14,12 +14,15 @@ PYTHON ?= python3
 DEMO ?=
 TESTS ?=
 BENCH ?=
+# As many processes as processors share the tests by whole files, the longest first (tests/support/order.py).
+SIDE_BY_SIDE := --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 VPY := $(VENV)/bin/python
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 TIMES := build/times.txt
+SET_UP := build/set-up.txt
 
 BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find csrc/include csrc/src -name '*.[ch]' 2>/dev/null)
 
@@ -27,12 +30,14 @@ BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find c
 stale = $(shell { [ "$$(cat $(1) 2>/dev/null)" = "$(CURDIR)" ] && $(VPY) -c '' 2>/dev/null; } || echo always)
 
 define install
+	@mkdir -p build && date +%s > $(SET_UP).begun
 	@build_scripts/install_deps "$(PYTHON)" $(2)
 	@$(VPY) -c 'import pip' 2>/dev/null || { echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing $(1) into $(VENV) (the first time takes a minute or two)"
 	@rm -f $(RUN) $(DEV)
 	@$(VPY) -m pip install --quiet --disable-pip-version-check --editable '.[$(1)]' || \
 		{ echo "make: pip could not install the package; its reason stands above. Package index out of reach? Then nothing was changed: run make again later" >&2; exit 1; }
+	@printf '%-10s %4d s\n' set-up $$(($$(date +%s) - $$(cat $(SET_UP).begun))) > $(SET_UP)
 endef
 
 # $(call stage,NAME,COMMAND) runs one part of the test run and notes how long it took.
@@ -54,14 +59,16 @@ help: ## list what make can do
 demo: $(RUN) ## three simulated consoles, a gateway that is killed half way, a live table
 	@$(VPY) -m flight_client demo $(DEMO)
 
+# Compiled modules are kept: tests start some hundred processes of the same program, and half of a start is compiling it.
 .PHONY: test
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
-	@rm -f $(TIMES)
+	@rm -f $(TIMES); ! test -e $(SET_UP) || mv $(SET_UP) $(TIMES)
 	$(call stage,style,$(VPY) -m ruff check . && $(VPY) -m ruff format --check .)
 	$(call stage,types,$(VPY) -m mypy)
 	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check && $(VPY) -m build_scripts.make_traces --check)
 	$(call stage,docs,$(VPY) build_scripts/check_docs.py)
-	$(call stage,tests,$(if $(TESTS),$(VPY) -m pytest $(TESTS),build_scripts/run_tests $(VPY)))
+	$(call stage,tests,$(VPY) -m pytest $(if $(TESTS),$(TESTS),$(SIDE_BY_SIDE)))
 	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)
 	@echo '== time per stage'; cat $(TIMES); awk '{ all += $$2 } END { printf "%-10s %4d s\n", "all", all }' $(TIMES)
 
@@ -113,6 +120,14 @@ check-packaging: $(DEV) ## the recipes for kos-ports, psp-packages and vitasdk: 
 bench-client: $(DEV) ## instructions, bytes and stack of the console client on four instruction sets, against its ceilings
 	@$(VPY) -m build_scripts.measure_client
 
+.PHONY: bench-micropython
+bench-micropython: $(DEV) ## the client for MicroPython under the real interpreter: rates, heap, memory
+	@$(VPY) -u build_scripts/bench_micropython.py
+
+.PHONY: micropython
+micropython: $(DEV) ## compile the client for MicroPython into build/micropython/ (ARCH=armv7m: with machine code)
+	@$(VPY) build_scripts/build_micropython.py $(if $(ARCH),--arch $(ARCH))
+
 .PHONY: analyze
 analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
 	@$(VPY) -m build_scripts.analyze
@@ -131,14 +146,16 @@ soak: $(DEV) ## hours of what `make test` runs for seconds
 	@FLIGHT_TWIN_STEPS=1000000 $(VPY) -m pytest --quiet tests/twin/test_lockstep.py
 	@$(VPY) -m tests.simulation --seeds 1..25000
 	@$(VPY) -m tests.model
-	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest -s tests/faults
+	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest --quiet tests/faults
+	@FLIGHT_BROKER_KILLS=20 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_redis.py -k under_load
+	@FLIGHT_BROKER_KILLS=10 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_rabbitmq.py -k by_a_kill
 
 .PHONY: coverage
 coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
 	@$(VPY) -m build_scripts.coverage_c
 
 .PHONY: mutants
-mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? a quarter of an hour
+mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? half an hour; goes on where it was interrupted
 	@$(VPY) -m build_scripts.mutants
 	@$(VPY) -m tests.simulation --mutants
 

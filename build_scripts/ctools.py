@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -150,8 +150,17 @@ def compile_one(source: Path, options: Sequence[str], headers: str) -> Path:
     return target
 
 
-def program(name: str, sources: Sequence[Path], flags: Sequence[str], compiler: str | None = None) -> Path:
-    """Build a program below build/verify; what is there from the same bytes already is taken as it is."""
+def program(
+    name: str,
+    sources: Sequence[Path],
+    flags: Sequence[str],
+    compiler: str | None = None,
+    more: Mapping[str, Sequence[str]] | None = None,
+) -> Path:
+    """Build a program below build/verify; what is there from the same bytes already is taken as it is.
+
+    more: options of single sources, by the names of their files.
+    """
     folders = (
         INCLUDE,
         CORE,
@@ -164,15 +173,22 @@ def program(name: str, sources: Sequence[Path], flags: Sequence[str], compiler: 
     )
     options = [compiler or clang(), *WARNINGS, *flags, *[f"-I{folder}" for folder in folders]]
     headers = stamp_of([path for folder in (INCLUDE, CORE, PORTS, TESTS) for path in folder.rglob("*.h")], [])
-    objects = side_by_side(lambda source: compile_one(source, options, headers), sources)
+    extra = more or {}
+    objects = side_by_side(
+        lambda source: compile_one(source, [*options, *extra.get(source.name, ())], headers), sources
+    )
     target = BUILD / name
     stamp = "\n".join(map(str, objects))
     kept = target.with_suffix(".stamp")
     if not (target.exists() and kept.exists() and kept.read_text(encoding="utf-8") == stamp):
         target.parent.mkdir(parents=True, exist_ok=True)
-        done = run([options[0], *flags, *map(str, objects), "-o", str(target)])
-        if done.returncode != 0:
-            raise RuntimeError(f"{name} does not link:\n{done.stderr}")
+        # Another process may link the same one at this moment: whoever is last puts the same bytes in the same place.
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            fresh = Path(folder) / target.name
+            done = run([options[0], *flags, *map(str, objects), "-o", str(fresh)])
+            if done.returncode != 0:
+                raise RuntimeError(f"{name} does not link:\n{done.stderr}")
+            fresh.replace(target)
         kept.write_text(stamp, encoding="utf-8")
     return target
 

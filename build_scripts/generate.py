@@ -36,6 +36,7 @@ TABLES = {
     "transports": "TRANSPORT",
     "component_states": "COMPONENT",
     "v6r_event_types": "V6R",
+    "command_codes": "COMMAND",
     "log_levels": "LOG",
 }
 PLAIN = {"timing": "", "limits": ""}
@@ -319,6 +320,57 @@ def struct_code(field: dict[str, Any], wide: bool) -> str:
     return KIND_STRUCT[field["kind"]]
 
 
+def write_board_layouts(spec: dict[str, Any]) -> str:
+    """For MicroPython: what it needs to check a record, in as few bytes as possible."""
+    words = bytearray(2 * (max(layout["id"] for layout in spec["layouts"]) + 1))
+    for layout in spec["layouts"]:
+        words[2 * layout["id"]] = fixed_bytes(layout, wide=False) // 4
+        if has_wide(layout):
+            words[2 * layout["id"] + 1] = fixed_bytes(layout, wide=True) // 4
+    literal = "".join(f"\\x{byte:02x}" for byte in words)
+    out = [
+        f'"""{NOTE}"""',
+        "",
+        "# 32-bit words of the fixed part, narrow and wide, of each layout from 0; 0: there is none",
+    ]
+    return "\n".join([*out, f'FIXED = b"{literal}"', ""])
+
+
+def write_board_tables(spec: dict[str, Any]) -> str:
+    """For MicroPython: fields and tails of the events."""
+    out = [f'"""{NOTE}"""', ""]
+    out += ["# name: layout, ((field, struct code or Z for a size, scale, may be unknown, names), ...),"]
+    out += ["#       ((tail field, kind, limit in bytes, may be absent), ...)", "EVENTS = {"]
+    for layout in spec["layouts"]:
+        out.append(f'    "{layout["name"]}": (')
+        out.append(f"        {layout['id']},")
+        out.append("        (")
+        for field in layout["fields"]:
+            code = "Z" if field["kind"] == "size" else KIND_STRUCT[field["kind"]]
+            name = None if field["name"].startswith("reserved") else field["name"]
+            names = dict(spec[field["enum"]]) if "enum" in field else None
+            out.append(f"            {(name, code, field.get('scale', 1), bool(field.get('optional')), names)!r},")
+        out.append("        ),")
+        tails = [(t["name"], t["kind"], t["limit"], bool(t.get("optional"))) for t in layout["tail"]]
+        out.append(f"        {tuple(tails)!r},")
+        out.append("    ),")
+    return "\n".join([*out, "}", ""])
+
+
+def write_board_profiles(spec: dict[str, Any]) -> str:
+    """For MicroPython: channels whose events are critical, and what a client needs to know of a platform besides PROFILES."""
+    out = [f'"""{NOTE}"""', ""]
+    critical = tuple(name for name, channel in spec["channels"].items() if channel["critical"])
+    out += ["# channels whose events are critical unless the program says otherwise", f"CRITICAL = {critical!r}"]
+    out += ["", "# per platform: client type, capabilities, slot_bytes, critical_slots, lossy_slots", "LIMITS = {"]
+    for profile in spec["profiles"]:
+        bits = sum(spec["capabilities"][name] for name in profile["capabilities"])
+        slots = (profile["slot_bytes"], profile["critical_slots"], profile["lossy_slots"])
+        values = (spec["client_types"][profile["client_type"]], bits, *slots)
+        out.append(f'    "{profile["name"]}": {values!r},')
+    return "\n".join([*out, "}", ""])
+
+
 def write_docs(spec: dict[str, Any]) -> str:
     out = ["# Reference of the specification", "", f"<!-- {NOTE} -->", ""]
     out += ["## Platform profiles", ""]
@@ -412,6 +464,9 @@ def outputs(spec: dict[str, Any]) -> dict[Path, str]:
         ROOT / "flight_client" / "session" / "spec.py": write_session(spec),
         ROOT / "flight_client" / "_tables.py": write_tables(spec),
         ROOT / "docs" / "reference-spec.md": write_docs(spec),
+        ROOT / "micropython" / "flight_client" / "layouts.py": write_board_layouts(spec),
+        ROOT / "micropython" / "flight_client" / "tables.py": write_board_tables(spec),
+        ROOT / "micropython" / "flight_client" / "profiles.py": write_board_profiles(spec),
     }
 
 

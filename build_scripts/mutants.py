@@ -1,39 +1,32 @@
 """Change the C core in small ways and see whether its own test program notices.
 
 `python -m build_scripts.mutants` makes every mutant of csrc/src and of the inline part of flight_emit.h: relations, arithmetic,
-constants, logic, conditions negated, statements left out. Each is compiled and judged by tests/ctest; one that does not
-compile is none, nor is one whose objects are the same bytes in every build; one that runs too long counts as found.
-`--sample N --seed S` takes N of them. Those that change nothing that can be seen are listed with a reason in tests/ctest/equivalent_mutants.txt and not counted.
+constants, logic, conditions negated, statements left out. Each is compiled and judged by tests/ctest (mutant_bench.py); one
+that does not compile is none, nor is one whose objects are the same bytes in every build; one that runs too long counts as
+found. `--sample N --seed S` takes N of them. Those that change nothing that can be seen are listed with a reason in
+tests/ctest/equivalent_mutants.txt and not counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import re
-import shutil
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from build_scripts import coverage_c, ctools
+from build_scripts import coverage_c, ctools, mutant_bench
 
 EQUIVALENT = ctools.TESTS / "ctest" / "equivalent_mutants.txt"
-FLAGS = ["-std=c11", "-O1", "-w"]
-# A mutant has to survive all of these: the fast build first, then what sees more (without optimizing as well, which cuts a
-# copy over the end of a variable down to the variable), then what the preprocessor left out.
-STRICT = [*coverage_c.BUILDS["coverage-strict"], *ctools.SANITIZERS]
-BUILDS = [
-    [],
-    ctools.SANITIZERS,
-    [*ctools.SANITIZERS, "-O0"],
-    *[flags for flags in coverage_c.BUILDS.values() if flags],
-    STRICT,
-]
+# A mutant has to survive all of these: the fast build first, what the preprocessor left out of it, then what sees more. The
+# sanitizers look at a core that is not optimized, which would cut a copy over the end of a variable down to the variable.
+WATCHED = [*ctools.SANITIZERS, mutant_bench.PLAINLY]
+BUILDS = [*coverage_c.BUILDS.values(), WATCHED, [*coverage_c.BUILDS["coverage-strict"], *WATCHED]]
 GOAL = 0.95
-# Of the processor's time, so that a busy machine does not pass for a mutant that runs on and on; the sanitizers take 2 s.
-SECONDS = 10
 # The self-test is judged by other means: it is a test.
 LEFT_OUT = {"flight_selftest.c", "flight_crc_hardware.h", "flight_crc_tables.h", "flight_refuse.h"}
 
@@ -61,11 +54,14 @@ class Mutant:
     line: int
     before: str
     after: str
+    # Which of the lines of the file with this text.
+    place: int = 1
 
     @property
     def name(self) -> str:
-        """How it is listed; line numbers move, so the text stands for the place."""
-        return f"{self.path.name}: {squeeze(self.before)} => {squeeze(self.after)}"
+        """How it is listed; line numbers move, so the text stands for the place, with its number from the second on."""
+        number = f" #{self.place}" if self.place > 1 else ""
+        return f"{self.path.name}: {squeeze(self.before)} => {squeeze(self.after)}{number}"
 
 
 def squeeze(text: str) -> str:
@@ -119,12 +115,21 @@ def mutants() -> list[Mutant]:
     """All of them, in the order of the files."""
     paths = [*ctools.CORE.glob("*.[ch]"), ctools.INCLUDE / "flight_emit.h"]
     return [
-        Mutant(path, number, line, after)
+        mutant
         for path in sorted(paths)
         if path.name not in LEFT_OUT and not path.name.startswith(NOT_LINKED)
-        for number, line in code_lines(path)
-        for after in dict.fromkeys(changes(line))
+        for mutant in mutants_of(path)
     ]
+
+
+def mutants_of(path: Path) -> list[Mutant]:
+    """Those of one file."""
+    found = []
+    places: Counter[str] = Counter()
+    for number, line in code_lines(path):
+        places[squeeze(line)] += 1
+        found += [Mutant(path, number, line, after, places[squeeze(line)]) for after in dict.fromkeys(changes(line))]
+    return found
 
 
 def equivalents() -> dict[str, str]:
@@ -133,87 +138,64 @@ def equivalents() -> dict[str, str]:
     for line in EQUIVALENT.read_text(encoding="utf-8").splitlines() if EQUIVALENT.exists() else []:
         if line.strip() and not line.startswith("#"):
             name, _, reason = line.rpartition(" | ")
+            if name.strip() in found:
+                raise SystemExit(f"{EQUIVALENT.name}: listed twice: {name}")
             found[name.strip()] = reason.strip()
     return found
 
 
-class Bench:
-    """The test program's objects in one build, compiled once; a mutant compiles what it touches and links."""
+def judge_all(build: int, chosen: list[Mutant], journal: mutant_bench.Journal) -> dict[Mutant, str]:
+    """The verdict of one build on each of these; those that are remembered are not judged again."""
+    name = " ".join(BUILDS[build])
+    left = [mutant for mutant in chosen if journal.known(name, mutant.name) is None]
+    if left:
+        with tempfile.TemporaryDirectory(prefix="mutants-") as home:
+            bench = mutant_bench.Bench(BUILDS[build], Path(home))
+            progress = itertools.count(1)
 
-    def __init__(self, flags: list[str]) -> None:
-        self.flags = [*FLAGS, *flags]
-        self.compiler = ctools.clang()
-        self.includes = [
-            f"-I{folder}" for folder in (ctools.TESTS / "corpus", ctools.TESTS / "fuzz", ctools.TESTS / "ctest")
-        ]
-        plain = [f"-I{ctools.INCLUDE}", f"-I{ctools.CORE}"]
-        headers = ctools.stamp_of(ctools.ROOT.glob("csrc/*/*.h"), [])
-        options = [self.compiler, *self.flags, *self.includes, *plain]
-        self.tests = ctools.side_by_side(
-            lambda path: ctools.compile_one(path, options, headers), ctools.ctest_sources()
-        )
-        self.plain: dict[str, bytes] = {}
-        with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-            folder = Path(name)
-            shutil.copytree(ctools.ROOT / "csrc", folder / "csrc")
-            sources = [str(folder / "csrc" / "src" / path.name) for path in ctools.core_sources()]
-            sources += [str(ctools.TESTS / "fuzz" / "ring_model.c"), str(ctools.TESTS / "ctest" / "test_ring.c")]
-            copied = [f"-I{folder / 'csrc' / 'include'}", f"-I{folder / 'csrc' / 'src'}"]
-            for path in self.compile(folder, sources, [*self.flags, *self.includes, *copied]) or []:
-                self.plain[path.stem] = path.read_bytes()
-        self.core = dict(
-            zip(
-                [path.name for path in ctools.core_sources()],
-                ctools.side_by_side(lambda path: ctools.compile_one(path, options, headers), ctools.core_sources()),
-                strict=True,
-            )
-        )
+            def judge(mutant: Mutant) -> None:
+                journal.note(name, mutant.name, bench.judge(mutant.path, mutant.line, mutant.after))
+                if (done := next(progress)) % 100 == 0:
+                    print(f"build {build + 1} of {len(BUILDS)}: {done} of {len(left)} judged", file=sys.stderr)
 
-    def judge(self, mutant: Mutant) -> str:
-        """`killed`, `survived`, `same` (the same objects) or `none` (does not compile)."""
-        with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-            folder = Path(name)
-            shutil.copytree(ctools.ROOT / "csrc", folder / "csrc")
-            path = folder / mutant.path.relative_to(ctools.ROOT)
-            lines = path.read_text(encoding="utf-8").splitlines()
-            lines[mutant.line] = mutant.after
-            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            # A header is in every file of the core; the tests keep the inline calls that they were compiled with, but for
-            # flight_emit.h, which is theirs too.
-            touched = [path.name] if path.suffix == ".c" else list(self.core)
-            options = [*self.flags, *self.includes, f"-I{folder / 'csrc' / 'include'}", f"-I{folder / 'csrc' / 'src'}"]
-            sources = [str(folder / "csrc" / "src" / each) for each in touched]
-            if path.name == "flight_emit.h":
-                sources += [str(ctools.TESTS / "fuzz" / "ring_model.c"), str(ctools.TESTS / "ctest" / "test_ring.c")]
-            stems = {Path(source).stem for source in sources}
-            objects = [
-                str(each) for each in [*self.tests, *self.core.values()] if each.stem.rpartition("-")[0] not in stems
-            ]
-            fresh = self.compile(folder, sources, options)
-            if fresh is None:
-                return "none"
-            if all(self.is_plain(path) for path in fresh):
-                return "same"
-            program = folder / "ctest"
-            done = ctools.run([self.compiler, *self.flags, *map(str, fresh), *objects, "-o", str(program)])
-            if done.returncode != 0:
-                return "none"
-            limited: list[str | Path] = ["bash", "-c", f'ulimit -t {SECONDS} && exec "$0" --brief', program]
-            return "survived" if ctools.run(limited).returncode == 0 else "killed"
+            ctools.side_by_side(judge, left)
+    return {mutant: journal.verdicts[name, mutant.name] for mutant in chosen}
 
-    def compile(self, folder: Path, sources: list[str], options: list[str]) -> list[Path] | None:
-        """Objects of these sources, or None where one does not compile."""
-        found = []
-        for source in sources:
-            target = folder / f"{Path(source).stem}.o"
-            if ctools.run([self.compiler, *options, "-c", source, "-o", str(target)]).returncode != 0:
-                return None
-            found.append(target)
-        return found
 
-    def is_plain(self, path: Path) -> bool:
-        """Whether the mutant's object is what the unchanged source gives."""
-        return self.plain.get(path.stem) == path.read_bytes()
+def in_all_builds(chosen: list[Mutant], journal: mutant_bench.Journal) -> dict[Mutant, str]:
+    """`killed`, `survived`, or `none` for what does not compile or is the same program."""
+    left = chosen
+    found: dict[Mutant, str] = {}
+    differs: set[Mutant] = set()
+    for build, flags in enumerate(BUILDS):
+        verdicts = judge_all(build, left, journal)
+        found |= {mutant: verdict for mutant, verdict in verdicts.items() if verdict in {"killed", "none"}}
+        # With debug information, as the sanitizers have it, equal code may still give other objects.
+        differs |= {mutant for mutant, verdict in verdicts.items() if verdict == "survived" and "-g1" not in flags}
+        left = [mutant for mutant in left if mutant not in found]
+    return found | {mutant: "survived" if mutant in differs else "none" for mutant in left}
+
+
+def choose(options: argparse.Namespace, known: dict[str, str]) -> list[Mutant]:
+    """What to judge. Those that are listed as equivalent too, where no sample is taken: none of them may be noticed."""
+    chosen = [each for each in mutants() if options.only in each.path.name]
+    if options.again:
+        said = re.findall(r"^survived: ([^:]+):\d+(: .*)$", options.again.read_text(encoding="utf-8"), re.MULTILINE)
+        chosen = [each for each in chosen if each.name in {file + change for file, change in said}]
+    if options.sample:
+        chosen = [each for each in chosen if each.name not in known]
+        chosen = random.Random(options.seed).sample(chosen, options.sample)  # noqa: S311  (a seeded choice, no secret)
+    return chosen
+
+
+def wrong_entries(known: dict[str, str], verdicts: dict[Mutant, str]) -> list[str]:
+    """What cannot be right in the list of equivalent ones."""
+    made = {each.name for each in mutants()}
+    noticed = {mutant.name for mutant, verdict in verdicts.items() if verdict == "killed"}
+    return [
+        *[f"listed as equivalent, but no longer made: {name}" for name in sorted(set(known) - made)],
+        *[f"listed as equivalent, but noticed by a test: {name}" for name in sorted(set(known) & noticed)],
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -227,35 +209,20 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     known = equivalents()
-    every = mutants()
-    chosen = [each for each in every if each.name not in known and options.only in each.path.name]
-    if options.again:
-        earlier = set(
-            re.findall(r"^survived: ([^:]+):\d+(: .*)$", options.again.read_text(encoding="utf-8"), re.MULTILINE)
-        )
-        chosen = [each for each in chosen if each.name in {file + change for file, change in earlier}]
-    if options.sample:
-        chosen = random.Random(options.seed).sample(chosen, options.sample)  # noqa: S311  (a seeded choice, no secret)
-    left, none = chosen, 0
-    differs: set[Mutant] = set()
-    for flags in BUILDS:
-        verdicts = list(zip(left, ctools.side_by_side(Bench(flags).judge, left), strict=True))
-        none += sum(verdict == "none" for _, verdict in verdicts)
-        # With debug information, as the sanitizers have it, equal code may still give other objects.
-        differs |= {mutant for mutant, verdict in verdicts if verdict == "survived" and "-g1" not in flags}
-        left = [mutant for mutant, verdict in verdicts if verdict in {"survived", "same"}]
-    survivors = [mutant for mutant in left if mutant in differs]
-    none += len(left) - len(survivors)
-    total = len(chosen) - none
-    for mutant in survivors:
-        print(f"survived: {mutant.path.name}:{mutant.line + 1}: {squeeze(mutant.before)} => {squeeze(mutant.after)}")
-    stale = sorted(set(known) - {each.name for each in every})
-    for name in stale:
-        print(f"listed as equivalent, but no longer made: {name}")
-    killed = total - len(survivors)
+    journal = mutant_bench.Journal(mutant_bench.JOURNAL, mutant_bench.sources_stamp())
+    verdicts = in_all_builds(choose(options, known), journal)
+    judged = {mutant: verdict for mutant, verdict in verdicts.items() if verdict != "none" and mutant.name not in known}
+    for mutant, verdict in judged.items():
+        if verdict == "survived":
+            print(f"survived: {mutant.path.name}:{mutant.line + 1}{mutant.name.removeprefix(mutant.path.name)}")
+    wrong = wrong_entries(known, verdicts)
+    for text in wrong:
+        print(text)
+    total = len(judged)
+    killed = sum(verdict == "killed" for verdict in judged.values())
     share = 100 * killed / total if total else 0
     print(f"mutants: {killed}/{total} killed ({share:.1f} %), {len(known)} equivalent left out, seed {options.seed}")
-    return 0 if total and killed >= GOAL * total and not stale else 1
+    return 0 if total and killed >= GOAL * total and not wrong else 1
 
 
 if __name__ == "__main__":

@@ -183,12 +183,18 @@ def _field(name: str, kind: str, data: bytes, at: int, end: int) -> Iterator[Spa
             text = data[at + size : at + size + length].decode()
             yield Span(at + size, at + size + length, name, text, f"{name}: {text!r}")
     elif kind == "source":
-        length = data[at]
-        yield Span(at, at + 1, "", None, f"length of {name}: {length}")
+        length = data[at] & ~spec.PORTION_FLAG
+        portion = data[at] != length
+        yield Span(at, at + 1, "", None, f"length of {name}: {length}" + (", and more follows" if portion else ""))
         text = data[at + 1 : at + 1 + length].decode()
         yield Span(at + 1, at + 1 + length, name, text, f"{name}: {text!r}")
         if length % 4:
             yield Span(at + 1 + length, at + 1 + length + (-length % 4), "", None, "zero padding")
+        at += 1 + length + -length % 4
+        if portion:
+            so_far = int.from_bytes(data[at : at + 2], "little")
+            yield Span(at, at + 2, "events_so_far", so_far, f"events so far: {so_far}")
+            yield Span(at + 2, at + 4, "", None, "reserved, 0")
     else:
         value = data[at : at + int(kind)].hex()
         yield Span(at, at + int(kind), name, value, name)
@@ -270,6 +276,8 @@ def vector(name: str, sender: str, frame: bytes) -> dict[str, Any]:
     fields = [(field, kind) for field, kind in PAYLOADS[_form(header["type"], header["flags"])] if field]
     # An empty text has no bytes of its own, so no span; records stand in a member of their own.
     payload = {field: values.get(field, "") for field, kind in fields if kind != "records"}
+    if "events_so_far" in values:
+        payload["events_so_far"] = values["events_so_far"]
     found: dict[str, Any] = {"name": name, "from": sender, "hex": frame.hex(), "frame": header, "payload": payload}
     agreed = [flag for flag in header["flags"] if NAMES["flags"][flag] & spec.FLAGS_BY_AGREEMENT]
     if agreed:
@@ -286,7 +294,9 @@ def vector(name: str, sender: str, frame: bytes) -> dict[str, Any]:
 
 def _records_start(header: dict[str, Any], frame: bytes) -> int:
     if header["type"] == "deliver":
-        return spec.HEADER_BYTES + 40 + (frame[spec.HEADER_BYTES + 39] + 3 & ~3)
+        length = frame[spec.HEADER_BYTES + 39]
+        portion = spec.PORTION_BYTES if length & spec.PORTION_FLAG else 0
+        return spec.HEADER_BYTES + 40 + ((length & ~spec.PORTION_FLAG) + 3 & ~3) + portion
     return spec.HEADER_BYTES + (spec.CRITICAL_PREFIX_BYTES if "critical" in header["flags"] else 0)
 
 

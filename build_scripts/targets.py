@@ -6,8 +6,10 @@ plugin, built here when it is first needed, skips them (tests/target/sh4_passes.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +23,9 @@ CORE = ctools.core_sources()
 CODECS = ctools.codec_sources()
 TESTS = ROOT / "tests" / "target"
 RUNTIME = sorted((TESTS / "runtime").glob("*.c"))
+OBJECTS = ROOT / "build" / "targets"
+INCLUDES = [f"-I{ROOT / 'csrc' / folder}" for folder in ("include", "src")]
+INCLUDES += [f"-I{ROOT / 'tests' / folder}" for folder in ("target/runtime", "target", "twin")]
 
 # -ffreestanding brings the compiler's own stdint.h, for which no C library is needed; -fbuiltin lets it inline memcpy again,
 # as it does for everybody who has a C library.
@@ -129,25 +134,74 @@ def build_plugin(folder: Path) -> Path:
 
 def compiler(target: Target, folder: Path, *, faulty: bool = False) -> list[str]:
     """The start of every compiler command. faulty: leave the passes of SH-4's gcc in that miscompile."""
-    command = [target.compiler, *target.options, *FREESTANDING, f"-I{ROOT / 'csrc' / 'include'}"]
-    command += [f"-I{TESTS / 'runtime'}", f"-I{TESTS}"]
+    command = [target.compiler, *target.options, *FREESTANDING, *INCLUDES]
     if target.name == "sh4" and not faulty:
         command.append(f"-fplugin={build_plugin(folder)}")
     return command
 
 
-def build(target: Target, folder: Path, name: str, sources: Iterable[Path], options: Sequence[str] = ("-O2",)) -> Path:
-    """A program of these sources and the runtime."""
+def build(
+    target: Target,
+    folder: Path,
+    name: str,
+    sources: Iterable[Path],
+    options: Sequence[str] = ("-O2",),
+    own: Sequence[str] = (),
+) -> Path:
+    """A program of these sources and the runtime. own: options only for what is not the core's."""
     program = folder / f"{name}.{target.name}"
-    run([*compiler(target, folder), *options, *LINK, *RUNTIME, *sources, "-o", program])
+    objects = [
+        compile_one(target, folder, source, [*options, *(() if source.is_relative_to(ROOT / "csrc") else own)])
+        for source in (*RUNTIME, *sources)
+    ]
+    run([target.compiler, *target.options, *options, *LINK, *objects, "-o", program])
     return program
 
 
 def compile_objects(
     target: Target, folder: Path, sources: Iterable[Path], options: Sequence[str], *, faulty: bool = False
 ) -> list[Path]:
-    """One object file a source."""
+    """One object file a source, named as it is; what else the options make the compiler write stands beside them."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = list(sources)
-    run([*compiler(target, folder.parent, faulty=faulty), *options, "-c", *sources], cwd=folder)
+    if any(option.startswith("-fcallgraph-info") for option in options):
+        run([*compiler(target, folder.parent, faulty=faulty), *options, "-c", *sources], cwd=folder)
+    else:
+        for source in sources:
+            kept = compile_one(target, folder.parent, source, options, faulty=faulty)
+            shutil.copyfile(kept, folder / f"{source.stem}.o")
     return [folder / f"{source.stem}.o" for source in sources]
+
+
+@cache
+def headers() -> str:
+    """A hash of all headers that a source may include."""
+    folders = (ROOT / "csrc", ROOT / "tests", ROOT / "benchmarks" / "core")
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.rglob("*.h")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def compiler_stamp(name: str) -> str:
+    """Another compiler under the same name has another one."""
+    state = Path(shutil.which(name) or name).stat()
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
+def compile_one(target: Target, folder: Path, source: Path, options: Sequence[str], *, faulty: bool = False) -> Path:
+    """The object of one source: many programs hold the same one, so it is kept under a hash of what it is made of."""
+    command = compiler(target, folder, faulty=faulty)
+    words = [word for word in command if not word.startswith("-fplugin=")]
+    words += [(TESTS / "sh4_passes.cc").read_text(encoding="utf-8")] * (len(command) - len(words))
+    said = "\0".join([*words, *options, compiler_stamp(target.compiler), headers(), source.name])
+    stamp = hashlib.sha256(said.encode() + source.read_bytes()).hexdigest()[:24]
+    kept = OBJECTS / target.name / f"{source.stem}-{stamp}.o"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as name:
+            fresh = Path(name) / f"{source.stem}.o"
+            run([*command, *options, "-c", source, "-o", fresh])
+            fresh.replace(kept)
+    return kept

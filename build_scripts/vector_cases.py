@@ -12,6 +12,8 @@ from build_scripts.conversation import CLIENT_NONCE, EPOCH, INCARNATION, SESSION
 from flight_client._tables import LAYOUTS, NAMES
 from flight_client.errors import FrameError
 from flight_client.events import (
+    CommandRequest,
+    CommandResult,
     ComponentUpdate,
     Event,
     FrameTime,
@@ -22,6 +24,9 @@ from flight_client.events import (
     V6REvent,
     encode_event,
 )
+from flight_client.gateway.engines.base import Batch, Entry, Source
+from flight_client.gateway.portions import portions
+from flight_client.platforms import get_platform
 from flight_client.session import spec
 from flight_client.session.common.profile import Profile, profile_of
 from flight_client.session.device.agreement import Agreement
@@ -40,6 +45,8 @@ SHOWN = (
     ("probed", "It does."),
     ("reset-unknown-session", "The answer to ATTACH after the gateway was started anew."),
     ("close-going-away", "The gateway stops; come back after 500 ms and a bit."),
+    ("portion", "Two of the three events of an entry, for a subscriber whose frames are too small for all."),
+    ("portion-last", "The rest of it. Now the subscriber stands behind offset 9."),
     ("token", "A new token, a minute before the old one ends."),
     ("renewed", "It is taken; it lives another hour."),
     ("renewed-unasked", "No new token came in time: nothing is delivered or stored before one does."),
@@ -84,6 +91,7 @@ def single_frames() -> list[Single]:
         ("close-not-ascii", "gateway", _ending(spec.TYPE_CLOSE, spec.CODE_BUSY, 5000, "völlig ausgelastet")),
         ("gap-epoch", "gateway", _sequenced(spec.TYPE_GAP, 1, messages.gap(spec.GAP_EPOCH, EPOCH, 0, 4))),
         ("gap-trimmed", "gateway", _sequenced(spec.TYPE_GAP, 2, messages.gap(spec.GAP_TRIMMED, EPOCH, 4, 1 << 40))),
+        *_portions(),
         ("refused-lossy", "gateway", _sequenced(spec.TYPE_REFUSED, 3, messages.refused(0, spec.CODE_STORE, 3, "full"))),
         ("token", "device", encode_frame(spec.TYPE_TOKEN, 0, 0, 0, 5, (len(_NEXT)).to_bytes(2, "little") + _NEXT)),
         ("renewed", "gateway", encode_frame(spec.TYPE_RENEWED, 0, 0, 0, 3, messages.renewed(0, 3_600_000))),
@@ -96,6 +104,19 @@ def single_frames() -> list[Single]:
     found += [(f"age-{name}", "device", lossy(batch((_frame_time(), age_ms)))) for name, age_ms in _AGES]
     many: list[tuple[Event, int | None]] = [(MemoryUpdate(used_bytes=1000 + i), 100 * (15 - i)) for i in range(16)]
     return [*found, ("batch-of-16", "device", lossy(batch(*many)))]
+
+
+def _portions() -> list[Single]:
+    """An entry of three events that a small subscriber gets in two frames."""
+    source = Source("bench-1", get_platform("host").number, b"short-id")
+    records_of = batch(*((Log(text), 0) for text in ("one", "two", "three")))
+    entry = Entry(Batch("log", source, INCARNATION, 12, 3, 0, 1_700_000_000_000, records_of), 9, 7)
+    parts, _ = portions(entry, 90)
+    flags = spec.FLAG_BATCH | spec.FLAG_CRITICAL
+    return [
+        (name, "gateway", encode_frame(spec.TYPE_DELIVER, flags, 3, 4 + number, 5, part.payload))
+        for number, (name, part) in enumerate(zip(("portion", "portion-last"), parts, strict=True))
+    ]
 
 
 _AGES = (
@@ -127,6 +148,8 @@ def _layouts() -> list[tuple[str, bytes]]:
         ("log-empty", Log("", "debug")),
         ("log-longest", Log("x" * 480, "error")),
         ("frame-time", _frame_time()),
+        ("command-request", CommandRequest("reload", "dreamcast-1", b"level 7", 0x12345678, 10_000)),
+        ("command-result", CommandResult(0x12345678, "bench-1", "failed", "the disc is out", b"\x02")),
         ("payload", Payload(513, b"\x00\x01\xff")),
         ("payload-empty", Payload(0)),
         ("payload-longest-short-form", Payload(1, bytes(1010))),
@@ -276,7 +299,7 @@ def _bad_records() -> list[tuple[str, bytes]]:
         ("record-body-cut", good[:-4]),
         ("record-second-cut", good + good[:8]),
         ("record-layout-0", b"\x00" + good[1:]),
-        ("record-layout-8", b"\x08" + good[1:]),
+        ("record-layout-10", b"\x0a" + good[1:]),
         ("record-wide-without-sizes", b"\x86" + good[1:]),
         ("record-body-shorter-than-fixed-part", b"\x06\x03" + good[2:16]),
         ("record-body-empty", b"\x06\x00\x00\x00"),

@@ -192,7 +192,7 @@ class Driver(OwnLoop):
             return
         self._failures = session.policy.failed_total
         error, self._failure = self._failure or silent(), None
-        session.recover(self._listener.on_failure(error), now, secrets.randbits(16))
+        session.recover(self._listener.on_failure(error))
 
     def _set_timer(self) -> None:
         if self._timer is not None:

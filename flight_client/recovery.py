@@ -41,7 +41,8 @@ def handle_connection_error(error: FlightError, platform: str) -> str:
     """The strategy for a failed connection of this platform (guide: RealtimeErrorHandler.handleConnectionError).
 
     `fallback-to-polling` (dreamcast): the next attempt is by polling, where that is one of the client's transports.
-    `retry-with-backoff` (vita): the next attempt waits with full jitter, also after a connection that was healthy.
+    `retry-with-backoff` (vita): a failure counts although the connection was healthy, so the waits grow one step sooner; the
+    first attempt comes within the spread as everywhere.
     `default-recovery` (all others): the profile's rules alone: step down after its failures, return within the spread after a
     healthy connection. With each of them a server's hint is obeyed and attempts never end.
     """

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from .errors import EventError, FlightError
 from .events import Event, decode_event
 from .platforms import platform_name
+from .session.spec import PORTION_FLAG
 from .wire.coding import plain_records
 from .wire.records import decode_age, records
 
@@ -64,7 +65,8 @@ def read_delivery(
     short_id = data[start + 24 : start + 32].decode("ascii", "replace")
     counter = int.from_bytes(data[start + 32 : start + 36], "little")
     held_ms = decode_age(int.from_bytes(data[start + 36 : start + 38], "little"))
-    device_id = data[start + 40 : start + 40 + data[start + 39]].decode("utf-8", "replace")
+    length = data[start + 39] & ~PORTION_FLAG
+    device_id = data[start + 40 : start + 40 + length].decode("utf-8", "replace")
     source = Source(device_id, platform_name(data[start + 38]), short_id)
     if flags:
         data = plain_records(data, records_start, end, flags)

@@ -121,11 +121,11 @@ void flight_session_pause(flight_session *session, uint32_t now_ms);
  */
 void flight_session_go_on(flight_session *session, uint32_t now_ms);
 
-/* The application's judgement of the failure that the session waits after: a flight_advice. random: 16 random bits.
+/* The application's judgement of the failure that the session waits after: a flight_advice.
  *
- *     flight_session_recover(&session, FLIGHT_ADVICE_POLLING, now_ms, random);
+ *     flight_session_recover(&session, FLIGHT_ADVICE_POLLING);
  */
-void flight_session_recover(flight_session *session, int advice, uint32_t now_ms, uint32_t random);
+void flight_session_recover(flight_session *session, int advice);
 
 /* Let lossy events collect, and keep to the profile's link rate; without it everything goes as soon as it may. Before the
  * start.

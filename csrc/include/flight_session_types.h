@@ -39,7 +39,7 @@ typedef enum flight_news {
 /* What the application makes of a failed connection, for flight_session_recover. */
 typedef enum flight_advice {
     FLIGHT_ADVICE_NONE = 0,     /* the policy alone */
-    FLIGHT_ADVICE_BACK_OFF = 1, /* wait as after a repeated failure, also where the connection was healthy */
+    FLIGHT_ADVICE_BACK_OFF = 1, /* count it though the connection was healthy: the next wait is longer */
     FLIGHT_ADVICE_POLLING = 2   /* poll next */
 } flight_advice;
 
@@ -78,7 +78,6 @@ typedef struct flight_session_policy {
     uint8_t upgraded;          /* the present connection is an upgrade on trial */
     uint8_t flapped;           /* the last upgrade died on trial */
     uint8_t stepped_down;      /* and not yet ready since */
-    uint8_t hinted;            /* the present wait is the one that the gateway asked for */
     const flight_profile *profile; /* points to that of the set-up */
     const uint8_t *transports; /* best first */
     uint32_t probe_at_ms;      /* when the better transport is to be tried */
@@ -148,6 +147,7 @@ typedef struct flight_channel_state {
     uint8_t positioned; /* epoch and offset are known */
     uint8_t epoch[8];   /* of the channel's log */
     uint8_t offset[8];  /* the last one that was handed to the application */
+    uint16_t taken;     /* ... and so many events of the entry behind it, which comes in portions */
 } flight_channel_state;
 
 /* All channels of a client. */
@@ -156,6 +156,8 @@ typedef struct flight_session_channels {
     uint16_t limit;    /* places for channels */
     uint16_t used;     /* places taken */
     uint16_t unopened; /* channels for which OPEN has yet to be sent */
+    uint8_t unanswered;    /* an OPEN went out whose answer may still be missing */
+    uint32_t asked_at_ms;  /* when the last one did */
 } flight_session_channels;
 
 /* Counters since the session was made, all wrapping. At any time accepted = critical_acked + lossy_settled + what the store
@@ -272,7 +274,7 @@ typedef struct flight_renewal {
     uint8_t step;        /* 0 nothing to do, 1 asked for, 2 there is one to send, 3 sent */
     uint8_t timed;       /* it is asked for at due_at_ms */
     uint8_t tried;       /* one new session was begun because the token had expired */
-    uint32_t due_at_ms;
+    uint32_t due_at_ms;  /* with step 3: when it was sent */
     const char *token;   /* the new one, until it is answered; the caller's, else an empty text */
 } flight_renewal;
 

@@ -60,7 +60,7 @@ static uint8_t text_bytes_of(const char *text)
 
 int flight_address_init(flight_address *address, const char *host, uint16_t port, const char *path)
 {
-    if (address == NULL || host == NULL || path == NULL || path[0] != '/') {
+    if (host == NULL || path == NULL || path[0] != '/') {
         return FLIGHT_ERROR_ARGUMENT;
     }
     address->host = host;

@@ -113,6 +113,7 @@ int flight_session_leave(flight_session *session, uint16_t channel)
     }
     left->mode &= (uint8_t)~FLIGHT_MODE_SUBSCRIBE;
     left->positioned = 0;
+    left->taken = 0;
     left->opened = 0;
     left->leaving = 2;
     if (left->asked) {
@@ -142,11 +143,13 @@ uint16_t flight_channels_next_unopened(const flight_session_channels *table)
     return number;
 }
 
-void flight_channels_sent_open(flight_session_channels *table, uint16_t number)
+void flight_channels_sent_open(flight_session_channels *table, uint16_t number, uint32_t now_ms)
 {
     flight_channel_state *channel = &table->items[number - 1];
     const int again = channel->leaving == 2 && channel->mode != 0; /* left, and now opened for publishing alone */
 
+    table->unanswered = 1;
+    table->asked_at_ms = now_ms;
     if (channel->leaving) {
         channel->leaving = 1;
     }
@@ -176,11 +179,28 @@ void flight_channels_ask_again(flight_session_channels *table, int all_channels)
     }
 }
 
+/* Ask once more for what was not answered in so long: OPENED has no number, so nobody sends it again by himself. */
+void flight_channels_remind(flight_session_channels *table, uint32_t now_ms, int32_t patience_ms)
+{
+    if (table->unanswered && flight_elapsed(now_ms, table->asked_at_ms) >= patience_ms) {
+        table->unanswered = 0;
+        flight_channels_ask_again(table, 0);
+    }
+}
+
+/* How long the last one has nothing to do; at most longest_ms. */
+int32_t flight_channels_remind_in_ms(const flight_session_channels *table, uint32_t now_ms, int32_t patience_ms,
+                                     int32_t longest_ms)
+{
+    return table->unanswered ? flight_min(longest_ms, patience_ms - flight_elapsed(now_ms, table->asked_at_ms)) : longest_ms;
+}
+
 /* The stream stands at this epoch and offset. */
 void flight_channel_position(flight_channel_state *channel, const uint8_t *epoch, const uint8_t *offset)
 {
     memcpy(channel->epoch, epoch, 8);
     memcpy(channel->offset, offset, 8);
+    channel->taken = 0;
     channel->positioned = 1;
 }
 

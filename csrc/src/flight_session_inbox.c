@@ -85,6 +85,23 @@ static int note_hole(flight_session_in *in, const flight_channel_state *channel,
     return FLIGHT_NEWS_DELIVERED_AFTER_HOLE;
 }
 
+/* Where the records of DELIVER begin; 0 where they cannot. events: of the entry so far, in a portion that is not the last. */
+static uint32_t find_records(const flight_frame *frame, uint32_t *events)
+{
+    const uint32_t length = frame->payload[DELIVER_HEAD_BYTES - 1u];
+    uint32_t at = DELIVER_HEAD_BYTES + (((length & ~FLIGHT_PORTION_FLAG) + 3u) & ~3u);
+
+    *events = 0;
+    if (length & FLIGHT_PORTION_FLAG) {
+        at += FLIGHT_PORTION_BYTES;
+        if (at <= frame->payload_bytes) {
+            *events = flight_load16(frame->payload + at - FLIGHT_PORTION_BYTES);
+        }
+        return *events != 0 ? at : 0;
+    }
+    return at <= frame->payload_bytes ? at : 0;
+}
+
 /* DELIVER: offset, offset of the entry before, ..., device id and its length at 39, padding, records. */
 static int take_deliver(flight_session *session, const flight_frame *frame)
 {
@@ -92,13 +109,14 @@ static int take_deliver(flight_session *session, const flight_frame *frame)
     flight_session_in *in = &session->in;
     flight_channel_state *channel;
     uint32_t records_at;
+    uint32_t events;
     int news = FLIGHT_NEWS_DELIVERED;
 
     if (frame->payload_bytes < DELIVER_HEAD_BYTES) {
         return FLIGHT_NEWS_BROKEN;
     }
-    records_at = DELIVER_HEAD_BYTES + ((payload[DELIVER_HEAD_BYTES - 1u] + 3u) & ~3u);
-    if (records_at > frame->payload_bytes) {
+    records_at = find_records(frame, &events);
+    if (records_at == 0) {
         return FLIGHT_NEWS_BROKEN;
     }
     channel = flight_channels_get(&session->channels, frame->channel);
@@ -116,7 +134,8 @@ static int take_deliver(flight_session *session, const flight_frame *frame)
         memcpy(channel->epoch, session->welcome.epoch, 8);
         channel->positioned = 1;
     }
-    memcpy(channel->offset, payload, 8);
+    memcpy(channel->offset, events != 0 ? payload + 8 : payload, 8); /* the last portion moves it past the entry */
+    channel->taken = (uint16_t)events;
     session->tally.delivered_entries++;
     in->channel = frame->channel;
     in->payload = payload;

@@ -70,7 +70,7 @@ uint32_t flight_write_open(uint8_t *payload, const flight_channel_state *channel
 {
     payload[0] = channel->leaving == 2 ? 0 : channel->mode; /* mode 0 leaves the channel */
     payload[1] = channel->positioned ? (uint8_t)FLIGHT_START_AFTER : channel->start;
-    flight_store16(payload + 2, channel->count);
+    flight_store16(payload + 2, channel->positioned ? channel->taken : channel->count);
     memcpy(payload + 4, channel->epoch, 8);
     memcpy(payload + 12, channel->offset, 8);
     return (uint32_t)(put_text(payload + 20, channel->name, FLIGHT_CHANNEL_NAME_BYTES) - payload);

@@ -79,7 +79,7 @@ void flight_policy_announce(flight_session_policy *policy, int32_t spread_ms);
 void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random);
 void flight_policy_use(flight_session_policy *policy, uint8_t transport);
-int flight_policy_back_off(flight_session_policy *policy);
+void flight_policy_back_off(flight_session_policy *policy);
 void flight_policy_paused(flight_session_policy *policy, uint32_t now_ms);
 int flight_policy_probe_due(const flight_session_policy *policy, uint32_t now_ms);
 int32_t flight_policy_probe_wait_ms(const flight_session_policy *policy, uint32_t now_ms, int32_t wait_ms);
@@ -103,7 +103,10 @@ void flight_renewal_new_transport(flight_renewal *renewal);
 int flight_renewal_ask_due(flight_renewal *renewal, uint32_t now_ms);
 int32_t flight_renewal_wake_in_ms(const flight_renewal *renewal, uint32_t now_ms, int32_t longest_ms);
 int flight_renewal_to_send(const flight_renewal *renewal);
-void flight_renewal_sent(flight_renewal *renewal);
+void flight_renewal_sent(flight_renewal *renewal, uint32_t now_ms);
+void flight_renewal_remind(flight_renewal *renewal, uint32_t now_ms, int32_t patience_ms);
+int32_t flight_renewal_remind_in_ms(const flight_renewal *renewal, uint32_t now_ms, int32_t patience_ms,
+                                    int32_t longest_ms);
 int flight_renewal_accepted(flight_renewal *renewal, int32_t expires_in_ms, uint32_t now_ms);
 void flight_renewal_refused(flight_renewal *renewal, uint32_t now_ms);
 void flight_renewal_ended(flight_renewal *renewal, uint32_t now_ms);
@@ -121,12 +124,6 @@ typedef struct flight_packed {
     uint16_t message; /* number of a payload in pieces */
     uint8_t flags;
 } flight_packed;
-#if FLIGHT_SESSION_PIECES
-void flight_frames_commit_pieces(flight_session_store *store, const flight_packed *packed, const flight_session_out *out,
-                                 uint32_t chunk_bytes);
-void flight_frames_recode(flight_session_store *store, uint32_t record_bytes);
-void flight_write_piece_head(uint8_t *payload, uint16_t message, uint16_t number, uint32_t total_bytes);
-#endif
 int flight_frames_fit(const flight_session *session);
 void flight_frames_give_up(flight_session_store *store, uint8_t cause);
 int32_t flight_frames_next_slot(const flight_session_store *store);
@@ -148,7 +145,10 @@ int32_t flight_frames_recount(flight_session_store *store, int32_t counter);
 
 flight_channel_state *flight_channels_get(const flight_session_channels *table, uint32_t number);
 uint16_t flight_channels_next_unopened(const flight_session_channels *table);
-void flight_channels_sent_open(flight_session_channels *table, uint16_t number);
+void flight_channels_sent_open(flight_session_channels *table, uint16_t number, uint32_t now_ms);
+void flight_channels_remind(flight_session_channels *table, uint32_t now_ms, int32_t patience_ms);
+int32_t flight_channels_remind_in_ms(const flight_session_channels *table, uint32_t now_ms, int32_t patience_ms,
+                                     int32_t longest_ms);
 void flight_channels_ask_again(flight_session_channels *table, int all_channels);
 void flight_channel_position(flight_channel_state *channel, const uint8_t *epoch, const uint8_t *offset);
 int flight_channel_is_old(const flight_channel_state *channel, const uint8_t *offset);
@@ -172,11 +172,16 @@ int flight_read_ending(flight_ending *ending, const uint8_t *payload, uint32_t b
 int flight_agreement_keeps(const flight_agreement *agreement, const flight_welcome *welcome);
 void flight_agreement_begin(flight_session *session);
 
+#if FLIGHT_SESSION_PIECES /* events in pieces, and frames written anew for a gateway that reads fewer flags */
 enum flight_pieces_answer { FLIGHT_PIECES_WAIT, FLIGHT_PIECES_WHOLE, FLIGHT_PIECES_FOREIGN, FLIGHT_PIECES_TOO_LARGE };
-#if FLIGHT_SESSION_PIECES
 void flight_pieces_begin(flight_pieces *pieces);
 int flight_pieces_push(flight_pieces *pieces, const flight_frame *frame);
 void flight_pieces_leave(flight_pieces *pieces, uint16_t channel);
+void flight_write_piece_head(uint8_t *payload, uint16_t message, uint16_t number, uint32_t total_bytes);
+int flight_sender_send_piece(flight_session *session);
+void flight_frames_commit_pieces(flight_session_store *store, const flight_packed *packed, const flight_session_out *out,
+                                 uint32_t chunk_bytes);
+void flight_frames_recode(flight_session_store *store, uint32_t record_bytes);
 #endif
 
 void flight_receipts_new_transport(flight_session_receipts *receipts);
@@ -188,9 +193,6 @@ int32_t flight_receipts_ack_in_ms(const flight_session_receipts *receipts, uint3
 void flight_out_pack_into(flight_session_out *out, uint8_t *buffer, uint32_t prefix_bytes);
 
 int flight_sender_send_stored(flight_session *session, uint32_t now_ms);
-#if FLIGHT_SESSION_PIECES
-int flight_sender_send_piece(flight_session *session);
-#endif
 int flight_sender_next_frame(flight_session *session, uint32_t now_ms);
 int flight_sender_urgent(flight_session *session, uint32_t now_ms);
 int32_t flight_sender_urgent_in_ms(flight_session *session, uint32_t now_ms, int32_t longest_ms);

@@ -43,15 +43,15 @@ void flight_session_go_on(flight_session *session, uint32_t now_ms)
     flight_session_go(session, FLIGHT_ON_GO_ON);
 }
 
-void flight_session_recover(flight_session *session, int advice, uint32_t now_ms, uint32_t random)
+void flight_session_recover(flight_session *session, int advice)
 {
     if (session->state != FLIGHT_STATE_WAITING) {
         return;
     }
     if (advice == FLIGHT_ADVICE_POLLING) {
         flight_policy_use(&session->policy, FLIGHT_TRANSPORT_POLLING);
-    } else if (advice == FLIGHT_ADVICE_BACK_OFF && flight_policy_back_off(&session->policy)) {
-        session->retry_at_ms = flight_later(now_ms, flight_policy_wait_ms(&session->policy, random));
+    } else if (advice == FLIGHT_ADVICE_BACK_OFF) {
+        flight_policy_back_off(&session->policy);
     }
 }
 

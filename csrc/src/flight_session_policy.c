@@ -92,7 +92,6 @@ void flight_policy_failed(flight_session_policy *policy, uint32_t now_ms)
 
     policy->was_ready = 0;
     policy->failed_total = (policy->failed_total + 1u) & 0xffffffu;
-    policy->hinted = 0;
     judge_upgrade(policy, lived_ms);
     if (lived_ms >= (int32_t)FLIGHT_HEALTHY_MS) {
         policy->attempt = 0;
@@ -127,7 +126,6 @@ int32_t flight_policy_wait_ms(flight_session_policy *policy, uint32_t random)
     random &= 0xffffu;
     if (wait_ms >= 0) {
         policy->hint_ms = -1;
-        policy->hinted = 1;
         return wait_ms + uniform(0, policy->spread_ms, random);
     }
     if (policy->attempt == 0) {
@@ -152,14 +150,10 @@ void flight_policy_use(flight_session_policy *policy, uint8_t transport)
     }
 }
 
-/* Treat the last failure as one that followed another. Returns whether the wait is to be chosen anew. */
-int flight_policy_back_off(flight_session_policy *policy)
+/* Count the last failure though the connection was healthy: the present wait stays, the next one is longer. */
+void flight_policy_back_off(flight_session_policy *policy)
 {
-    if (policy->attempt != 0 || policy->hinted) {
-        return 0;
-    }
-    policy->attempt = 1;
-    return 1;
+    policy->attempt = flight_max(policy->attempt, 1);
 }
 
 /* The application gave the connection up: no failure, so nothing is spent. An upgrade stays on trial. */

@@ -89,9 +89,26 @@ int flight_renewal_to_send(const flight_renewal *renewal)
     return renewal->step == READY;
 }
 
-void flight_renewal_sent(flight_renewal *renewal)
+void flight_renewal_sent(flight_renewal *renewal, uint32_t now_ms)
 {
     renewal->step = SENT;
+    renewal->due_at_ms = now_ms;
+}
+
+/* Send TOKEN once more that was not answered in so long. */
+void flight_renewal_remind(flight_renewal *renewal, uint32_t now_ms, int32_t patience_ms)
+{
+    if (renewal->step == SENT && flight_elapsed(now_ms, renewal->due_at_ms) >= patience_ms) {
+        renewal->step = READY;
+    }
+}
+
+/* How long the last one has nothing to do; at most longest_ms. */
+int32_t flight_renewal_remind_in_ms(const flight_renewal *renewal, uint32_t now_ms, int32_t patience_ms,
+                                    int32_t longest_ms)
+{
+    return renewal->step == SENT ? flight_min(longest_ms, patience_ms - flight_elapsed(now_ms, renewal->due_at_ms))
+                                 : longest_ms;
 }
 
 /* The gateway goes on with the token that was sent. 1: it had stopped before. */

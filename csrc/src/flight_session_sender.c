@@ -229,16 +229,18 @@ int flight_sender_next_frame(flight_session *session, uint32_t now_ms)
                                      out->turn_most_bytes - out->frame_room_bytes)) {
         return FLIGHT_DO_NOTHING;
     }
+    flight_channels_remind(&session->channels, now_ms, session->profile->connect_timeout_ms);
+    flight_renewal_remind(&session->renewal, now_ms, session->profile->connect_timeout_ms);
     number = flight_channels_next_unopened(&session->channels);
     if (number != 0) {
         uint8_t *payload = out->scratch + FLIGHT_HEADER_BYTES;
         const uint32_t bytes = flight_write_open(payload, &session->channels.items[number - 1]);
 
-        flight_channels_sent_open(&session->channels, number);
+        flight_channels_sent_open(&session->channels, number, now_ms);
         return flight_session_emit(session, FLIGHT_TYPE_OPEN, 0, number, out->scratch, bytes);
     }
     if (flight_renewal_to_send(&session->renewal)) {
-        flight_renewal_sent(&session->renewal);
+        flight_renewal_sent(&session->renewal, now_ms);
         return send_control(session, FLIGHT_TYPE_TOKEN,
                             flight_write_token(out->scratch + FLIGHT_HEADER_BYTES, session->renewal.token));
     }
@@ -356,6 +358,8 @@ int32_t flight_sender_wake_in_ms(flight_session *session, uint32_t now_ms, int32
     int32_t wait_ms = flight_min(longest_ms, sender->heartbeat_ms - flight_elapsed(now_ms, sender->sent_at_ms));
 
     wait_ms = flight_receipts_ack_in_ms(&session->receipts, now_ms, wait_ms);
+    wait_ms = flight_channels_remind_in_ms(&session->channels, now_ms, session->profile->connect_timeout_ms, wait_ms);
+    wait_ms = flight_renewal_remind_in_ms(&session->renewal, now_ms, session->profile->connect_timeout_ms, wait_ms);
     if (session->renewal.over) {
         return wait_ms;
     }

@@ -38,7 +38,7 @@ HAPPENINGS: dict[str, tuple[str, ...]] = {
     "session.adapt": (),
     "session.pause": (TIME,),
     "session.go_on": (TIME,),
-    "session.recover": (SIGNED, TIME, NUMBER),
+    "session.recover": (SIGNED,),
     "session.probed": (NUMBER, TIME),
     "session.close": (TIME,),
     "session.poll": (TIME, NUMBER),

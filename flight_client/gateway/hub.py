@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,9 +78,11 @@ class Hub:
         self._on_the_way: dict[Key, list[int]] = {}  # critical: appends without a result, counter of the last event
         self._counters = HubCounters()
         self._fingerprints = Fingerprints()
+        self.on_new_log: Callable[[], None] = lambda: None  # the engine has another log: end every session
 
     async def start(self) -> None:
         """Open the engine and learn where each channel stands."""
+        self.engine.on_new_log = self._start_anew
         await self.engine.start(self._fan_out)
         for name in await self.engine.channels():
             bounds = await self.engine.bounds(name)
@@ -92,6 +94,15 @@ class Hub:
             for subscription in channel.subscribers:
                 subscription.close()
         await self.engine.close()
+
+    def _start_anew(self, last: Mapping[str, int]) -> None:
+        """From the engine: what everybody stood on is gone. Who opens a channel again is told so by the epoch."""
+        self.on_new_log()
+        for channel in list(self._channels.values()):
+            for subscription in channel.subscribers:
+                subscription.close()
+        self._channels = {name: Channel(name, offset) for name, offset in last.items()}
+        self._fingerprints = Fingerprints()
 
     @property
     def epoch(self) -> bytes:
@@ -203,7 +214,8 @@ class Hub:
         self, name: str, start: int, on_ready: Callable[[], object], *, epoch: bytes = b"", offset: int = 0,
         count: int = 0, limits: SubscriberLimits | None = None,
     ) -> Subscription:  # fmt: skip
-        """For OPEN after open_channel(): follow a channel from now, after (epoch, offset) or from its last `count`.
+        """For OPEN after open_channel(): follow a channel from now, from its last `count` entries, or after (epoch, offset)
+        and `count` events of the entry behind that.
 
         `on_ready` is called when there is something to take, once until next() has given None.
         """
@@ -213,6 +225,7 @@ class Hub:
             return self._join(channel, own, on_ready, channel.last, channel.last, False)
         first, last = await self.engine.bounds(name)
         epoch_gap = False
+        had = 0
         if start == spec.START_LAST:
             cursor = tail = await self.engine.before_last(name, count)
         elif start != spec.START_AFTER:
@@ -224,13 +237,14 @@ class Hub:
             tail = first - 1
         else:
             cursor, tail = offset, max(offset, first - 1)
-        return self._join(self._channel(name), own, on_ready, cursor, tail, epoch_gap)
+            had = count
+        return self._join(self._channel(name), own, on_ready, cursor, tail, epoch_gap, had)
 
     def _join(
         self, channel: Channel, limits: SubscriberLimits, on_ready: Callable[[], object], cursor: int, tail: int,
-        epoch_gap: bool,
+        epoch_gap: bool, had: int = 0,
     ) -> Subscription:  # fmt: skip
-        subscription = Subscription(self, channel, limits, on_ready, cursor, tail, epoch_gap)
+        subscription = Subscription(self, channel, limits, on_ready, cursor, tail, epoch_gap, had)
         channel.subscribers += (subscription,)
         return subscription
 

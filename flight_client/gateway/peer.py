@@ -13,7 +13,7 @@ from typing import Protocol
 
 from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
-from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Source
+from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Portion, Source
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.peer_parts import OpenChannel, PeerCounters, read_prefix
 from flight_client.gateway.sealing import Sealing
@@ -454,9 +454,10 @@ class Peer:
                 self._ready_set.discard(number)
                 continue
             self._ready.append(number)
-            if isinstance(item, Entry):
-                down = self.agreement.down
-                coding, payload = item.form_for(down, self.agreement.unpacked_out_bytes)
+            if isinstance(item, Entry | Portion):
+                coding, payload = 0, item.payload
+                if isinstance(item, Entry):
+                    coding, payload = item.form_for(self.agreement.down, self.agreement.unpacked_out_bytes)
                 flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0) | coding
                 if len(payload) > self._frame_room:
                     self._messages += 1

@@ -10,6 +10,8 @@ Theory of operation
 - A full live queue drops its oldest entry and counts it. Nobody else notices.
 - next() compares the previous offset that an entry names with `cursor`. A difference is a gap, and it is said before
   the entry. That is the only rule for gaps, so there is no way to lose something in silence.
+- An entry that is too large for the subscriber comes in portions; only events that are too large by themselves are lost,
+  and the gap that says so comes in place of the last portion.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from flight_client.errors import FlightError
-from flight_client.gateway.engines.base import Engine, Entry
+from flight_client.gateway.engines.base import Engine, Entry, Portion
+from flight_client.gateway.portions import portions
 from flight_client.session import spec
 
 READ_ENTRIES = 256  # one step of catching up
@@ -70,16 +73,20 @@ class Subscription:
     """Take entries with next() until it gives None; `on_ready` then says when there is something again."""
 
     __slots__ = (
-        "_bytes", "_catching_up", "_closed", "_dropped_to", "_epoch_gap", "_limits", "_on_ready", "_owner", "_queue",
+        "_bytes", "_catching_up", "_closed", "_dropped_to", "_epoch_gap", "_had", "_limits", "_on_ready", "_owner", "_parts",
+        "_queue",
         "_retry", "_signalled", "_task", "channel", "cursor", "delivered_entries", "delivered_events",
         "dropped_critical", "dropped_entries", "dropped_events", "starts_after", "tail", "too_large_entries",
     )  # fmt: skip
 
     def __init__(
         self, owner: Owner, channel: Channel, limits: SubscriberLimits, on_ready: Callable[[], object],
-        cursor: int, tail: int, epoch_gap: bool,
+        cursor: int, tail: int, epoch_gap: bool, had: int = 0,
     ) -> None:  # fmt: skip
+        """had: events of the first entry that the subscriber has already."""
         self._owner = owner
+        self._had = had
+        self._parts: deque[Portion | Gap] = deque()  # of the entry that is being handed out
         self._limits = limits
         self._on_ready = on_ready
         self._queue: deque[Entry] = deque()
@@ -115,10 +122,13 @@ class Subscription:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def next(self) -> Entry | Gap | None:
-        """The next entry, or the gap before it, or None when there is nothing now."""
+    def next(self) -> Entry | Portion | Gap | None:
+        """The next entry or portion of one, or the gap before it, or None when there is nothing now."""
+        if self._parts:
+            return self._part()
         if self._epoch_gap:
             self._epoch_gap = False
+            self._had = 0
             self.cursor = self.starts_after
             return Gap(0, self.starts_after, spec.GAP_EPOCH)
         queue = self._queue
@@ -141,12 +151,28 @@ class Subscription:
         limits = self._limits
         if size > limits.entry_bytes or entry.coding:
             size = len(entry.form_for(limits.flags, limits.unpacked_bytes)[1])
-        if size > limits.entry_bytes:
-            self.too_large_entries += 1
-            return Gap(entry.previous, entry.offset, spec.GAP_LIMIT)
+        if size > limits.entry_bytes or self._had:
+            return self._cut(entry)
         self.delivered_entries += 1
         self.delivered_events += entry.events
         return entry
+
+    def _cut(self, entry: Entry) -> Portion | Gap:
+        had, self._had = self._had, 0
+        parts, whole = portions(entry, self._limits.entry_bytes, had)
+        self._parts.extend(parts)
+        if whole and parts:
+            self.delivered_entries += 1
+        else:
+            self.too_large_entries += 1
+            self._parts.append(Gap(entry.previous, entry.offset, spec.GAP_LIMIT))
+        return self._part()
+
+    def _part(self) -> Portion | Gap:
+        part = self._parts.popleft()
+        if isinstance(part, Portion):
+            self.delivered_events += part.events
+        return part
 
     def close(self) -> None:
         """Leave the channel; what is queued is forgotten."""
@@ -159,6 +185,7 @@ class Subscription:
         if self._retry is not None:
             self._retry.cancel()
         self._queue.clear()
+        self._parts.clear()
         self._bytes = 0
 
     def offer(self, entry: Entry) -> None:
@@ -193,6 +220,7 @@ class Subscription:
     def _gap_to(self, offset: int) -> Gap:
         reason = spec.GAP_SLOW if self._dropped_to > self.cursor else spec.GAP_TRIMMED
         gap = Gap(self.cursor, offset, reason)
+        self._had = 0  # of an entry that is gone
         self.cursor = offset
         return gap
 

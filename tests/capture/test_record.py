@@ -160,7 +160,7 @@ def test_what_an_application_steers_replays_equal(tmp_path: Path) -> None:
     session.go_on(desk.now)
     desk.run()
     session.failed(desk.now, 9)
-    session.recover(codes.ADVICE_POLLING, desk.now, 9)
+    session.recover(codes.ADVICE_POLLING)
     desk.run(30_000)
     desk.recorder.close()
     report = replay(tmp_path / "a")

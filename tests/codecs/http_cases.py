@@ -79,6 +79,7 @@ GOOD = {
     "no reason": good(reply(BODY, start=b"HTTP/1.1 200 \r\n"), BODY),
     "no reason and no space": good(reply(BODY, start=b"HTTP/1.1 200\r\n"), BODY),
     "a reason with other characters": good(reply(BODY, start="HTTP/1.1 200 Schön\tso\r\n".encode()), BODY),
+    "fields of an upgrade": good(reply(BODY, b"Upgrade: websocket", b"Sec-WebSocket-Accept: x"), BODY),
     "a field without a value": good(reply(BODY, b"X:"), BODY),
     "a value of other characters": good(reply(BODY, b"X: \xff\x80,;\"'"), BODY),
     "every character of a name": good(reply(BODY, b"!#$%&'*+-.^_`|~09AZaz: 1"), BODY),

@@ -187,6 +187,12 @@ def test_after_the_end_nothing_is_read_or_written(name: str) -> None:
     assert codec.outcome([b""]).problem == first.problem
 
 
+def test_payload_is_handed_out_as_it_comes() -> None:
+    codec = opened()
+    data = frame(BINARY, b"hello")
+    assert [codec.feed(piece)[0] for piece in (data[:4], data[4:5], data[5:])] == [b"he", b"l", b"lo"]
+
+
 def test_an_answer_waits_until_it_is_taken_and_the_newest_ping_wins() -> None:
     codec = opened()
     assert codec.feed(frame(PING, b"one")) == (b"", ANSWER)

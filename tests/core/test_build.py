@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import flight_client._core
-from tests.core.compiled import FLAGS, ROOT, SOURCES, tool
+from tests.core.compiled import FLAGS, ROOT, SOURCES, linked, tool
 from tests.core.plain import build_frame
 
 
@@ -72,9 +72,7 @@ def test_the_stub_names_exactly_what_the_module_offers() -> None:
 
 
 def test_the_c_example_prints_the_frame_that_python_reads(tmp_path: Path) -> None:
-    program = tmp_path / "core_example"
-    example = ROOT / "examples" / "c" / "core_example.c"
-    subprocess.run([tool("gcc"), *FLAGS, str(example), *map(str, SOURCES), "-o", str(program)], check=True)
+    program = linked(tmp_path, ROOT / "examples" / "c" / "core_example.c")
     printed = subprocess.run([program], check=True, capture_output=True, text=True).stdout
     body = b"".join(value.to_bytes(4, "little") for value in (16777216, 8808038, 7969178, 0xFFFFFFFF, 1250))
     record = bytes([1, 5]) + (250).to_bytes(2, "little") + body

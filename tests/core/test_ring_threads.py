@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from build_scripts import targets
-from tests.core.compiled import SOURCES, run_c
+from tests.core.compiled import run_c
+from tests.support.figures import Figure
 
 # A producer that reserves, puts, gives up and is refused, against a consumer that peeks, releases and packs both ways.
 PROGRAM = """
@@ -150,9 +151,7 @@ def test_the_thread_sanitizer_finds_a_ring_without_memory_order(tmp_path: Path) 
 ARM_EVENTS = 100_000
 
 
-def test_on_arm_a_producer_and_a_consumer_lose_nothing_and_keep_the_order(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_on_arm_a_producer_and_a_consumer_lose_nothing_and_keep_the_order(tmp_path: Path, figure: Figure) -> None:
     """The same program, compiled for ARM, in qemu, which runs the two threads at the same time.
 
     It shows that ARM code of the ring passes every event on, in order and whole. It does not show ARM's weak ordering: on an
@@ -171,8 +170,7 @@ def test_on_arm_a_producer_and_a_consumer_lose_nothing_and_keep_the_order(
     source.write_text(PROGRAM, encoding="utf-8")
     options = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", f"-DEVENTS={ARM_EVENTS}u"]
     include = f"-I{targets.ROOT / 'csrc' / 'include'}"
-    targets.run([arm.compiler, *arm.options, *options, include, source, *SOURCES, "-o", binary])
+    targets.run([arm.compiler, *arm.options, *options, include, source, *targets.CORE, "-o", binary])
     run = subprocess.run([arm.emulator, binary], check=False, capture_output=True, text=True, timeout=100)
     assert (run.returncode, run.stdout, run.stderr) == (0, f"{ARM_EVENTS}\n", "")
-    with capsys.disabled():
-        print(f"\nARM: {ARM_EVENTS:,} events from thread to thread, in order, none lost")
+    figure(f"ARM: {ARM_EVENTS:,} events from thread to thread, in order, none lost")

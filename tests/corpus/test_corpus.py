@@ -7,6 +7,7 @@ import pytest
 
 from build_scripts import corpus
 from tests.core.plain import build_frame
+from tests.support.figures import Figure
 from tests.tools import needs_clang
 
 CASES = 5_000_000
@@ -14,11 +15,10 @@ CASES = 5_000_000
 
 @needs_clang
 @pytest.mark.timeout(400)
-def test_no_changed_frame_is_read_wrongly(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_changed_frame_is_read_wrongly(figure: Figure) -> None:
     done = corpus.run()
     assert done.returncode == 0, done.stdout + done.stderr
-    with capsys.disabled():
-        print(f"\n{done.stdout}", end="")
+    figure(done.stdout)
     assert corpus.cases(done.stdout) >= CASES
 
 

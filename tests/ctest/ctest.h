@@ -12,6 +12,7 @@ void test_checks(void);
 void test_frame(void);
 void test_batch(void);
 void test_delta(void);
+void test_delta_edges(void);
 void test_ring(void);
 void test_ring_arguments(void);
 void test_stream(void);

@@ -10,8 +10,8 @@ static const struct unit {
     const char *name;
     void (*run)(void);
 } units[] = {
-    {"checks", test_checks}, {"frame", test_frame},   {"batch", test_batch}, {"delta", test_delta}, {"ring", test_ring},
-    {"ring arguments", test_ring_arguments}, {"stream", test_stream}, {"store", test_store},
+    {"checks", test_checks}, {"frame", test_frame},   {"batch", test_batch}, {"delta", test_delta}, {"delta edges", test_delta_edges},
+    {"ring", test_ring}, {"ring arguments", test_ring_arguments}, {"stream", test_stream}, {"store", test_store},
     {"lz4", test_lz4}, {"fragment", test_fragment}, {"need", test_need}, {"pressure", test_pressure}, {"codes", test_sha256}, {"texts", test_texts},
     {"self-test", test_selftest},
 };

@@ -40,11 +40,11 @@ static void test_ages(void)
 
 static void test_layouts(void)
 {
-    static const uint8_t narrow[8] = {0, 20, 12, 28, 4, 4, 16, 4};
-    static const uint8_t wide[8] = {0, 36, 16, 40, 0, 0, 0, 0};
+    static const uint8_t narrow[10] = {0, 20, 12, 28, 4, 4, 16, 4, 8, 8};
+    static const uint8_t wide[10] = {0, 36, 16, 40, 0, 0, 0, 0, 0, 0};
 
     for (unsigned layout = 0; layout < 256; layout++) {
-        const uint32_t expected = layout < 8 ? narrow[layout] : layout >= 128 && layout < 136 ? wide[layout - 128] : 0;
+        const uint32_t expected = layout < 10 ? narrow[layout] : layout >= 128 && layout < 138 ? wide[layout - 128] : 0;
 
         CHECK(flight_layout_bytes((uint8_t)layout) == expected);
     }
@@ -68,6 +68,8 @@ static void test_stamps(void)
 {
     CHECK(packed_age(100, 100) == 0);
     CHECK(packed_age(100, 357) == 257);
+    CHECK(packed_age(100, 100 + 32767) == 32767);
+    CHECK(packed_age(100, 100 + 32768) == 0x8020);  /* the first that is told in seconds */
     CHECK(packed_age(CLOCK_MASK, 4) == 5);          /* the clock wraps */
     CHECK(packed_age(0xffffffffu, 4) == 5);         /* whatever stands above its 30 bits */
     CHECK(packed_age(101, 100) == 0);               /* stamped a moment after now was read */

@@ -17,16 +17,26 @@ static uint8_t *exactly(size_t bytes)
     return memory;
 }
 
-/* Compress what comes back the same. Returns the bytes; the block stays in out. */
+/* Compress what comes back the same, from memory that ends with it, and not into one byte less. Returns the bytes; the block
+ * stays in out. */
 static int pack(const uint8_t *data, uint32_t bytes, uint8_t *out, size_t capacity)
 {
-    const int packed = flight_compress(data, bytes, out, capacity, table);
+    uint8_t *input = exactly(bytes);
     uint8_t *back = exactly(bytes);
+    uint8_t *tight;
+    int packed;
+
+    memcpy(input, data, bytes);
+    packed = flight_compress(input, bytes, out, capacity, table);
 
     CHECK(packed > 4 && (uint32_t)packed <= capacity);
     CHECK(flight_unpacked_bytes(out, (size_t)packed) == (int)bytes);
     CHECK(flight_decompress(out, (size_t)packed, back, bytes) == (int)bytes);
-    CHECK(memcmp(back, data, bytes) == 0);
+    tight = exactly((size_t)packed - 1);
+    CHECK(flight_compress(input, bytes, tight, (size_t)packed - 1, table) == FLIGHT_ERROR_NO_ROOM);
+    free(tight);
+    CHECK(memcmp(back, data, bytes) == 0 && memcmp(input, data, bytes) == 0);
+    free(input);
     free(back);
     return packed;
 }
@@ -115,6 +125,16 @@ static void test_repetition(void)
     CHECK(pack(data, 280, out, 800) == 16 && memcmp(out + 4, "\x1f" "a\1\0\xff\0\x50" "aaaaa", 12) == 0);
     CHECK(pack(data, 534, out, 800) == 16 && memcmp(out + 4, "\x1f" "a\1\0\xff\xfe\x50" "aaaaa", 12) == 0);
     CHECK(pack(data, 535, out, 800) == 17 && memcmp(out + 4, "\x1f" "a\1\0\xff\xff\0\x50" "aaaaa", 13) == 0);
+}
+
+/* Too short for a match, and for the four bytes that the search for one looks at. */
+static void test_the_shortest_inputs(void)
+{
+    uint8_t out[32];
+
+    for (uint32_t bytes = 1; bytes < 14; bytes++) {
+        CHECK(pack((const uint8_t *)"aaaaaaaaaaaaa", bytes, out, 32) == 4 + 1 + (int)bytes && out[4] == bytes << 4);
+    }
 }
 
 /* Nothing repeats: one row of literals, however long. */
@@ -274,6 +294,7 @@ void test_lz4(void)
     test_arguments();
     test_declared_sizes();
     test_repetition();
+    test_the_shortest_inputs();
     test_literals();
     test_matches();
     test_room();

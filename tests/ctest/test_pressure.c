@@ -20,6 +20,7 @@ static void test_fragmentation(void)
     CHECK(flight_pressure(1000, 0, 3000) == FLIGHT_CALM && flight_pressure(1000, 0, 3001) == FLIGHT_WARNING);
     CHECK(flight_pressure(1000, 0, 4000) == FLIGHT_WARNING && flight_pressure(1000, 0, 4001) == FLIGHT_PRESSURE);
     CHECK(flight_pressure(1000, 0, 0xfffe) == FLIGHT_PRESSURE && flight_pressure(1000, 0, 0xffff) == FLIGHT_CALM);
+    CHECK(flight_pressure(1000, 0, 0x10000) == FLIGHT_CALM); /* no more known than 0xffff */
     CHECK(flight_pressure(0, 0, 3500) == FLIGHT_WARNING); /* each number is judged by itself */
     CHECK(flight_pressure(1000, 950, 0xffff) == FLIGHT_PRESSURE);
 }

@@ -72,6 +72,25 @@ static void test_extremes(void)
     free(memory);
 }
 
+/* An event that fills its slot to the last byte takes that slot only, by either call. */
+static void test_full_slots(void)
+{
+    static uint32_t memory[2 * 1032 / 4];
+    static const uint32_t sizes[][2] = {{16, 4}, {1028, 1016}, {1032, 1016}};
+    flight_ring ring;
+    void *body;
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        CHECK(flight_ring_init(&ring, memory, 2, sizes[i][0]) == 0);
+        CHECK(flight_ring_reserve_any(&ring, 0, FLIGHT_LAYOUT_LOG, sizes[i][1], &body) == 0);
+        CHECK(flight_ring_commit(&ring, 0) == 0);
+        CHECK(flight_ring_reserve(&ring, 0, FLIGHT_LAYOUT_LOG, sizes[i][1], &body) == 0);
+        CHECK(flight_ring_commit(&ring, 0) == 0 && flight_ring_count(&ring) == 2);
+        CHECK(flight_ring_reserve_any(&ring, 0, FLIGHT_LAYOUT_LOG, sizes[i][1], &body) == FLIGHT_ERROR_FULL);
+        CHECK(flight_ring_reserve(&ring, 0, FLIGHT_LAYOUT_LOG, sizes[i][1], &body) == FLIGHT_ERROR_FULL);
+    }
+}
+
 static void test_calls(void)
 {
     static uint32_t memory[16];
@@ -129,6 +148,7 @@ void test_ring_arguments(void)
 {
     test_init();
     test_extremes();
+    test_full_slots();
     test_calls();
     test_commit_without_reserve();
 }

@@ -72,6 +72,29 @@ static void test_refusals(uint8_t *memory)
     CHECK(flight_stream_next(&stream, &frame) == 0 && stream.garbage_bytes == 21);
 }
 
+/* Until a frame is there, the caller's object stays as it was. */
+static void test_waiting(uint8_t *memory)
+{
+    uint8_t bytes[2 * LIMIT];
+    flight_stream stream;
+    flight_frame frame;
+    flight_frame before;
+    const int size = make(bytes, 5, FLIGHT_FLAG_CHECKED);
+
+    memset(&frame, 0x55, sizeof frame);
+    memcpy(&before, &frame, sizeof frame);
+    CHECK(flight_stream_init(&stream, memory, CAPACITY, LIMIT, 0) == 0);
+    for (int i = 0; i < size; i++) {
+        CHECK(flight_stream_next(&stream, &frame) == 0 && memcmp(&frame, &before, sizeof frame) == 0);
+        CHECK(flight_stream_push(&stream, bytes + i, 1) == 1);
+    }
+    CHECK(flight_stream_next(&stream, &frame) == size && frame.payload_bytes == 5);
+    bytes[size - 1] ^= 1;
+    memcpy(&before, &frame, sizeof frame);
+    CHECK(flight_stream_push(&stream, bytes, (size_t)size) == (size_t)size);
+    CHECK(flight_stream_next(&stream, &frame) == 0 && memcmp(&frame, &before, sizeof frame) == 0);
+}
+
 /* Headers 16 bytes apart that each promise a whole frame: what is summed stays below four times the bytes. */
 static void test_credit(uint8_t *memory)
 {
@@ -215,6 +238,7 @@ void test_stream(void)
     CHECK(memory != NULL);
     test_arguments(memory);
     test_refusals(memory);
+    test_waiting(memory);
     test_credit(memory);
     test_debt();
     test_moving(memory);

@@ -12,7 +12,9 @@ from typing import Any
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "protocol.md").read_text("utf-8")
 NAMES: dict[str, dict[int, str]] = {}  # field -> number -> name
-for _field, _name, _number in re.findall(r"^\| (state|event_type|level) \| ([a-z-]+) \| (\d+) \|$", PAGE, re.MULTILINE):
+for _field, _name, _number in re.findall(
+    r"^\| (state|event_type|code|level) \| ([a-z-]+) \| (\d+) \|$", PAGE, re.MULTILINE
+):
     NAMES.setdefault(_field, {})[int(_number)] = _name
 TYPES = {
     int(number): name.lower()
@@ -180,9 +182,17 @@ def payload(head: dict[str, Any], data: bytes) -> dict[str, Any]:
         need(at + found["text_bytes"] <= len(data), "payload")
         found["text"] = data[at : at + found["text_bytes"]].decode("utf-8", "replace")
     if kind == "deliver":
+        portion = at < len(data) and data[at] >= 0x80
+        if portion:
+            data = data[:at] + bytes((data[at] & 0x7F,)) + data[at + 1 :]
         raw, at = counted(data, at, 1, 255)
         found["source_device_id"] = raw.decode()
         at += -len(raw) % 4
+        if portion:
+            need(at + 4 <= len(data), "payload")
+            found["events_so_far"] = int.from_bytes(data[at : at + 2], "little")
+            need(found["events_so_far"], "payload")
+            at += 4
     if kind not in ("data", "deliver"):
         return {"payload": found}
     need(kind == "deliver" or (at < len(data) and found.get("counter", 1)), "payload")

@@ -18,6 +18,7 @@ from flight_client.gateway import registry
 from flight_client.transports import Address, TransportOptions, factory
 from tests.faults.proxy import FaultProxy, seeded
 from tests.support.bench import Bench, Reader, component, hurry, numbers, subscribed
+from tests.support.figures import Figure
 from tests.support.waiting import within
 
 RUNS = int(os.environ.get("FLIGHT_FAULT_RUNS", "20"))
@@ -108,7 +109,7 @@ class Run:
 
 @pytest.mark.timeout(60 + RUNS * 15)
 async def test_nothing_critical_is_lost_or_doubled_behind_a_bad_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Figure
 ) -> None:
     profile = {**registry._PROFILES["host"], "heartbeat_ms": HEARTBEAT_MS}
     monkeypatch.setitem(registry._PROFILES, "host", profile)
@@ -121,6 +122,6 @@ async def test_nothing_critical_is_lost_or_doubled_behind_a_bad_network(
             faults += happened
     await bench.stop()
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items()))
-    print(f"faults: seeds {seeds[0]} to {seeds[-1]}, {RUNS * (UP + DOWN)} critical events, {told}")
+    figure(f"faults: seeds {seeds[0]} to {seeds[-1]}, {RUNS * (UP + DOWN)} critical events, {told}")
     if RUNS >= 20:
         assert set(faults) == ALL_FAULTS, f"a kind of fault never happened: {told}"

@@ -13,6 +13,7 @@ import pytest
 
 from flight_client.gateway.auth import development_key, make_token
 from tests.faults.namespaces import GATEWAY_IP, Link, Modem, Satellite, why_not
+from tests.support.figures import Figure
 from tests.support.process import environment
 
 PORT = 8080  # of a namespace: nobody else is there
@@ -25,10 +26,9 @@ COUNTS = {"modem": 60, "satellite": 400}
 
 
 @pytest.fixture(autouse=True)
-def _possible(capsys: pytest.CaptureFixture[str]) -> None:
+def _possible(figure: Figure) -> None:
     if reason := why_not():
-        with capsys.disabled():
-            print(f"\nnetwork namespaces: NOT TESTED: {reason}")
+        figure(f"network namespaces: NOT TESTED: {reason}")
         pytest.skip(reason)
 
 
@@ -68,13 +68,15 @@ def over(link: Link, folder: Path, transports: list[str], count: int) -> dict[st
 
 
 @pytest.mark.parametrize(("kind", "transport"), CASES)
-def test_nothing_critical_is_lost_or_doubled_over_a_bad_link(tmp_path: Path, kind: str, transport: str) -> None:
+def test_nothing_critical_is_lost_or_doubled_over_a_bad_link(
+    tmp_path: Path, kind: str, transport: str, figure: Figure
+) -> None:
     seed, count = CASES.index((kind, transport)) + 1, COUNTS[kind]
     make: Callable[[], Link] = Modem if kind == "modem" else lambda: Satellite(100, 50, seed)
     with make() as link:
         sent = over(link, tmp_path, [transport], count)
-    print(f"{kind}, {transport}: {count} critical events in {sent['seconds']} s, {sent['reconnects']} reconnects")
+    figure(f"{kind}, {transport}: {count} critical events in {sent['seconds']} s, {sent['reconnects']} reconnects")
     if isinstance(link, Satellite):
-        print(f"seed {seed}: {link.lost} of {link.lost + link.passed} packets lost")
+        figure(f"seed {seed}: {link.lost} of {link.lost + link.passed} packets lost")
         assert link.lost, "no packet was lost: this run showed nothing"
     assert sent["transport"] == transport

@@ -23,19 +23,21 @@ static inline void say(said *all, const void *data, size_t bytes)
     all->bytes += bytes < room ? bytes : room;
 }
 
-/* One byte of input: itself, a word, or the last byte said 100 times more. */
+/* One byte of input: itself, a word, or (0xff, seldom: it costs much) the last byte said 200 times more. */
 static inline void say_byte(said *all, uint8_t byte, const char *const *words, size_t count)
 {
     size_t i;
 
     if (byte < 0x80u) {
         say(all, &byte, 1);
-    } else if ((size_t)byte - 0x80u < count) {
-        say(all, words[byte - 0x80u], strlen(words[byte - 0x80u]));
+    } else if (byte < 0xffu) {
+        const char *word = words[((size_t)byte - 0x80u) % count];
+
+        say(all, word, strlen(word));
     } else if (all->bytes != 0) {
         const uint8_t last = all->data[all->bytes - 1u];
 
-        for (i = 0; i < 100u; i++) {
+        for (i = 0; i < 200u; i++) {
             say(all, &last, 1);
         }
     }

@@ -3,6 +3,9 @@
 
 #include "flight_http.h"
 
+/* Words make much of little. */
+#define INPUT_BYTES 32
+
 /* Two bytes of set-up, then the reply. Set-up: how it is cut, and whether the connection ends behind it. */
 static const char *const words[] = {
     "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: ", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -3,6 +3,9 @@
 
 #include "flight_websocket.h"
 
+/* Words make much of little. */
+#define INPUT_BYTES 32
+
 /* Two bytes of set-up, then what the server sends. Set-up: how it is cut; 1: the upgrade comes first, 2: we close then, 4: the
  * connection ends behind it, 8: an answer leaves one byte at a time, between two pieces. */
 static const char accept_of_key[] = "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"; /* of a key of zeros, asserted below */

@@ -8,6 +8,7 @@ import pytest
 
 from build_scripts import ctools, fuzz
 from tests.project.tree import ROOT, files, text
+from tests.support.figures import Figure
 from tests.tools import needs_clang
 
 RUNS = 200_000
@@ -16,12 +17,11 @@ HEADER = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ctools.IN
 
 @needs_clang
 @pytest.mark.timeout(400)
-def test_no_target_finds_anything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_target_finds_anything(capsys: pytest.CaptureFixture[str], figure: Figure) -> None:
     code = fuzz.main(["--runs", str(RUNS)])
     printed = capsys.readouterr().out
     assert code == 0, printed
-    with capsys.disabled():
-        print(f"\n{printed}", end="")
+    figure(printed)
 
 
 def wire_facing() -> set[str]:

@@ -4,16 +4,16 @@ import pytest
 
 from tests.model.search import search
 from tests.model.session import RULES, Bounds, Model
+from tests.support.figures import Figure
 
 # Every search that a rule is tried with, the small ones first.
 _SEARCHES = (Bounds(1, 1, 1), Bounds(2, 1, 1), Bounds(1, 1, 2))
 
 
 @pytest.mark.parametrize("bounds", [Bounds(2, 1, 1), Bounds(1, 2, 1), Bounds(1, 1, 2)], ids=str)
-def test_nothing_is_lost_or_doubled_in_any_order_of_things(bounds: Bounds, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_lost_or_doubled_in_any_order_of_things(bounds: Bounds, figure: Figure) -> None:
     found = search(Model(bounds))
-    with capsys.disabled():
-        print(f"\n{bounds}: {found.text()}")
+    figure(f"{bounds}: {found.text()}")
     assert not found.problem, found.text()
     assert found.complete
     assert found.states > 5000

@@ -37,10 +37,11 @@ def test_the_wheel_is_abi3_small_typed_and_holds_nothing_else(wheel: Path) -> No
 
 @pytest.mark.timeout(300)
 def test_the_wheel_works_in_an_empty_venv_away_from_the_tree(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv", with_pip=False)
     scripts = "Scripts" if os.name == "nt" else "bin"
     python = str(tmp_path / "venv" / scripts / "python")
-    run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)], tmp_path)
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]
+    run([*pip, str(wheel)], tmp_path)
     where = run([python, "-W", "error", "-c", "import flight_client; print(flight_client.__file__)"], tmp_path)
     assert Path(where.strip()).is_relative_to(tmp_path)
     assert run([python, "-m", "flight_client", "--version"], tmp_path).startswith("flight 0.1.0\ncore 0.1.0\n")

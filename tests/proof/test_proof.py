@@ -4,17 +4,17 @@ import pytest
 
 from build_scripts import ctools, prove
 from tests.fuzz.test_fuzz import wire_facing
+from tests.support.figures import Figure
 from tests.tools import needs_esbmc
 
 
 @needs_esbmc
 @pytest.mark.timeout(400)
-def test_the_fastest_proofs_hold_and_find_their_bugs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_fastest_proofs_hold_and_find_their_bugs(capsys: pytest.CaptureFixture[str], figure: Figure) -> None:
     code = prove.main(["--quick"])
     printed = capsys.readouterr().out
     assert code == 0, printed
-    with capsys.disabled():
-        print(f"\n{printed}", end="")
+    figure(printed)
 
 
 def test_every_call_that_takes_bytes_or_a_ring_has_a_harness() -> None:

@@ -62,6 +62,7 @@ class Gateway:
         self.token_expires_in_ms = 0
         self.tokens = []  # (now, token) of every TOKEN
         self.token_answers = []  # codes; 0 where none is left
+        self.lost_answers = 0  # OPENED that get lost on their way
         self.sessions = 0
         self.hold = False  # keep frames unstored, as a slow engine would
         self.refuse = False  # refuse every batch: its channel is not open
@@ -260,7 +261,10 @@ class Gateway:
                 self.starts_after = self.subscribe(channel, asked)
             position = self.starts_after
         answer = messages.opened(CODE_OK, asked.mode, self.store.epoch, position)
-        self.session.control(TYPE_OPENED, channel, answer)
+        if self.lost_answers:
+            self.lost_answers -= 1
+        else:
+            self.session.control(TYPE_OPENED, channel, answer)
 
     def subscribe(self, channel, asked):
         """Where the stream begins; what it cannot give it announces."""

@@ -1,5 +1,7 @@
 """The channels of a device: gaps, holes, epochs, positions."""
 
+import pytest
+
 from flight_client.session.device import codes
 from flight_client.session.device.channels import ChannelTable
 from flight_client.session.gateway import messages
@@ -8,11 +10,13 @@ from flight_client.session.spec import (
     MODE_SUBSCRIBE,
     START_LIVE,
     STATE_READY,
+    TRANSPORT_WEBSOCKET,
     TYPE_DELIVER,
     TYPE_GAP,
     TYPE_OPENED,
 )
 from tests.session.device_world import (
+    POLLING,
     deliver,
     ready,
     subscribed,
@@ -259,6 +263,37 @@ def test_leaving_is_asked_for_again_on_a_new_transport_and_forgotten_in_a_new_se
     assert world.device.state == STATE_READY
     assert world.gateway.opened == []
     assert world.device.channels.unopened == 0
+
+
+@pytest.mark.parametrize("transports", [(TRANSPORT_WEBSOCKET,), POLLING])
+def test_open_goes_again_when_its_answer_is_overdue_and_only_then(transports):
+    world = ready(transports)
+    patience_ms = world.profile.connect_timeout_ms
+    world.gateway.lost_answers = 2
+    world.device.channels.add(b"a", MODE_SUBSCRIBE)
+    world.device.channels.add(b"b", MODE_PUBLISH)
+    world.device.channels.add(b"c", MODE_PUBLISH)
+    world.sleep_ms(patience_ms - 1500)
+    assert modes(world) == [(b"a", MODE_SUBSCRIBE), (b"b", MODE_PUBLISH), (b"c", MODE_PUBLISH)]
+    woke = world.sleep_ms(3000)
+    assert modes(world, 3) == [(b"a", MODE_SUBSCRIBE), (b"b", MODE_PUBLISH)]
+    assert all(state.opened for state in world.device.channels.items)
+    assert woke < 20  # it slept until then
+    assert world.device.tally.connections == 1
+    world.sleep_ms(3 * patience_ms)
+    assert len(modes(world)) == 5
+
+
+def test_leaving_goes_again_when_its_answer_is_overdue():
+    world = ready()
+    world.device.channels.add(b"a", MODE_SUBSCRIBE)
+    world.run()
+    world.gateway.lost_answers = 1
+    world.device.channels.leave(1)
+    world.sleep_ms(world.profile.connect_timeout_ms + 100)
+    assert modes(world) == [(b"a", MODE_SUBSCRIBE), (b"a", 0), (b"a", 0)]
+    assert world.device.channels.items[0].opened
+    assert not world.device.channels.items[0].leaving
 
 
 def test_a_channel_of_its_own_has_a_number_of_its_own_and_is_not_shared():

@@ -48,10 +48,10 @@ def test_nothing_critical_is_lost_or_doubled_and_every_loss_is_counted(share):
             note(f"fault {name}", count)
 
 
-def test_the_runs_met_every_fault():
+def test_the_runs_met_every_fault(figure):
     if _totals.get("seeds", 0) < SEEDS:
         pytest.skip("not all shares ran in this process")
-    print(", ".join(f"{count} {name}" for name, count in _totals.items()))
+    figure("session in chaos: " + ", ".join(f"{count} {name}" for name, count in _totals.items()))
     assert all(_totals[f"fault {name}"] > SEEDS for name in FAULTS)
     for name in ("refused", "expired", "lost with a link", "entries delivered", "transport switches", "resent frames"):
         assert _totals[name] > SEEDS, name

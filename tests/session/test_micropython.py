@@ -60,7 +60,7 @@ def run(command: list[str], folder: Path, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_both_interpreters_write_the_same_trace(folder):
+def test_both_interpreters_write_the_same_trace(folder, figure):
     micropython = interpreter()
     arguments = ("trace", "0", str(SEEDS), str(STEPS))
     ours = run([sys.executable, "-S"], folder, *arguments)
@@ -69,12 +69,12 @@ def test_both_interpreters_write_the_same_trace(folder):
         assert found == expected, f"line {number} differs"
     assert len(theirs) == len(ours) == SEEDS * (STEPS + 1)
     assert all(" end [] " in text for text in ours if " end " in text)
-    print(f"{len(ours)} lines are equal, {sum(len(text) for text in ours)} bytes")
+    figure(f"MicroPython: {len(ours)} lines of a trace as on CPython, {sum(len(text) for text in ours)} bytes")
 
 
-def test_the_steady_path_allocates_nothing(folder):
+def test_the_steady_path_allocates_nothing(folder, figure):
     lines = run([interpreter()], folder, "steady", str(EVENTS))
-    print("\n".join(lines))
+    figure("MicroPython, steady path: " + ", ".join(lines))
     figures = [int(text) for text in re.findall(r"-?\d+", " ".join(lines))]
     events, acked, delivered, allocated, _, state, turns, heartbeats, acks = figures
     assert events >= EVENTS

@@ -95,6 +95,19 @@ def test_an_unanswered_token_goes_again_on_the_next_transport():
     assert world.device.resumed
 
 
+@pytest.mark.parametrize("transports", [BOTH, POLLING])
+def test_a_token_whose_answer_is_lost_goes_again_on_the_same_transport(transports):
+    world = world_with_token(60_000, [b"second"], transports)
+    world.gateway.token_answers = [None]
+    world.sleep_ms(46_000)
+    assert len(world.gateway.tokens) == 1
+    woke = world.sleep_ms(world.profile.connect_timeout_ms + 1000)
+    assert [token for _, token in world.gateway.tokens] == [b"second", b"second"]
+    assert world.device.identity.token == b"second"
+    assert world.device.tally.connections == 1
+    assert woke < 60
+
+
 def test_a_token_that_comes_too_late_for_its_session_is_left():
     world = world_with_token(60_000)
     world.slow_tokens = True

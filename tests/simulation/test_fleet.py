@@ -27,6 +27,7 @@ from flight_client.session.spec import (
     TYPE_WELCOME,
 )
 from tests.session.parts import NoProof
+from tests.support.figures import Figure
 
 CLIENTS = 10_000
 PEAK = 0.025
@@ -127,7 +128,7 @@ class Fleet:
 
 
 @pytest.mark.parametrize("outage_s", [5, 60, 600])
-def test_a_fleet_returns_spread_out(outage_s: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fleet_returns_spread_out(outage_s: int, figure: Figure) -> None:
     seed = outage_s
     fleet = Fleet(seed, ["host", "vita", "psp", "dreamcast", "micro"])
     fleet.connect_all(0)
@@ -142,11 +143,10 @@ def test_a_fleet_returns_spread_out(outage_s: int, capsys: pytest.CaptureFixture
     fleet.up = True
     fleet.run_until(start_ms + outage_s * 1000 + 60_000)
     worst = max(fleet.knocks.values())
-    with capsys.disabled():
-        print(
-            f"\nfleet: {CLIENTS} clients after {outage_s} s, seed {seed}: peak {worst / CLIENTS:.2%} in 100 ms, "
-            f"all back after {(max(fleet.knocks) - min(fleet.knocks)) / 10:.1f} s; meanwhile {worst_away / CLIENTS:.2%}"
-        )
+    figure(
+        f"fleet: {CLIENTS} clients after {outage_s} s, seed {seed}: peak {worst / CLIENTS:.2%} in 100 ms, "
+        f"all back after {(max(fleet.knocks) - min(fleet.knocks)) / 10:.1f} s; meanwhile {worst_away / CLIENTS:.2%}"
+    )
     assert fleet.back == CLIENTS
     assert sum(fleet.knocks.values()) == CLIENTS
     assert worst <= PEAK * CLIENTS

@@ -10,15 +10,15 @@ import pytest
 from tests.simulation.campaign import Report, campaign
 from tests.simulation.faults import KINDS
 from tests.simulation.world import Result, run_seed
+from tests.support.figures import Figure
 
 SEEDS = range(1, 501)
 
 
 @pytest.mark.timeout(900)
-def test_nothing_critical_is_lost_or_doubled_in_five_hundred_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_critical_is_lost_or_doubled_in_five_hundred_seeds(figure: Figure) -> None:
     report = campaign(SEEDS, jobs=2)
-    with capsys.disabled():
-        print(f"\n{report.text()}")
+    figure(report.text())
     assert not report.failures(), "\n".join(report.failures())
     assert report.seeds >= 500
     assert report.events >= 1_000_000

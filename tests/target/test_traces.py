@@ -8,11 +8,11 @@ import pytest
 
 from build_scripts import targets
 from build_scripts.targets import CORE, ROOT, SESSION, TARGETS, TESTS, Target
+from tests.support.figures import Figure
 from tests.target.test_targets import CONSOLES, MEMORY_FUNCTIONS, SANITIZE, section_bytes, symbols, target
 
 TRACES = sorted((ROOT / "spec" / "traces").glob("*.txt"))
 TWIN = ROOT / "tests" / "twin"
-INCLUDES = [f"-I{TWIN}", f"-I{ROOT / 'csrc' / 'src'}"]
 SOURCES = [*CORE, *SESSION, TWIN / "twin.c", TWIN / "replay.c", TESTS / "traces.c"]
 
 
@@ -34,7 +34,7 @@ def recorded() -> tuple[int, int]:
 
 def replayed(item: Target, folder: Path, label: str, options: list[str]) -> tuple[int, int, int]:
     """Sessions and steps that agreed, and the size of the session."""
-    program = targets.build(item, folder, label, [*SOURCES, folder / "trace_text.c"], [*options, *INCLUDES])
+    program = targets.build(item, folder, label, [*SOURCES, folder / "trace_text.c"], options)
     word, sessions, steps, size = targets.run([item.emulator, program]).split()
     assert word == "traces"
     return int(sessions), int(steps), int(size)
@@ -46,17 +46,15 @@ def test_no_undefined_behaviour_in_a_recorded_session_on(name: str, folder: Path
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_recorded_step_is_the_same_on(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_recorded_step_is_the_same_on(name: str, folder: Path, figure: Figure) -> None:
     item = target(name)
     sessions, steps, size = replayed(item, folder, "traces", ["-Os"])
     assert (sessions, steps) == recorded()
     objects = targets.compile_objects(item, folder / f"size.{name}", SESSION, ["-Os"])
-    with capsys.disabled():
-        print(
-            f"\n{name}: {sessions} traces, {steps} steps equal; session {section_bytes(item, objects, '.text')} B of code"
-            f" + {section_bytes(item, objects, '.rodata')} B of tables (-Os), sizeof {size} B",
-            end="",
-        )
+    figure(
+        f"{name}: {sessions} traces, {steps} steps equal; session {section_bytes(item, objects, '.text')} B of code"
+        f" + {section_bytes(item, objects, '.rodata')} B of tables (-Os), sizeof {size} B",
+    )
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -71,5 +69,5 @@ def test_the_session_needs_the_core_and_four_memory_functions_and_no_variable_on
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_session_uses_no_floating_point_on(name: str, folder: Path) -> None:
     item = target(name)
-    objects = targets.compile_objects(item, folder / f"whole.{name}", [*CORE, *SESSION], ["-O2", *item.no_float])
+    objects = targets.compile_objects(item, folder / f"whole.{name}", [*CORE, *SESSION], ["-O1", *item.no_float])
     assert symbols(item, objects)[1] <= MEMORY_FUNCTIONS

@@ -9,6 +9,7 @@ from flight_client.session.spec import (
     CODE_STORE,
     FLAG_AUTHENTICATED,
     FLAG_MORE,
+    PORTION_FLAG,
     TYPE_ACK,
     TYPE_CLOSE,
     TYPE_DELIVER,
@@ -194,9 +195,14 @@ class Frames:
             return self.renewed()
         if kind == TYPE_DELIVER:
             device = self.source.octets(self.source.below(9))
-            body = device + bytes(-len(device) & 3) + bytes(4 * self.source.below(6))
+            length = len(device)
+            body = device + bytes(-length & 3)
+            if self.one_in(4):
+                length |= PORTION_FLAG
+                body += struct.pack("<HH", self.pick(0, 1, self.source.below(65536)), 0)
+            body += bytes(4 * self.source.below(6))
             two = self.offsets(channel)
-            return two[8:] + two[:8] + bytes(23) + bytes((len(device),)) + body
+            return two[8:] + two[:8] + bytes(23) + bytes((length,)) + body
         return b""
 
     def renewed(self) -> bytes:

@@ -28,6 +28,7 @@ from tests.twin import steps
 from tests.twin.director import RENEW_AT
 from tests.twin.director_frames import LIMIT
 from tests.twin.script import EPOCH, Script, refused
+from tests.twin.scripts_channels import SCRIPTS as CHANNELS
 from tests.twin.scripts_links import LINKS
 from tests.twin.scripts_pieces import PIECES
 
@@ -489,6 +490,7 @@ SCRIPTS: tuple[Callable[[], Script], ...] = (
     channels_are_left,
     *PIECES,
     *LINKS,
+    *CHANNELS,
     impossible_numbers,
     news_come_late,
     payloads_are_cut,

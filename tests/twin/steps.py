@@ -180,7 +180,7 @@ class Reference:
         elif kind == GO_ON:
             session.go_on(self.now)
         elif kind == RECOVER:
-            session.recover(step[7], self.now, random)
+            session.recover(step[7])
         elif kind == TOKEN:
             self.token(step[7])
         elif kind == RESTORE:
@@ -268,7 +268,7 @@ class Reference:
             policy.index, policy.switches, policy.spread_ms, policy.probe_at, policy.probing,
             policy._attempt, policy._failures, policy._ready_at, policy._was_ready,
             policy._upgraded, policy._flapped, policy._stepped_down, policy._probe_wait_ms,
-            policy._hint_ms, policy._hinted, policy.failed_total, policy.probe_target(),
+            policy._hint_ms, policy.failed_total, policy.probe_target(),
         ]  # fmt: skip
 
     def sides(self):
@@ -360,7 +360,7 @@ class Reference:
 
     def channels(self):
         table = self.session.channels
-        words = [table.unopened, len(table.items)]
+        words = [table.unopened, len(table.items), table._unanswered, table._asked_at]
         for state in table.items:
             words += [
                 state.mode,
@@ -372,6 +372,7 @@ class Reference:
                 state.own,
                 state.code,
                 state.positioned,
+                state.taken,
             ]
             words += pair(state.epoch) + pair(state.offset)
         return words

@@ -13,6 +13,7 @@ from flight_client._core import ffi, lib
 from flight_client.session.device import states
 from flight_client.session.device.codes import SEND
 from flight_client.session.spec import STATE_PAUSED
+from tests.support.figures import Figure
 from tests.twin import scripts, steps
 from tests.twin.director import Director
 from tests.twin.library import Twin
@@ -121,7 +122,7 @@ def told(twin: Twin, script: Script, seen: Counter[tuple[int, int]]) -> int:
 
 
 @pytest.mark.timeout(3600)
-def test_both_agree_after_every_step(twin: Twin, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_agree_after_every_step(twin: Twin, figure: Figure) -> None:
     seen: Counter[tuple[int, int]] = Counter()
     done = sessions = 0
     while done < STEPS:
@@ -130,8 +131,7 @@ def test_both_agree_after_every_step(twin: Twin, capsys: pytest.CaptureFixture[s
     for script in scripts.SCRIPTS:
         done += told(twin, script(), seen)
     changes = {(a, b) for a, b in seen if a != b}
-    with capsys.disabled():
-        print(f"\nlock-step: {done} steps, {sessions} sessions, {len(changes)} changes of state, seed {SEED}", end="")
+    figure(f"lock-step: {done} steps, {sessions} sessions, {len(changes)} changes of state, seed {SEED}")
     wanted = {(state, target) for state, _, target in states.TRANSITIONS if state != target}
     assert changes >= wanted, f"never seen: {sorted(wanted - changes)}"
 

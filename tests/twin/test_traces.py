@@ -10,6 +10,7 @@ import pytest
 from build_scripts import ctools, make_traces
 from flight_client.session.spec import FLAG_MORE, TYPE_DELIVER
 from tests.session.test_micropython import interpreter
+from tests.support.figures import Figure
 from tests.tools import needs_clang
 from tests.twin import steps, traces
 from tests.twin.library import Twin
@@ -42,16 +43,14 @@ def test_the_traces_are_not_stale_and_show_everything() -> None:
     assert make_traces.stale() == []
 
 
-def test_cpython_replays_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cpython_replays_them(figure: Figure) -> None:
     assert traces.replay(TEXT.splitlines()) == (SESSIONS, STEPS)
-    with capsys.disabled():
-        print(f"\ntraces: {SESSIONS} sessions, {STEPS} steps on CPython", end="")
+    figure(f"traces: {SESSIONS} sessions, {STEPS} steps on CPython")
 
 
-def test_c_replays_them(twin: Twin, capsys: pytest.CaptureFixture[str]) -> None:
+def test_c_replays_them(twin: Twin, figure: Figure) -> None:
     assert replayed_in_c(twin, TEXT) == (SESSIONS, STEPS)
-    with capsys.disabled():
-        print(f"\ntraces: {SESSIONS} sessions, {STEPS} steps in C on the host", end="")
+    figure(f"traces: {SESSIONS} sessions, {STEPS} steps in C on the host")
 
 
 def is_plain(path: Path) -> bool:
@@ -83,7 +82,7 @@ def test_the_sessions_own_program_finds_nothing_under_sanitizers() -> None:
     assert f" {SESSIONS} sessions, {STEPS} steps" in done.stdout
 
 
-def test_micropython_replays_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_micropython_replays_them(tmp_path: Path, figure: Figure) -> None:
     board = tmp_path / "board"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "flight_client" / "session", board / "flight_client" / "session", ignore=ignored)
@@ -106,8 +105,7 @@ def test_micropython_replays_them(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert done.stdout.strip() == f"traces: {SESSIONS} sessions, {STEPS} steps", (
         done.stdout[-500:] + done.stderr[-2000:]
     )
-    with capsys.disabled():
-        print(f"\n{done.stdout.strip()} on MicroPython", end="")
+    figure(f"{done.stdout.strip()} on MicroPython")
 
 
 @pytest.mark.parametrize("word", [1, 2, 3])

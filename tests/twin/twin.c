@@ -245,7 +245,7 @@ int twin_step(const uint8_t *step, uint32_t bytes)
         flight_session_go_on(&session, now_ms);
         break;
     case RECOVER:
-        flight_session_recover(&session, args[0], now_ms, random);
+        flight_session_recover(&session, args[0]);
         break;
     case TOKEN:
         flight_session_token(&session, tokens[args[0]], now_ms);
@@ -299,7 +299,7 @@ static uint32_t *put_policy(uint32_t *to)
     PUT(policy->index), PUT(policy->switches), PUT(policy->spread_ms), PUT(policy->probe_at_ms), PUT(policy->probing);
     PUT(policy->attempt), PUT(policy->failures), PUT(policy->ready_at_ms), PUT(policy->was_ready);
     PUT(policy->upgraded), PUT(policy->flapped), PUT(policy->stepped_down), PUT(policy->probe_wait_ms);
-    PUT(policy->hint_ms), PUT(policy->hinted), PUT(policy->failed_total), PUT(flight_session_probe_target(&session));
+    PUT(policy->hint_ms), PUT(policy->failed_total), PUT(flight_session_probe_target(&session));
     return to;
 }
 
@@ -413,13 +413,13 @@ static uint32_t *put_channels(uint32_t *to)
 {
     const flight_session_channels *channels = &session.channels;
 
-    PUT(channels->unopened), PUT(channels->used);
+    PUT(channels->unopened), PUT(channels->used), PUT(channels->unanswered), PUT(channels->asked_at_ms);
     for (uint32_t i = 0; i < channels->used; i++) {
         const flight_channel_state *channel = &channels->items[i];
 
         PUT(channel->mode), PUT(channel->start), PUT(channel->count), PUT(channel->asked), PUT(channel->opened);
         PUT(channel->leaving), PUT(channel->own);
-        PUT(channel->code), PUT(channel->positioned);
+        PUT(channel->code), PUT(channel->positioned), PUT(channel->taken);
         to = put(put(to, channel->epoch, 8), channel->offset, 8);
     }
     return to;

@@ -19,7 +19,7 @@ from __future__ import annotations
 import enum
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -37,6 +37,9 @@ MARKS_TOTAL = 100_000  # marks kept over all devices: a flood of device ids must
 
 # offset, previous, received_ms, short id, counter, held, platform id, length of the device id
 _DELIVER_HEAD = struct.Struct("<QQQ8sIHBB")
+
+# Behind the device id of a portion that is not the last one: events so far, reserved.
+_PORTION = struct.Struct("<HH")
 
 # skip_records(data, start, end, events) -> offset after that many records
 SkipRecords = Callable[[bytes, int, int, int], int]
@@ -99,12 +102,8 @@ class Entry:
         self.events = batch.events
         self.held = batch.held
         self.received_ms = batch.received_ms
-        head = _DELIVER_HEAD.pack(
-            offset, previous, batch.received_ms, source.short_id, batch.counter, batch.held, source.platform,
-            len(source.device_id),
-        )  # fmt: skip
         self.coding = batch.coding
-        self.payload = b"".join((head, source.tail, batch.records))
+        self.payload = self.head() + batch.records
         self._plain = b""
         self._packed: bytes | None = None  # b"": not worth it
 
@@ -112,6 +111,16 @@ class Entry:
     def records(self) -> bytes:
         """The events, without any coding."""
         return self.form_for(0, 0)[1][self._records_at() :]
+
+    def head(self, skipped: int = 0, so_far: int = 0) -> bytes:
+        """What stands before the records of a DELIVER; of a portion behind `skipped` events. so_far: it is not the last."""
+        source = self.source
+        length = len(source.device_id) | (spec.PORTION_FLAG if so_far else 0)
+        counter = self.counter + skipped if self.counter else 0
+        head = _DELIVER_HEAD.pack(
+            self.offset, self.previous, self.received_ms, source.short_id, counter, self.held, source.platform, length
+        )
+        return head + source.tail + (_PORTION.pack(so_far, 0) if so_far else b"")
 
     def form_for(self, flags: int, unpacked_bytes: int) -> tuple[int, bytes]:
         """Coding and DELIVER payload for a subscriber that reads these flags and decompresses so much.
@@ -145,6 +154,14 @@ class Entry:
         return (
             f"Entry({self.channel!r}, {self.offset} after {self.previous}, {self.events} of {self.source.device_id!r})"
         )
+
+
+class Portion(NamedTuple):
+    """Some events of an entry, as a DELIVER payload with plain records."""
+
+    payload: bytes
+    counter: int  # of the entry; 0 = lossy
+    events: int
 
 
 class AppendStatus(enum.Enum):
@@ -198,6 +215,8 @@ class Engine(ABC):
     name: str
     durable: bool  # a stored batch survives the end of this process
     epoch: bytes  # identity of the whole log, valid after start(); a log that was lost comes back with another one
+    # Called when `epoch` changed while the gateway runs, with the last offset of every channel of the new log.
+    on_new_log: Callable[[Mapping[str, int]], None] | None = None
 
     @abstractmethod
     async def start(self, on_entry: OnEntry) -> None:

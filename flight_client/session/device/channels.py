@@ -1,5 +1,6 @@
 """The channels of a client: what was opened, and where each stream stands."""
 
+from ..common.clock import elapsed
 from ..common.fields import Buffer, at_most, copy, same
 from ..spec import MODE_SUBSCRIBE, START_LIVE
 
@@ -20,6 +21,7 @@ class ChannelState:
         self.positioned = False  # epoch and offset are known
         self.epoch = bytearray(8)
         self.offset = bytearray(8)  # the last offset that was handed to the application
+        self.taken = 0  # ... and so many events of the entry behind it, which comes in portions
 
 
 class ChannelTable:
@@ -29,6 +31,8 @@ class ChannelTable:
         self.limit = limit
         self.items: list[ChannelState] = []
         self.unopened = 0  # channels for which OPEN has yet to be sent
+        self._unanswered = False  # an OPEN went out whose answer may still be missing
+        self._asked_at = 0  # when the last one did
 
     def add(self, name: bytes, mode: int, start: int = START_LIVE, count: int = 0, own: bool = False) -> int:
         """Add a channel, or widen the mode of a known one; its number, or 0 when the table is full.
@@ -59,6 +63,7 @@ class ChannelTable:
         state = self.items[number - 1]
         state.mode &= ~MODE_SUBSCRIBE
         state.positioned = False
+        state.taken = 0
         state.opened = False
         state.leaving = 2
         if state.asked:
@@ -90,8 +95,10 @@ class ChannelTable:
             number += 1
         return number
 
-    def sent_open(self, number: int) -> None:
+    def sent_open(self, number: int, now: int) -> None:
         """OPEN for this channel went out."""
+        self._unanswered = True
+        self._asked_at = now
         state = self.items[number - 1]
         again = state.leaving == 2 and state.mode != 0  # it was left, now it is opened for publishing alone
         if state.leaving:
@@ -113,10 +120,21 @@ class ChannelTable:
             if not state.asked:
                 self.unopened += 1
 
+    def remind(self, now: int, patience_ms: int) -> None:
+        """Ask once more for what was not answered in so long: OPENED has no number, so nobody sends it again by himself."""
+        if self._unanswered and elapsed(now, self._asked_at) >= patience_ms:
+            self._unanswered = False
+            self.ask_again(False)
+
+    def remind_in_ms(self, now: int, patience_ms: int, longest_ms: int) -> int:
+        """How long remind() has nothing to do; at most `longest_ms`."""
+        return min(longest_ms, patience_ms - elapsed(now, self._asked_at)) if self._unanswered else longest_ms
+
     def position(self, state: ChannelState, data: Buffer, epoch_at: int, offset_at: int) -> None:
         """The stream stands at this epoch and offset."""
         copy(state.epoch, 0, data, epoch_at, 8)
         copy(state.offset, 0, data, offset_at, 8)
+        state.taken = 0
         state.positioned = True
 
     def is_old(self, state: ChannelState, data: Buffer, offset_at: int) -> bool:

@@ -29,5 +29,5 @@ FORGED = 12  # a frame without its right tag: the transport ends, the session go
 
 # What the application makes of a failed connection, for recover() of the machine.
 ADVICE_NONE = 0  # the policy alone
-ADVICE_BACK_OFF = 1  # wait as after a repeated failure, also where the connection was healthy
+ADVICE_BACK_OFF = 1  # count a failure though the connection was healthy: the next wait is longer
 ADVICE_POLLING = 2  # poll next

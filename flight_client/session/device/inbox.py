@@ -1,6 +1,6 @@
 """What a device does with each frame it receives."""
 
-from ..common.fields import Buffer, copy, get_u32
+from ..common.fields import Buffer, copy, get_u16, get_u32
 from ..common.reassembly import WAIT, WHOLE, Reassembly
 from ..spec import (
     AUTH_NONE,
@@ -14,6 +14,8 @@ from ..spec import (
     FLAGS_BY_AGREEMENT,
     GAP_UNANNOUNCED,
     MODE_SUBSCRIBE,
+    PORTION_BYTES,
+    PORTION_FLAG,
     STATE_ATTACHING,
     STATE_CLOSING,
     STATE_GREETING,
@@ -178,8 +180,12 @@ class Inbox:
     def _deliver(self, channel: int, data: Buffer, start: int, end: int) -> int:
         if end - start < _DELIVER_HEAD:
             return BROKEN
-        records = start + _DELIVER_HEAD + (data[start + 39] + 3 & ~3)
-        if records > end:
+        portion = data[start + 39] & PORTION_FLAG
+        records = (
+            start + _DELIVER_HEAD + ((data[start + 39] & ~PORTION_FLAG) + 3 & ~3) + (PORTION_BYTES if portion else 0)
+        )
+        events = get_u16(data, records - PORTION_BYTES) if portion and records <= end else 0
+        if records > end or (portion and not events):
             return BROKEN
         state = self.session.channels.get(channel)
         if state is None or state.leaving or not state.mode & MODE_SUBSCRIBE:
@@ -197,7 +203,8 @@ class Inbox:
         if not state.positioned:  # OPENED was lost with a transport; this entry came again, OPENED does not
             copy(state.epoch, 0, self.session.welcome.epoch, 0, 8)
             state.positioned = True
-        copy(state.offset, 0, data, start, 8)
+        copy(state.offset, 0, data, start + 8 if portion else start, 8)  # the last portion moves it past the entry
+        state.taken = events
         self.session.tally.delivered_entries += 1
         self.event_channel = channel
         self.event_start = start

@@ -24,14 +24,12 @@ from ..spec import (
     HEADER_BYTES,
     NUMBER_LIMIT,
     STATE_ATTACHING,
-    STATE_CLOSED,
     STATE_CLOSING,
     STATE_GREETING,
     STATE_IDLE,
     STATE_OPENING,
     STATE_PAUSED,
     STATE_READY,
-    STATE_STOPPED,
     STATE_WAITING,
     TAG_BYTES,
     TRAILER_BYTES,
@@ -141,7 +139,7 @@ class DeviceSession:
 
     def failed(self, now: int, random: int) -> None:
         """The transport could not be opened, or died."""
-        if self.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED, STATE_PAUSED):
+        if self.state < STATE_OPENING or self.state > STATE_CLOSING:  # a tuple of states would take heap
             return
         if self._pausing:
             self._leave(now)
@@ -160,14 +158,14 @@ class DeviceSession:
         """Every critical event of this incarnation up to this counter is settled."""
         return self.store.first_counter(self.next_counter) - 1
 
-    def recover(self, advice: int, now: int, random: int) -> None:
+    def recover(self, advice: int) -> None:
         """The application's judgement of the failure that we wait after (codes.py: ADVICE_)."""
         if self.state != STATE_WAITING:
             return
         if advice == ADVICE_POLLING:
             self.policy.use(TRANSPORT_POLLING)
-        elif advice == ADVICE_BACK_OFF and self.policy.back_off():
-            self._retry_at = later(now, self.policy.wait_ms(random))
+        elif advice == ADVICE_BACK_OFF:
+            self.policy.back_off()
 
     def turn_done(self, now: int) -> None:
         """The transport takes the next turn: the reply to a poll was read, or the bytes are with the socket."""

@@ -68,7 +68,7 @@ def write_open(out: bytearray, state: ChannelState) -> int:
     """OPEN: a stream that was interrupted goes on behind what the application has had; mode 0 leaves the channel."""
     out[_AT] = 0 if state.leaving == 2 else state.mode
     out[_AT + 1] = START_AFTER if state.positioned else state.start
-    put_u16(out, _AT + 2, state.count)
+    put_u16(out, _AT + 2, state.taken if state.positioned else state.count)
     copy(out, _AT + 4, state.epoch, 0, 8)
     copy(out, _AT + 12, state.offset, 0, 8)
     return _text(out, _AT + 20, state.name) - _AT

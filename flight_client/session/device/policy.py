@@ -5,8 +5,8 @@ step down; when the last transport failed as often, we start again at the top. O
 better one on a throw-away connection, first 5 s after the step down, then 30 s doubling to 10 min; an upgrade that dies
 within 60 s doubles the wait once more.
 
-The application may judge each failure (recover of machine.py): take one transport now, or back off although the connection
-was healthy. Everything else stays as it is.
+The application may judge each failure (recover of machine.py): take one transport now, or back off sooner: a failure after a
+healthy connection counts, so that the one behind it waits longer. Everything else stays as it is.
 
 Waits have full jitter between the profile's floor and a doubling ceiling; the first retry after a healthy connection is
 uniform over the spread that the gateway announced, so that a fleet does not come back in one instant.
@@ -57,7 +57,6 @@ class Policy:
         self._stepped_down = False
         self._probe_wait_ms = PROBE_BASE_MS
         self._hint_ms = -1
-        self._hinted = False  # the present wait is the one that the gateway asked for
 
     def transport(self) -> int:
         """The transport to use now (spec: transports)."""
@@ -91,7 +90,6 @@ class Policy:
         lived = elapsed(now, self._ready_at) if self._was_ready else 0
         self._was_ready = False
         self.failed_total = self.failed_total + 1 & 0xFFFFFF
-        self._hinted = False
         self._judge_upgrade(lived)
         if lived >= HEALTHY_MS:
             self._attempt = 0
@@ -117,12 +115,9 @@ class Policy:
                 self._failures = 0
                 return
 
-    def back_off(self) -> bool:
-        """Treat the last failure as one that followed another; answers whether the wait is to be chosen anew."""
-        if self._attempt or self._hinted:
-            return False
-        self._attempt = 1
-        return True
+    def back_off(self) -> None:
+        """Count the last failure though the connection was healthy: the present wait stays, the next one is longer."""
+        self._attempt = max(self._attempt, 1)
 
     def paused(self, now: int) -> None:
         """The application gave the connection up: no failure, so nothing is spent. An upgrade stays on trial."""
@@ -136,7 +131,6 @@ class Policy:
         if self._hint_ms >= 0:
             wait = self._hint_ms + uniform(0, self.spread_ms, random)
             self._hint_ms = -1
-            self._hinted = True
             return wait
         if self._attempt == 0:
             return uniform(0, self.spread_ms, random)

@@ -1,8 +1,8 @@
 """When a device asks for a new token, and what it does until it has one.
 
 The gateway says in WELCOME how long the token lives, and unasked that it has ended. REFRESH asks the driver for another
-one; it goes in TOKEN and is answered with RENEWED. TOKEN is unsequenced: on a new transport it goes again. What the source
-or the gateway refuses is tried again later, so that nothing of this can become a storm.
+one; it goes in TOKEN and is answered with RENEWED. TOKEN is unsequenced: on a new transport it goes again, and when no
+answer comes. What the source or the gateway refuses is tried again later, so that nothing of this can become a storm.
 """
 
 from ..common.clock import elapsed, later
@@ -65,9 +65,19 @@ class Renewal:
         """Whether TOKEN waits to be sent."""
         return self._step == _READY
 
-    def sent(self) -> None:
+    def sent(self, now: int) -> None:
         """TOKEN is out."""
         self._step = _SENT
+        self._due_at = now
+
+    def remind(self, now: int, patience_ms: int) -> None:
+        """Send TOKEN once more that was not answered in so long."""
+        if self._step == _SENT and elapsed(now, self._due_at) >= patience_ms:
+            self._step = _READY
+
+    def remind_in_ms(self, now: int, patience_ms: int, longest_ms: int) -> int:
+        """How long remind() has nothing to do; at most `longest_ms`."""
+        return min(longest_ms, patience_ms - elapsed(now, self._due_at)) if self._step == _SENT else longest_ms
 
     def accepted(self, expires_in_ms: int, now: int) -> bool:
         """The gateway goes on with the token that was sent. True: it had stopped before."""

@@ -101,13 +101,16 @@ class Sender:
         out = session.out
         if out.turn_bytes > POLL_BODY_BYTES - 2 * out.frame_room:
             return NOTHING
+        patience_ms = session.profile.connect_timeout_ms
+        session.channels.remind(now, patience_ms)
+        session.renewal.remind(now, patience_ms)
         number = session.channels.next_unopened()
         if number:
             count = write_open(out.control, session.channels.items[number - 1])
-            session.channels.sent_open(number)
+            session.channels.sent_open(number, now)
             return session.emit(TYPE_OPEN, 0, number, 0, out.control, count)
         if session.renewal.to_send():
-            session.renewal.sent()
+            session.renewal.sent(now)
             count = write_token(out.control, session.renewal.token)
             return session.emit(TYPE_TOKEN, 0, 0, 0, out.control, count)
         if session.receipts.resend_wanted:
@@ -244,7 +247,9 @@ class Sender:
     def wake_in_ms(self, now: int, longest_ms: int) -> int:
         """How long a duplex transport has nothing to send if nothing happens; at most `longest_ms`."""
         session = self.session
+        patience_ms = session.profile.connect_timeout_ms
         wait = session.receipts.ack_in_ms(now, min(longest_ms, self.heartbeat_ms - elapsed(now, self.sent_at)))
+        wait = session.channels.remind_in_ms(now, patience_ms, session.renewal.remind_in_ms(now, patience_ms, wait))
         if session.renewal.over:
             return wait
         wait = min(wait, ACK_TIMEOUT_MS + 1 - session.store.oldest_wait_ms(now))

@@ -1,0 +1,28 @@
+"""What a run of the tests has besides the tests: figures and costs at its end, the longest files at its beginning."""
+
+import gc
+import signal
+
+import pytest
+
+from tests.support.costs import Costs
+from tests.support.figures import Figures
+from tests.support.order import longest_first
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Figures())
+    config.pluginmanager.register(Costs())
+    if hasattr(config, "workerinput"):
+        # A worker of pytest-xdist ignores Ctrl-C, which goes to the whole run; the programs that tests start must not.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """Some hundred tests collect garbage to hear what was left behind: that need not look at every test each time."""
+    gc.collect()
+    gc.freeze()
