@@ -225,6 +225,7 @@ async def test_while_rabbitmq_is_away_everything_is_refused_and_nothing_acknowle
     async with opened(rabbit_server.url("away")) as bench:
         assert isinstance(bench.engine, RabbitMqEngine)
         await bench.append(batch(1, 2))
+        await eventually(rabbit_server.keeps_its_streams, "RabbitMQ to write down its first stream")
         outcome = await kill_under_load(rabbit_server, rabbit_server.url("kills"), KILLS, seed, 3000)
         print(f"rabbitmq, seed {seed}: {outcome}")
         assert (outcome.lost, outcome.doubled, outcome.lossy_doubled) == (0, 0, 0), f"seed {seed}: {outcome}"
