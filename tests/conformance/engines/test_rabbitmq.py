@@ -97,6 +97,14 @@ async def test_a_device_that_moves_to_another_gateway_stores_nothing_twice(rabbi
             assert [one.counter + at for one in bench.seen for at in range(one.events)] == list(range(1, 41))
 
 
+async def test_a_gateway_knows_at_once_what_another_one_has_stored(rabbitmq: Bench) -> None:
+    async with opened(rabbitmq.url) as other:
+        for number in range(1, 30):
+            stored = await within(rabbitmq.append(batch(number, 1)))
+            assert (await other.engine.bounds("log")).last == stored.offset
+            assert (await other.engine.marks("bench-1", LIFE)).mark == number
+
+
 async def test_two_gateways_that_start_on_nothing_agree_on_the_epoch(rabbit_server: RabbitServer) -> None:
     for _ in range(3):
         url = rabbit_server.url(f"fresh-{next(_numbers)}")
