@@ -108,6 +108,26 @@ bench: $(DEV) ## benchmarks; figures go to build/bench/
 bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instruction sets, against the ceilings and the last figures
 	@$(VPY) -m build_scripts.measure $(BENCH)
 
+.PHONY: check-sdk
+check-sdk: $(DEV) ## compile the console ports against the SDKs' headers in KOS_HEADERS, PSP_HEADERS, VITA_HEADERS
+	@$(VPY) -m build_scripts.check_sdk
+
+.PHONY: check-packaging
+check-packaging: $(DEV) ## the recipes for kos-ports, psp-packages and vitasdk: every field that their trees ask for
+	@$(VPY) -m build_scripts.check_packaging
+
+.PHONY: bench-client
+bench-client: $(DEV) ## instructions, bytes and stack of the console client on four instruction sets, against its ceilings
+	@$(VPY) -m build_scripts.measure_client
+
+.PHONY: bench-micropython
+bench-micropython: $(DEV) ## the client for MicroPython under the real interpreter: rates, heap, memory
+	@$(VPY) -u build_scripts/bench_micropython.py
+
+.PHONY: micropython
+micropython: $(DEV) ## compile the client for MicroPython into build/micropython/ (ARCH=armv7m: with machine code)
+	@$(VPY) build_scripts/build_micropython.py $(if $(ARCH),--arch $(ARCH))
+
 .PHONY: analyze
 analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
 	@$(VPY) -m build_scripts.analyze
@@ -135,7 +155,7 @@ coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
 	@$(VPY) -m build_scripts.coverage_c
 
 .PHONY: mutants
-mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? a quarter of an hour
+mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? half an hour; goes on where it was interrupted
 	@$(VPY) -m build_scripts.mutants
 	@$(VPY) -m tests.simulation --mutants
 
