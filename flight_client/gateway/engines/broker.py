@@ -57,6 +57,27 @@ class Unusable(Exception):  # noqa: N818 - not shown to anybody: the connection 
     """The connection works, but what is behind it cannot be used as it is."""
 
 
+class Shared:
+    """A check that many wait for at once: each gets the outcome of one that began after it asked."""
+
+    def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
+        self._check = check
+        self._running: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
+
+    async def __call__(self) -> None:
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._after(self._running))
+            self._next.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be left to ask
+        await asyncio.shield(self._next)
+
+    async def _after(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        self._running, self._next = self._next, None
+        await self._check()
+
+
 @dataclass(slots=True)
 class _Waiting:
     batch: Batch

@@ -49,7 +49,7 @@ from flight_client.gateway.engines.base import (
     Marks,
     SkipRecords,
 )
-from flight_client.gateway.engines.broker import BrokerEngine, Unusable
+from flight_client.gateway.engines.broker import BrokerEngine, Shared, Unusable
 from flight_client.gateway.engines.broker_url import BrokerUrl
 from flight_client.gateway.engines.rabbitmq_log import (
     MARKER,
@@ -101,6 +101,7 @@ class RabbitMqEngine(BrokerEngine):
         self._own: dict[str, asyncio.Future[list[Outcome]]] = {}  # published, not read back yet
         self._last_id = ""  # of the message that was read last
         self._checkpoint_due = 0
+        self._read_up = Shared(self._send_marker)  # until all is read that was stored when it was asked
         self._checkpointing: asyncio.Task[None] | None = None
 
     # Connecting
@@ -232,7 +233,9 @@ class RabbitMqEngine(BrokerEngine):
         self._publishing = self._reading = None
         self._incoming.clear()
         for waiting in self._own.values():
-            waiting.cancel()
+            if not waiting.done():
+                waiting.set_exception(Unusable("the connection was closed"))
+                waiting.exception()  # whoever waited may have gone
         self._own.clear()
         if self._checkpointing is not None:
             self._checkpointing.cancel()
@@ -413,6 +416,9 @@ class RabbitMqEngine(BrokerEngine):
         finally:
             self._own.pop(message_id, None)
 
+    async def _send_marker(self) -> None:
+        await self._send(record(MARKER))
+
     async def trim(self, channel: str, keep: int) -> None:
         async def ask() -> None:
             await self._send(trim_record(channel, max(keep, 0)))
@@ -423,6 +429,7 @@ class RabbitMqEngine(BrokerEngine):
 
     async def marks(self, device_id: str, incarnation: bytes) -> Marks:
         async def ask() -> Marks:
+            await self._read_up()
             return self._replica.marks(device_id, incarnation)
 
         return await self._ask_in_turn(ask)
@@ -431,11 +438,14 @@ class RabbitMqEngine(BrokerEngine):
         return sorted(self._open_replica().logs)
 
     async def bounds(self, channel: str) -> Bounds:
-        log = self._open_replica().logs.get(channel)
+        # What another gateway has handed on must count here too, or its subscriber would seem to come from another log.
+        await self._ask_now(self._read_up)
+        log = self._replica.logs.get(channel)
         return log.bounds() if log is not None else Bounds(1, 0)
 
     async def before_last(self, channel: str, count: int) -> int:
-        log = self._open_replica().logs.get(channel)
+        await self._ask_now(self._read_up)
+        log = self._replica.logs.get(channel)
         return log.before_last(count) if log is not None else 0
 
     async def read(self, channel: str, after: int, limit: int, limit_bytes: int = READ_BYTES) -> list[Entry]:

@@ -7,11 +7,15 @@ Theory of operation
   handed on when its answer comes, if it is the next one; else the reader brings it in its order.
 - A stream `channels` names every channel in the order of its first entry: that is how a gateway hears of new ones.
 - Redis must keep an append-only file, else a restart of Redis loses the log. The gateway says so when there is none.
+- With `appendfsync everysec` Redis answers before it has written to the file when the disk is busy: it puts the write off
+  for up to two seconds, and a Redis that is killed then forgets what it has answered. So nothing is acknowledged, handed
+  on or read before INFO says that the file holds it (_until_written).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import zlib
 from collections.abc import Sequence
@@ -42,7 +46,7 @@ from flight_client.gateway.engines.base import (
     failed,
     overtakes,
 )
-from flight_client.gateway.engines.broker import BrokerEngine, Unusable
+from flight_client.gateway.engines.broker import BrokerEngine, Shared, Unusable
 from flight_client.gateway.engines.broker_url import BrokerUrl
 from flight_client.gateway.engines.packing import pack_batch, unpack_batch
 
@@ -53,6 +57,7 @@ _FOLLOW_ENTRIES = 256
 _READ_ENTRIES = 64
 _CONNECTIONS = 16
 _CUT_ROUNDS = 8
+_LATE_WRITE_S = 0.002
 
 _AOF_NOTE = "it keeps no append-only file: acknowledged events are lost when Redis restarts; set `appendonly yes`"
 _EVICT_NOTE = "it may evict our keys when its memory is full, which loses events; set `maxmemory-policy noeviction`"
@@ -78,6 +83,8 @@ class RedisEngine(BrokerEngine):
         self._checks: dict[str, int] = {}  # CRC of the entry at that position
         self._announced = b"0-0"  # read so far of the stream `channels`
         self._sha = ""
+        self._writes_late = False  # an answer may be ahead of the append-only file
+        self._written = Shared(self._until_written)
 
     # Connecting
 
@@ -154,11 +161,30 @@ class RedisEngine(BrokerEngine):
         except ResponseError:  # a hosted Redis may not tell
             return
         notes = []
+        self._writes_late = bool(persistence.get("aof_enabled"))
+        if self._writes_late:
+            with contextlib.suppress(ResponseError):
+                self._writes_late = (await client.config_get("appendfsync")).get("appendfsync") != "always"
         if not persistence.get("aof_enabled"):
             notes.append(_AOF_NOTE)
         if memory.get("maxmemory") and str(memory.get("maxmemory_policy", "")).startswith("allkeys"):
             notes.append(_EVICT_NOTE)
         self._warn("; ".join(notes))
+
+    async def _until_written(self) -> None:
+        """Until the append-only file holds everything that Redis had done when this was called."""
+        if not self._writes_late:
+            return
+        goal = -1
+        while True:
+            state = await self._ready().info("persistence")
+            waiting = state.get("aof_buffer_length", 0)
+            size = state.get("aof_current_size", 0)
+            if not waiting or size >= goal >= 0:
+                return
+            # What others do meanwhile waits too. A rewritten file is shorter: then it takes until nothing waits.
+            goal = size + waiting if goal < 0 else goal
+            await asyncio.sleep(_LATE_WRITE_S)
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
@@ -208,6 +234,7 @@ class RedisEngine(BrokerEngine):
         for (_, batch), blob in zip(batches, blobs, strict=True):
             pipe.execute_command(*self._append_command(batch, blob))
         answers = await pipe.execute(raise_on_error=False)
+        await self._written()
         again: list[tuple[int, Batch]] = []
         cut: set[tuple[str, bytes]] = set()
         for (index, batch), blob, answer in zip(batches, blobs, answers, strict=True):
@@ -273,7 +300,10 @@ class RedisEngine(BrokerEngine):
             streams: dict[Any, Any] = {self._channels: self._announced}
             for channel, offset in self._positions.items():
                 streams[self._log_key(channel)] = b"0-%d" % offset
-            for key, rows in await client.xread(streams, count=_FOLLOW_ENTRIES, block=_BLOCK_MS) or ():
+            found = await client.xread(streams, count=_FOLLOW_ENTRIES, block=_BLOCK_MS) or ()
+            if any(self._is_news(key, rows) for key, rows in found):
+                await self._written()
+            for key, rows in found:
                 if key == self._channels:
                     for _, fields in rows:
                         self._positions.setdefault(fields[b"name"].decode(), 0)
@@ -282,6 +312,11 @@ class RedisEngine(BrokerEngine):
                 channel = key[len(self._log_prefix) :].decode()
                 self._take_rows(channel, rows)
                 await asyncio.sleep(0)  # others have their turn between the channels
+
+    def _is_news(self, key: bytes, rows: list[Any]) -> bool:
+        """Whether it has something that was not handed on already."""
+        channel = key[len(self._log_prefix) :].decode()
+        return key != self._channels and _offset(rows[-1][0]) > self._positions.get(channel, 0)
 
     def _take_rows(self, channel: str, rows: list[Any]) -> None:
         for entry_id, fields in rows:
@@ -342,7 +377,13 @@ class RedisEngine(BrokerEngine):
         return max(first - 1, last - max(count, 0))
 
     async def read(self, channel: str, after: int, limit: int, limit_bytes: int = READ_BYTES) -> list[Entry]:
-        return await self._ask_now(lambda: self._read(channel, after, limit, limit_bytes))
+        async def ask() -> list[Entry]:
+            found = await self._read(channel, after, limit, limit_bytes)
+            if found and found[-1].offset > self._positions.get(channel, 0):
+                await self._written()
+            return found
+
+        return await self._ask_now(ask)
 
     async def _read(self, channel: str, after: int, limit: int, limit_bytes: int) -> list[Entry]:
         first, last = await self._bounds(channel)

@@ -97,6 +97,14 @@ async def test_a_device_that_moves_to_another_gateway_stores_nothing_twice(rabbi
             assert [one.counter + at for one in bench.seen for at in range(one.events)] == list(range(1, 41))
 
 
+async def test_a_gateway_knows_at_once_what_another_one_has_stored(rabbitmq: Bench) -> None:
+    async with opened(rabbitmq.url) as other:
+        for number in range(1, 30):
+            stored = await within(rabbitmq.append(batch(number, 1)))
+            assert (await other.engine.bounds("log")).last == stored.offset
+            assert (await other.engine.marks("bench-1", LIFE)).mark == number
+
+
 async def test_two_gateways_that_start_on_nothing_agree_on_the_epoch(rabbit_server: RabbitServer) -> None:
     for _ in range(3):
         url = rabbit_server.url(f"fresh-{next(_numbers)}")
@@ -225,6 +233,7 @@ async def test_while_rabbitmq_is_away_everything_is_refused_and_nothing_acknowle
     async with opened(rabbit_server.url("away")) as bench:
         assert isinstance(bench.engine, RabbitMqEngine)
         await bench.append(batch(1, 2))
+        await eventually(rabbit_server.keeps_its_streams, "RabbitMQ to write down its first stream")
         outcome = await kill_under_load(rabbit_server, rabbit_server.url("kills"), KILLS, seed, 3000)
         print(f"rabbitmq, seed {seed}: {outcome}")
         assert (outcome.lost, outcome.doubled, outcome.lossy_doubled) == (0, 0, 0), f"seed {seed}: {outcome}"

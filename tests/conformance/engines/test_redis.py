@@ -287,6 +287,39 @@ async def test_a_redis_that_hangs_is_given_up_and_nothing_is_stored_twice(
         assert [entry.counter for entry in bench.seen] == [1, 2]
 
 
+async def test_nothing_is_acknowledged_or_handed_on_before_the_append_only_file_holds_it(
+    redis: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy disk: Redis has answered and puts its write off. It cannot be made to, so its INFO is made to say so."""
+    from redis.asyncio import Redis
+
+    held = {"aof_enabled": 1, "aof_buffer_length": 500, "aof_current_size": 1000}
+    asked: list[str] = []
+
+    async def info(_: object, section: str) -> dict[str, int]:
+        asked.append(section)
+        return dict(held)
+
+    monkeypatch.setattr(Redis, "info", info)
+    async with opened(redis.url) as other:
+        waiting = redis.later(batch(1, 1))
+        await eventually(lambda: len(asked) > 9)
+        assert not waiting.done()
+        assert not redis.seen
+        assert not other.seen
+        reading = asyncio.create_task(other.engine.read("log", 0, 9))
+        held["aof_current_size"] = 1499
+        more = len(asked) + 9
+        await eventually(lambda: len(asked) > more)
+        assert not waiting.done()
+        assert not reading.done()
+        held["aof_current_size"] = 1500  # what was waiting at first is written; others have made more wait meanwhile
+        assert (await within(waiting)).status is STORED
+        held["aof_buffer_length"] = 0
+        assert [entry.offset for entry in await within(reading)] == [1]
+        await eventually(lambda: redis.seen and other.seen)
+
+
 async def test_an_entry_that_no_gateway_wrote_is_skipped_and_its_place_stays_empty(
     redis: Bench, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
