@@ -26,7 +26,9 @@ CONSOLES = [name for name in TARGETS if name != "x86_64"]
 MEMORY_FUNCTIONS = {"memcpy", "memmove", "memset", "memcmp"}
 SANITIZE = ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-fno-sanitize-recover=all"]
 HANGS_AFTER_S = 60  # no answer of a program that should trap
-HANGS_AFTER_CPU_S = 2  # of the processor's time, so that a busy machine is no hang; the program takes a tenth of a second
+HANGS_AFTER_CPU_S = (
+    2  # of the processor's time, so that a busy machine is no hang; the program takes a tenth of a second
+)
 
 
 def target(name: str) -> Target:
