@@ -36,6 +36,7 @@ TABLES = {
     "transports": "TRANSPORT",
     "component_states": "COMPONENT",
     "v6r_event_types": "V6R",
+    "command_codes": "COMMAND",
     "log_levels": "LOG",
 }
 PLAIN = {"timing": "", "limits": ""}
@@ -221,11 +222,12 @@ def c_profiles(spec: dict[str, Any]) -> list[str]:
 def c_layout(layout: dict[str, Any], wide: bool) -> list[str]:
     """The fixed part as a struct of naturally aligned fields; a 64-bit size is two words, low first."""
     name = layout["name"].replace("-", "_") + ("_wide" if wide else "")
+    struct = layout.get("struct", name)  # where the name is needed for a call
     tail = ", ".join(f"{t['name']} ({t['kind']})" for t in layout["tail"]) or "none"
     out = ["", f"/* Fixed part of {layout['name']}{' with 64-bit sizes' if wide else ''}. Tail: {tail}. */"]
     out += [
         f"#define {constant('FLIGHT', name, 'bytes')} {fixed_bytes(layout, wide)}u",
-        f"typedef struct flight_{name} {{",
+        f"typedef struct flight_{struct} {{",
     ]
     for field in layout["fields"]:
         doc = f" /* {field['doc']}{unit(field)} */" if "doc" in field else ""
@@ -234,7 +236,7 @@ def c_layout(layout: dict[str, Any], wide: bool) -> list[str]:
         else:
             declaration = f"{KIND_C[field['kind']]} {field['name']}"
         out.append(f"    {declaration};{doc}")
-    out.append(f"}} flight_{name};")
+    out.append(f"}} flight_{struct};")
     return out
 
 

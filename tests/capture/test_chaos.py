@@ -13,7 +13,7 @@ from tests.simulation import device as simulated
 from tests.simulation import world
 from tests.support.figures import Figure
 
-SEEDS = range(1, 41)
+SEEDS = range(1, 25)
 SESSIONS = 100
 FAULTS_S = 60.0
 
@@ -55,4 +55,4 @@ def test_a_hundred_chaotic_sessions_replay_bit_by_bit(
             recorder.path.unlink()
     figure(f"capture: {', '.join(f'{count} {name}' for name, count in total.items())}, the same bytes")
     assert total["sessions"] >= SESSIONS
-    assert total["frames"] > 20_000
+    assert total["frames"] > 15_000

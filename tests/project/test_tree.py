@@ -49,6 +49,12 @@ def test_no_module_is_longer_than_a_reader_can_hold() -> None:
     assert not long, "\n".join(long)
 
 
+def test_figures_are_told_and_not_printed() -> None:
+    """What a test prints past the capture is lost where it runs in a process of its own: `figure` shows it at the end."""
+    past = "capsys." + "disabled"
+    assert not [str(path) for path in python_files("tests/") if past in text(path)]
+
+
 def test_no_file_names_a_path_of_one_machine() -> None:
     found = [str(path) for path in readable_files() if MACHINE_PATH.search(text(path))]
     assert not found

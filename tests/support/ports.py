@@ -6,6 +6,9 @@ import socket
 from flight_client.transports import Address
 
 _FIRST, _COUNT = 17000, 2800
+# Processes that share the tests have their own part each: between the look at a port and its use is a moment.
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PART = _COUNT // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) // 2 * 2
 _given = 0
 
 
@@ -14,7 +17,7 @@ def free_port() -> int:
     global _given  # noqa: PLW0603 - one counter per process is the point
     while True:
         _given += 2
-        port = _FIRST + (os.getpid() * 90 + _given) % _COUNT
+        port = _FIRST + _PROCESS * _PART + (os.getpid() * 90 + _given) % _PART
         if _is_free(port) and _is_free(port + 1):
             return port
 
