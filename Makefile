@@ -108,6 +108,18 @@ bench: $(DEV) ## benchmarks; figures go to build/bench/
 bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instruction sets, against the ceilings and the last figures
 	@$(VPY) -m build_scripts.measure $(BENCH)
 
+.PHONY: check-sdk
+check-sdk: $(DEV) ## compile the console ports against the SDKs' headers in KOS_HEADERS, PSP_HEADERS, VITA_HEADERS
+	@$(VPY) -m build_scripts.check_sdk
+
+.PHONY: check-packaging
+check-packaging: $(DEV) ## the recipes for kos-ports, psp-packages and vitasdk: every field that their trees ask for
+	@$(VPY) -m build_scripts.check_packaging
+
+.PHONY: bench-client
+bench-client: $(DEV) ## instructions, bytes and stack of the console client on four instruction sets, against its ceilings
+	@$(VPY) -m build_scripts.measure_client
+
 .PHONY: analyze
 analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
 	@$(VPY) -m build_scripts.analyze
@@ -127,13 +139,15 @@ soak: $(DEV) ## hours of what `make test` runs for seconds
 	@$(VPY) -m tests.simulation --seeds 1..25000
 	@$(VPY) -m tests.model
 	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest --quiet tests/faults
+	@FLIGHT_BROKER_KILLS=20 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_redis.py -k under_load
+	@FLIGHT_BROKER_KILLS=10 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_rabbitmq.py -k by_a_kill
 
 .PHONY: coverage
 coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
 	@$(VPY) -m build_scripts.coverage_c
 
 .PHONY: mutants
-mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? a quarter of an hour
+mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? half an hour; goes on where it was interrupted
 	@$(VPY) -m build_scripts.mutants
 	@$(VPY) -m tests.simulation --mutants
 

@@ -1,6 +1,7 @@
 """Write the C core as two files, flight.h and flight.c, for programs that copy them into their own tree.
 
-`python build_scripts/amalgamate.py` writes them to build/amalgamation/; `--output FOLDER` elsewhere. The same sources give
+`python build_scripts/amalgamate.py` writes them to build/amalgamation/, with the port files of csrc/ports beside them as they
+are, of which a program takes one; `--output FOLDER` elsewhere. The same sources give
 the same bytes: no date, no path of this machine. Every header of the project is put where it is first included; what is
 private to one source gets the source's name in front (`seal` of flight_frame.c becomes `flight_frame_c_seal`), and
 functions that only the core itself calls become static, so that exactly the calls of flight.h are visible to a linker.
@@ -125,7 +126,8 @@ def scope_of(text: str, static_words: set[str]) -> Scope:
         is_static = bool(static_words.intersection(words))
         scope.names.update(tags_and_constants(plain))
         if words[0] == "typedef":
-            pointer = re.search(r"\( \* (\w+) \)", " ".join(words))
+            # Of a struct with pointers to functions inside it is the name behind the braces.
+            pointer = None if "{" in words else re.search(r"\( \* (\w+) \)", " ".join(words))
             scope.names.add(pointer[1] if pointer else [t.text for t in plain if t.kind == "name"][-1])
             continue
         ends = [words.index(word) for word in ("(", "[", "=", "{", ";") if word in words]
@@ -326,6 +328,14 @@ class Amalgamation:
         return paths
 
 
+def copy_ports(folder: Path, root: Path = ROOT) -> list[Path]:
+    """Put the port files of the machines beside the two files. The simulated console is for tests only."""
+    ports = [path for path in sorted((root / "csrc" / "ports").glob("flight_port_*.c")) if "_sim" not in path.name]
+    for path in ports:
+        (folder / path.name).write_text(read(path), encoding="utf-8", newline="\n")
+    return ports
+
+
 def guard_end(text: str) -> int:
     """Where the include guard of a header has begun: behind its two lines, the first directives. 0 for none."""
     first = next((token.start for token in tokens(text) if token.kind == "directive"), 0)
@@ -352,10 +362,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         made = amalgamate(arguments.output)
+        ports = copy_ports(arguments.output)
     except AmalgamationError as error:
         parser.exit(1, f"amalgamate: {error}\n")
     for name, text in (("flight.h", made.header), ("flight.c", made.source)):
         print(f"{name}: {len(text.encode()):,} bytes, {len(text.splitlines()):,} lines")
+    print(f"and one of: {', '.join(path.name for path in ports)}")
     print(f"version {made.version}, sources {made.sha256[:16]}")
     return 0
 

@@ -258,16 +258,16 @@ def struct_bytes(name: str, pointer_bytes: int) -> int:
 
 
 def memory(profile: dict[str, Any], byte_stream: bool) -> dict[str, int]:
-    """flight_need of the profile, with the objects as large as on its machine."""
+    """flight_core_need of the profile, with the objects as large as on its machine."""
     setup = ffi.new("flight_setup *")
     for name in ("frame_bytes", "slot_bytes", "critical_slots", "lossy_slots", "window_frames"):
         setattr(setup, name, profile[name])
     setup.byte_stream = byte_stream
     parts = ffi.new("flight_parts *")
-    total = lib.flight_need(setup, parts)
+    total = lib.flight_core_need(setup, parts)
     if total < 0:
         raise BudgetError(
-            f"flight_need refuses the profile {profile['name']}: {ffi.string(lib.flight_error_text(total)).decode()}"
+            f"flight_core_need refuses the profile {profile['name']}: {ffi.string(lib.flight_error_text(total)).decode()}"
         )
     found = {name: int(getattr(parts, name)) for name, _ in ffi.typeof("flight_parts").fields}
     pointer_bytes = MACHINES.get(profile["name"], HOST)[1]

@@ -195,7 +195,7 @@ typedef struct flight_parts {
     uint32_t receive_bytes;
     uint32_t store_bytes;
 } flight_parts;
-int flight_need(const flight_setup *setup, flight_parts *parts);
+int flight_core_need(const flight_setup *setup, flight_parts *parts);
 
 typedef struct flight_pressure_limits {
     uint32_t warning_fragmentation;
@@ -412,7 +412,13 @@ ffibuilder.set_source(
     sources=[path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "csrc" / "src").glob("*.c"))],
     include_dirs=["csrc/include"],
     # A host has room for the faster CRC, and most have instructions for it. Its session is the one in Python.
-    define_macros=[("FLIGHT_CRC", "4"), ("FLIGHT_CRC_HARDWARE", "1"), ("FLIGHT_SESSION", "0")],
+    define_macros=[
+        ("FLIGHT_CRC", "4"),
+        ("FLIGHT_CRC_HARDWARE", "1"),
+        ("FLIGHT_SESSION", "0"),
+        ("FLIGHT_POLLING", "0"),
+        ("FLIGHT_WEBSOCKET", "0"),
+    ],
     # Python's own flags ask for debug information, which is two thirds of the module.
     extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
     depends=[path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "csrc").glob("*/*.h"))],

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "verify"
 CORE = ROOT / "csrc" / "src"
 INCLUDE = ROOT / "csrc" / "include"
+PORTS = ROOT / "csrc" / "ports"
 TESTS = ROOT / "tests"
 
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
@@ -49,9 +50,24 @@ def clang() -> str:
     )
 
 
+# What these begin with is the console client: its tests are in tests/codecs and tests/console, not in tests/ctest.
+CONSOLE = ("flight_client", "flight_http", "flight_sha1", "flight_websocket")
+
+
 def core_sources() -> list[Path]:
-    """The C files of the core, without the session."""
-    return [path for path in sorted(CORE.glob("*.c")) if path not in session_sources()]
+    """The C files of the core, without the session and the console client."""
+    others = {*session_sources(), *console_sources()}
+    return [path for path in sorted(CORE.glob("*.c")) if path not in others]
+
+
+def console_sources() -> list[Path]:
+    """The C files of the console client, its codecs among them."""
+    return [path for path in sorted(CORE.glob("*.c")) if path.name.startswith(CONSOLE)]
+
+
+def codec_sources() -> list[Path]:
+    """The codecs alone, which need nothing of the core."""
+    return [path for path in console_sources() if not path.name.startswith("flight_client")]
 
 
 def session_sources() -> list[Path]:
@@ -79,9 +95,21 @@ def ctest_sources() -> list[Path]:
     return [*sorted((TESTS / "ctest").glob("*.c")), *model_sources(), *corpus_sources()]
 
 
+def sim_sources() -> list[Path]:
+    """The simulated console: a port for tests."""
+    return sorted(PORTS.glob("flight_port_sim*.c"))
+
+
+def host_ports() -> list[Path]:
+    """The ports that this machine can compile: the others need their SDK."""
+    return [PORTS / "flight_port_posix.c", *sim_sources()]
+
+
 def header_has(function: str) -> bool:
-    """Whether flight.h, or a part of it, offers this call already."""
-    headers = "\n".join(path.read_text(encoding="utf-8") for path in sorted(INCLUDE.glob("flight*.h")))
+    """Whether flight.h, a part of it, or a header of the console client offers this call already."""
+    private = [path for path in sorted(CORE.glob("*.h")) if path.name.startswith(CONSOLE)]
+    paths = [*sorted(INCLUDE.glob("flight*.h")), *private]
+    headers = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     return f" {function}(" in headers.replace("*", " ")
 
 
@@ -136,6 +164,7 @@ def program(
     folders = (
         INCLUDE,
         CORE,
+        PORTS,
         TESTS / "corpus",
         TESTS / "fuzz",
         TESTS / "ctest",
@@ -143,7 +172,7 @@ def program(
         TESTS / "twin" / "program",
     )
     options = [compiler or clang(), *WARNINGS, *flags, *[f"-I{folder}" for folder in folders]]
-    headers = stamp_of([path for folder in (INCLUDE, CORE, TESTS) for path in folder.rglob("*.h")], [])
+    headers = stamp_of([path for folder in (INCLUDE, CORE, PORTS, TESTS) for path in folder.rglob("*.h")], [])
     extra = more or {}
     objects = side_by_side(
         lambda source: compile_one(source, [*options, *extra.get(source.name, ())], headers), sources

@@ -32,8 +32,10 @@ UNTOLD = {
     name: ["-fno-sanitize-coverage=trace-cmp"]
     for name in ("flight_sha256.c", "fuzz_sha256.c", "ring_model.c", "store_model.c")
 }
-# Inputs longer than this find nothing new in targets that read small fields.
+# Inputs longer than this find nothing new in targets that read small fields. A target may say another number, with a line
+# `#define INPUT_BYTES 64`.
 INPUT_BYTES = 256
+OWN_BYTES = re.compile(r"^#define INPUT_BYTES (\d+)$", re.MULTILINE)
 DONE = re.compile(r"Done (\d+) runs in (\d+) second")
 COVERED = re.compile(r"cov: (\d+)")
 
@@ -45,6 +47,7 @@ class Target:
     name: str
     source: Path
     missing: tuple[str, ...]
+    input_bytes: int = INPUT_BYTES
 
 
 @dataclass(frozen=True)
@@ -61,18 +64,20 @@ def targets() -> list[Target]:
     """All targets, ready or waiting."""
     found = []
     for source in sorted(FOLDER.glob("fuzz_*.c")):
-        first = source.read_text(encoding="utf-8").splitlines()[0]
-        match = re.match(r"/\* needs: ([a-z0-9_ ]+) \*/", first)
+        text = source.read_text(encoding="utf-8")
+        match = re.match(r"/\* needs: ([a-z0-9_ ]+) \*/", text)
         if match is None:
             raise SystemExit(f"{source.name}: its first line must be /* needs: CALLS */")
         missing = tuple(name for name in match[1].split() if not ctools.header_has(name))
-        found.append(Target(source.stem.removeprefix("fuzz_"), source, missing))
+        own = OWN_BYTES.search(text)
+        input_bytes = int(own[1]) if own else INPUT_BYTES
+        found.append(Target(source.stem.removeprefix("fuzz_"), source, missing, input_bytes))
     return found
 
 
 def build(target: Target) -> Path:
     """The program of one target."""
-    core = [*ctools.core_sources(), *ctools.session_sources()]
+    core = [*ctools.core_sources(), *ctools.session_sources(), *ctools.console_sources()]
     sources = [target.source, *ctools.model_sources(), *core, *ctools.corpus_sources()]
     return ctools.program(f"fuzz/{target.name}", sources, FLAGS, more=UNTOLD)
 
@@ -113,7 +118,7 @@ def fuzz(target: Target, runs: int, seed: int) -> Outcome:
         program,
         f"-runs={runs}",
         f"-seed={seed}",
-        f"-max_len={INPUT_BYTES}",
+        f"-max_len={target.input_bytes}",
         "-timeout=10",
         "-rss_limit_mb=1024",
         f"-artifact_prefix={found.parent}/{target.name}-",
@@ -138,7 +143,7 @@ def keep(target: Target) -> None:
     fresh.mkdir(parents=True)
     found = ctools.BUILD / "fuzz" / f"{target.name}.found"
     inputs = [kept_inputs(target), *([found] if found.is_dir() else [])]
-    done = ctools.run([program, "-merge=1", f"-max_len={INPUT_BYTES}", "-set_cover_merge=1", fresh, *inputs])
+    done = ctools.run([program, "-merge=1", f"-max_len={target.input_bytes}", "-set_cover_merge=1", fresh, *inputs])
     if done.returncode != 0:
         raise SystemExit(done.stdout + done.stderr)
     CORPUS.mkdir(exist_ok=True)

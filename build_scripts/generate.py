@@ -36,6 +36,7 @@ TABLES = {
     "transports": "TRANSPORT",
     "component_states": "COMPONENT",
     "v6r_event_types": "V6R",
+    "command_codes": "COMMAND",
     "log_levels": "LOG",
 }
 PLAIN = {"timing": "", "limits": ""}
@@ -221,11 +222,12 @@ def c_profiles(spec: dict[str, Any]) -> list[str]:
 def c_layout(layout: dict[str, Any], wide: bool) -> list[str]:
     """The fixed part as a struct of naturally aligned fields; a 64-bit size is two words, low first."""
     name = layout["name"].replace("-", "_") + ("_wide" if wide else "")
+    struct = layout.get("struct", name)  # where the name is needed for a call
     tail = ", ".join(f"{t['name']} ({t['kind']})" for t in layout["tail"]) or "none"
     out = ["", f"/* Fixed part of {layout['name']}{' with 64-bit sizes' if wide else ''}. Tail: {tail}. */"]
     out += [
         f"#define {constant('FLIGHT', name, 'bytes')} {fixed_bytes(layout, wide)}u",
-        f"typedef struct flight_{name} {{",
+        f"typedef struct flight_{struct} {{",
     ]
     for field in layout["fields"]:
         doc = f" /* {field['doc']}{unit(field)} */" if "doc" in field else ""
@@ -234,7 +236,7 @@ def c_layout(layout: dict[str, Any], wide: bool) -> list[str]:
         else:
             declaration = f"{KIND_C[field['kind']]} {field['name']}"
         out.append(f"    {declaration};{doc}")
-    out.append(f"}} flight_{name};")
+    out.append(f"}} flight_{struct};")
     return out
 
 
@@ -316,6 +318,57 @@ def struct_code(field: dict[str, Any], wide: bool) -> str:
     if field["kind"] == "size":
         return "Q" if wide else "I"
     return KIND_STRUCT[field["kind"]]
+
+
+def write_board_layouts(spec: dict[str, Any]) -> str:
+    """For MicroPython: what it needs to check a record, in as few bytes as possible."""
+    words = bytearray(2 * (max(layout["id"] for layout in spec["layouts"]) + 1))
+    for layout in spec["layouts"]:
+        words[2 * layout["id"]] = fixed_bytes(layout, wide=False) // 4
+        if has_wide(layout):
+            words[2 * layout["id"] + 1] = fixed_bytes(layout, wide=True) // 4
+    literal = "".join(f"\\x{byte:02x}" for byte in words)
+    out = [
+        f'"""{NOTE}"""',
+        "",
+        "# 32-bit words of the fixed part, narrow and wide, of each layout from 0; 0: there is none",
+    ]
+    return "\n".join([*out, f'FIXED = b"{literal}"', ""])
+
+
+def write_board_tables(spec: dict[str, Any]) -> str:
+    """For MicroPython: fields and tails of the events."""
+    out = [f'"""{NOTE}"""', ""]
+    out += ["# name: layout, ((field, struct code or Z for a size, scale, may be unknown, names), ...),"]
+    out += ["#       ((tail field, kind, limit in bytes, may be absent), ...)", "EVENTS = {"]
+    for layout in spec["layouts"]:
+        out.append(f'    "{layout["name"]}": (')
+        out.append(f"        {layout['id']},")
+        out.append("        (")
+        for field in layout["fields"]:
+            code = "Z" if field["kind"] == "size" else KIND_STRUCT[field["kind"]]
+            name = None if field["name"].startswith("reserved") else field["name"]
+            names = dict(spec[field["enum"]]) if "enum" in field else None
+            out.append(f"            {(name, code, field.get('scale', 1), bool(field.get('optional')), names)!r},")
+        out.append("        ),")
+        tails = [(t["name"], t["kind"], t["limit"], bool(t.get("optional"))) for t in layout["tail"]]
+        out.append(f"        {tuple(tails)!r},")
+        out.append("    ),")
+    return "\n".join([*out, "}", ""])
+
+
+def write_board_profiles(spec: dict[str, Any]) -> str:
+    """For MicroPython: channels whose events are critical, and what a client needs to know of a platform besides PROFILES."""
+    out = [f'"""{NOTE}"""', ""]
+    critical = tuple(name for name, channel in spec["channels"].items() if channel["critical"])
+    out += ["# channels whose events are critical unless the program says otherwise", f"CRITICAL = {critical!r}"]
+    out += ["", "# per platform: client type, capabilities, slot_bytes, critical_slots, lossy_slots", "LIMITS = {"]
+    for profile in spec["profiles"]:
+        bits = sum(spec["capabilities"][name] for name in profile["capabilities"])
+        values = (spec["client_types"][profile["client_type"]], bits)
+        values += (profile["slot_bytes"], profile["critical_slots"], profile["lossy_slots"])
+        out.append(f'    "{profile["name"]}": {values!r},')
+    return "\n".join([*out, "}", ""])
 
 
 def write_docs(spec: dict[str, Any]) -> str:
@@ -411,6 +464,9 @@ def outputs(spec: dict[str, Any]) -> dict[Path, str]:
         ROOT / "flight_client" / "session" / "spec.py": write_session(spec),
         ROOT / "flight_client" / "_tables.py": write_tables(spec),
         ROOT / "docs" / "reference-spec.md": write_docs(spec),
+        ROOT / "micropython" / "flight_client" / "layouts.py": write_board_layouts(spec),
+        ROOT / "micropython" / "flight_client" / "tables.py": write_board_tables(spec),
+        ROOT / "micropython" / "flight_client" / "profiles.py": write_board_profiles(spec),
     }
 
 

@@ -2,7 +2,7 @@
 
 Instructions are counted by qemu-user with benchmarks/core/count_plugin.c between two marks, less those of an operation that
 does nothing; they are not cycles. Code is what a linker keeps for the public calls; stack is the deepest chain of gcc's call
-graph, checked against painted memory; memory is flight_need, checked against sizeof and the formula. Ceilings and quoted
+graph, checked against painted memory; memory is flight_core_need, checked against sizeof and the formula. Ceilings and quoted
 peers stand in benchmarks/core/goals.toml, peers that are measured in the same run, on x86-64, in benchmarks/core/peers; the
 figures to compare with in benchmarks/baseline/core.json.
 
@@ -256,7 +256,7 @@ def worst_stack(target: Target, folder: Path, painted: dict[str, int]) -> tuple[
 
 
 def check_ram(values: dict[str, int]) -> None:
-    """What flight_need says, what sizeof says and the formula must agree to the byte."""
+    """What flight_core_need says, what sizeof says and the formula must agree to the byte."""
     profiles = tomllib.loads(SPEC.read_text(encoding="utf-8"))["profiles"]
     for profile in profiles:
         slots = profile["critical_slots"] + profile["lossy_slots"]
@@ -268,7 +268,7 @@ def check_ram(values: dict[str, int]) -> None:
                 continue
             need, size = values[name], values[f"sizeof.{name}"]
             if not formula == need == size:
-                raise DisagreementError(f"{name}: the formula says {formula}, flight_need {need}, sizeof {size}")
+                raise DisagreementError(f"{name}: the formula says {formula}, flight_core_need {need}, sizeof {size}")
 
 
 def check_linear(counts: dict[str, float], isa: str) -> None:

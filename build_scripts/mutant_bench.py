@@ -12,7 +12,6 @@ import queue
 import re
 import resource
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ EMITTING = [ctools.TESTS / "fuzz" / "ring_model.c", ctools.TESTS / "ctest" / "te
 
 
 class Journal:
-    """Verdicts by build and mutant, line by line as they come, under a stamp of everything that they depend on."""
+    """Verdicts by build (its flags) and mutant, line by line as they come, under a stamp of everything that they depend on."""
 
     def __init__(self, path: Path, stamp: str) -> None:
         self.path = path
@@ -46,7 +45,8 @@ class Journal:
             for line in lines[1:-1]:
                 build, verdict, name = line.split("\t")
                 self.verdicts[build, name] = verdict
-            path.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+            if lines[-1]:
+                path.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{stamp}\n", encoding="utf-8")
@@ -63,20 +63,21 @@ class Journal:
                 file.write(f"{build}\t{verdict}\t{name}\n")
 
 
-def sources_stamp(builds: list[list[str]]) -> str:
-    """One text for all that a verdict depends on: core, tests, builds, compiler, and this file."""
+def sources_stamp() -> str:
+    """One text for all that a verdict depends on, besides the build: core, tests, compiler, and this file."""
     headers = [path for folder in (ctools.INCLUDE, ctools.CORE, ctools.TESTS) for path in folder.rglob("*.h")]
     version = ctools.run([ctools.clang(), "--version"]).stdout
     return ctools.stamp_of(
         [*ctools.core_sources(), *ctools.ctest_sources(), *headers, Path(__file__)],
-        [version, *FLAGS, *(" ".join(flags) for flags in builds)],
+        [version, *FLAGS],
     )
 
 
 class Bench:
-    """The test program in one build: all objects are there, a mutant compiles what it touches in a copy of the core."""
+    """The test program in one build: all objects are there, a mutant compiles what it touches in a copy of the core at home."""
 
-    def __init__(self, flags: list[str]) -> None:
+    def __init__(self, flags: list[str], home: Path) -> None:
+        self.home = home
         self.flags = [*FLAGS, *flags]
         self.compiler = ctools.clang()
         self.includes = [f"-I{ctools.TESTS / folder}" for folder in FOLDERS]
@@ -90,17 +91,12 @@ class Bench:
         self.objects = dict(zip(sources, objects, strict=True))
         self.includers = self.read_includers([self.compiler, *self.flags, *self.includes, *copied])
         self.folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        self.home = tempfile.TemporaryDirectory(prefix="mutants-")
         for number in range(os.cpu_count() or 1):
-            folder = Path(self.home.name) / str(number)
+            folder = home / str(number)
             shutil.copytree(ctools.ROOT / "csrc", folder / "csrc")
             self.folders.put(folder)
         self.seen: dict[str, str] = {}
         self.seconds = self.normal_seconds()
-
-    def close(self) -> None:
-        """Remove the copies of the core."""
-        self.home.cleanup()
 
     def options(self, source: Path, copied: list[str]) -> list[str]:
         """How this source is compiled against these headers of the core."""
@@ -119,7 +115,7 @@ class Bench:
 
     def normal_seconds(self) -> int:
         """What a mutant may take; the program with nothing changed has to be content, or no verdict means anything."""
-        program = Path(self.home.name) / "plain"
+        program = self.home / "plain"
         done = ctools.run([self.compiler, *self.flags, *self.objects.values(), "-o", program])
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         if done.returncode == 0:

@@ -10,11 +10,11 @@ tests/ctest/equivalent_mutants.txt and not counted.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import random
 import re
 import sys
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ BUILDS = [*coverage_c.BUILDS.values(), WATCHED, [*coverage_c.BUILDS["coverage-st
 GOAL = 0.95
 # The self-test is judged by other means: it is a test.
 LEFT_OUT = {"flight_selftest.c", "flight_crc_hardware.h", "flight_crc_tables.h", "flight_refuse.h"}
+
+NOT_LINKED = ("flight_session", *ctools.CONSOLE)
 
 RELATIONS = {"<": ["<=", ">"], "<=": ["<", "=="], ">": [">=", "<"], ">=": [">", "=="], "==": ["!="], "!=": ["=="]}
 ARITHMETIC = {"+": ["-"], "-": ["+"], "*": ["+"], "<<": [">>"], ">>": ["<<"], "&": ["|"], "|": ["&"], "^": ["|"]}
@@ -115,7 +117,7 @@ def mutants() -> list[Mutant]:
     return [
         mutant
         for path in sorted(paths)
-        if path.name not in LEFT_OUT and not path.name.startswith("flight_session")  # not in this program
+        if path.name not in LEFT_OUT and not path.name.startswith(NOT_LINKED)
         for mutant in mutants_of(path)
     ]
 
@@ -136,24 +138,26 @@ def equivalents() -> dict[str, str]:
     for line in EQUIVALENT.read_text(encoding="utf-8").splitlines() if EQUIVALENT.exists() else []:
         if line.strip() and not line.startswith("#"):
             name, _, reason = line.rpartition(" | ")
+            if name.strip() in found:
+                raise SystemExit(f"{EQUIVALENT.name}: listed twice: {name}")
             found[name.strip()] = reason.strip()
     return found
 
 
 def judge_all(build: int, chosen: list[Mutant], journal: mutant_bench.Journal) -> dict[Mutant, str]:
     """The verdict of one build on each of these; those that are remembered are not judged again."""
-    name = str(build)
+    name = " ".join(BUILDS[build])
     left = [mutant for mutant in chosen if journal.known(name, mutant.name) is None]
     if left:
-        bench = mutant_bench.Bench(BUILDS[build])
-        progress = itertools.count(1)
+        with tempfile.TemporaryDirectory(prefix="mutants-") as home:
+            bench = mutant_bench.Bench(BUILDS[build], Path(home))
+            progress = itertools.count(1)
 
-        def judge(mutant: Mutant) -> None:
-            journal.note(name, mutant.name, bench.judge(mutant.path, mutant.line, mutant.after))
-            if (done := next(progress)) % 100 == 0:
-                print(f"build {build + 1} of {len(BUILDS)}: {done} of {len(left)} judged", file=sys.stderr, flush=True)
+            def judge(mutant: Mutant) -> None:
+                journal.note(name, mutant.name, bench.judge(mutant.path, mutant.line, mutant.after))
+                if (done := next(progress)) % 100 == 0:
+                    print(f"build {build + 1} of {len(BUILDS)}: {done} of {len(left)} judged", file=sys.stderr)
 
-        with contextlib.closing(bench):
             ctools.side_by_side(judge, left)
     return {mutant: journal.verdicts[name, mutant.name] for mutant in chosen}
 
@@ -205,7 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     known = equivalents()
-    journal = mutant_bench.Journal(mutant_bench.JOURNAL, mutant_bench.sources_stamp(BUILDS))
+    journal = mutant_bench.Journal(mutant_bench.JOURNAL, mutant_bench.sources_stamp())
     verdicts = in_all_builds(choose(options, known), journal)
     judged = {mutant: verdict for mutant, verdict in verdicts.items() if verdict != "none" and mutant.name not in known}
     for mutant, verdict in judged.items():

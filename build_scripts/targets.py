@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from build_scripts import ctools
+
 ROOT = Path(__file__).resolve().parents[1]
 SESSION = sorted((ROOT / "csrc" / "src").glob("flight_session*.c"))
-CORE = [path for path in sorted((ROOT / "csrc" / "src").glob("*.c")) if path not in SESSION]
+CORE = ctools.core_sources()
+CODECS = ctools.codec_sources()
 TESTS = ROOT / "tests" / "target"
 RUNTIME = sorted((TESTS / "runtime").glob("*.c"))
 OBJECTS = ROOT / "build" / "targets"

@@ -12,6 +12,8 @@ from build_scripts.conversation import CLIENT_NONCE, EPOCH, INCARNATION, SESSION
 from flight_client._tables import LAYOUTS, NAMES
 from flight_client.errors import FrameError
 from flight_client.events import (
+    CommandRequest,
+    CommandResult,
     ComponentUpdate,
     Event,
     FrameTime,
@@ -146,6 +148,8 @@ def _layouts() -> list[tuple[str, bytes]]:
         ("log-empty", Log("", "debug")),
         ("log-longest", Log("x" * 480, "error")),
         ("frame-time", _frame_time()),
+        ("command-request", CommandRequest("reload", "dreamcast-1", b"level 7", 0x12345678, 10_000)),
+        ("command-result", CommandResult(0x12345678, "bench-1", "failed", "the disc is out", b"\x02")),
         ("payload", Payload(513, b"\x00\x01\xff")),
         ("payload-empty", Payload(0)),
         ("payload-longest-short-form", Payload(1, bytes(1010))),
@@ -295,7 +299,7 @@ def _bad_records() -> list[tuple[str, bytes]]:
         ("record-body-cut", good[:-4]),
         ("record-second-cut", good + good[:8]),
         ("record-layout-0", b"\x00" + good[1:]),
-        ("record-layout-8", b"\x08" + good[1:]),
+        ("record-layout-10", b"\x0a" + good[1:]),
         ("record-wide-without-sizes", b"\x86" + good[1:]),
         ("record-body-shorter-than-fixed-part", b"\x06\x03" + good[2:16]),
         ("record-body-empty", b"\x06\x00\x00\x00"),

@@ -15,16 +15,28 @@ if TYPE_CHECKING:
     from .client import Client
     from .errors import (
         CallerError,
+        CommandFailedError,
         CoreMissingError,
         EventError,
         FlightError,
         FrameError,
         LinkError,
+        NotAnsweredError,
         NotStoredError,
         PeerError,
         RefusedError,
     )
-    from .events import ComponentUpdate, FrameTime, Log, MemoryUpdate, Payload, SystemMonitoring, V6REvent
+    from .events import (
+        CommandRequest,
+        CommandResult,
+        ComponentUpdate,
+        FrameTime,
+        Log,
+        MemoryUpdate,
+        Payload,
+        SystemMonitoring,
+        V6REvent,
+    )
     from .letters import DeadLetter
     from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
     from .pressure import MemoryPressure, PressureLevel, PressureLimits
@@ -35,6 +47,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CallerError",
     "Client",
+    "CommandFailedError",
+    "CommandRequest",
+    "CommandResult",
     "ComponentUpdate",
     "ConnectionState",
     "CoreMissingError",
@@ -50,6 +65,7 @@ __all__ = [
     "Log",
     "MemoryPressure",
     "MemoryUpdate",
+    "NotAnsweredError",
     "NotStoredError",
     "Outcome",
     "Payload",
@@ -73,6 +89,9 @@ __all__ = [
 _HOME = {
     "CallerError": "errors",
     "Client": "client",
+    "CommandRequest": "events",
+    "CommandFailedError": "errors",
+    "CommandResult": "events",
     "ComponentUpdate": "events",
     "ConnectionState": "observe",
     "CoreMissingError": "errors",
@@ -87,6 +106,7 @@ _HOME = {
     "LinkError": "errors",
     "Log": "events",
     "MemoryUpdate": "events",
+    "NotAnsweredError": "errors",
     "NotStoredError": "errors",
     "register_recovery": "recovery",
     "handle_connection_error": "recovery",

@@ -13,6 +13,7 @@ from ._tables import NAMES
 from .capture.record import Recorder, begin_recording
 from .channels import Channel
 from .clock import monotonic_ms
+from .commands import Commanding
 from .counting import count, queued_events
 from .driver import STOP_S, Driver
 from .errors import CallerError, FlightError, LinkError, RefusedError
@@ -20,7 +21,6 @@ from .hooks import Hooks
 from .identity import default_device_id, make_identity
 from .judgement import FatalJudge, Judgement
 from .lanes import QueuedEvent
-from .letters import DeadLetter
 from .links import refusal
 from .observe import ConnectionState, Counters, Outcome, StateChange, connection_state
 from .outbox import Outbox
@@ -64,7 +64,7 @@ _RELEASE_MS = int(1000 * (STOP_S * 1.25 + 2 * _HOOK_S))
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
 
-class Client(Steering):
+class Client(Steering, Commanding):
     """A connection to a gateway, with everything that keeps it alive.
 
     All methods belong to the event loop on which connect() ran; from other threads there is `threadsafe`, and every other
@@ -143,6 +143,7 @@ class Client(Steering):
         self._pressure = PressureControl(self.platform, self._outbox, batching, forget, self._hooks.call)
         self._waiters = Waiters()
         self._publications = Publications()
+        self._answerers = {}
         self._closers: set[asyncio.Task[Any]] = set()
         self._over = False  # nothing is taken any more
         self._state = ConnectionState.DISCONNECTED
@@ -337,38 +338,6 @@ class Client(Steering):
         except FlightError:
             return False
         return True
-
-    # Dead letters
-
-    def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """The critical events that were accepted and could not be delivered, the oldest first; also after close()."""
-        self._driver.check_thread()
-        return self._outbox.letters.all()
-
-    def discard(self, *letters: DeadLetter) -> None:
-        """Forget these dead letters."""
-        self._driver.check_thread()
-        self._outbox.letters.remove(letters)
-
-    def replay(self, *letters: DeadLetter) -> int:
-        """Emit dead letters again, as new critical events without an expiry: these, or all that were surely not stored.
-
-        Returns how many were accepted; they are no dead letters any more. An event whose letter says `sent` may have
-        been stored, and to send it again may double it: that is why it has to be named.
-        """
-        self._driver.check_thread()
-        taken = []
-        for letter in letters or [letter for letter in self.dead_letters() if not letter.sent]:
-            channel = self.channel(letter.channel)
-            if not channel.replay(letter).accepted:
-                break
-            taken.append(letter)
-        self.discard(*taken)
-        return len(taken)
-
-    def _tell_letter(self, letter: DeadLetter) -> None:
-        _log.warning("a critical event on %s is a dead letter: %s", letter.channel, letter.cause)
-        self._hooks.letter.tell(letter)
 
     # Events in
 

@@ -9,6 +9,8 @@
      +-- LinkError             the network or the host in between; trying again may help
      +-- RefusedError          the gateway said no: code, name, fatal
      +-- NotStoredError        publish() could not bring its event to the gateway: cause, letter
+     +-- NotAnsweredError      no device answered a command: letter
+     +-- CommandFailedError    the device says that a command failed: code, text, data
      +-- CoreMissingError      the C core is not built or does not fit (an ImportError too)
 
 All of them can be shown to a person as they are: what happened, with what value, and what to do next.
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallerError",
+    "CommandFailedError",
     "CoreMissingError",
     "EventError",
     "FlightError",
     "FrameError",
     "LinkError",
+    "NotAnsweredError",
     "NotStoredError",
     "PeerError",
     "RefusedError",
@@ -162,6 +166,39 @@ _NOT_STORED = {
         "see last_error; close() makes it a dead letter",
     ),
 }
+
+
+class NotAnsweredError(FlightError):
+    """A command was stored, asked again as often as it may be, and never answered. It may have been carried out.
+
+    `letter` is its dead letter, cause `unanswered`.
+    """
+
+    def __init__(self, name: str, target: str, letter: DeadLetter) -> None:
+        super().__init__(
+            f"no answer to the command {name!r}",
+            value=target,
+            next_step="is the device on, and does it handle commands? replay() of the letter asks once more",
+            fault="peer",
+        )
+        self.letter = letter
+
+
+class CommandFailedError(FlightError):
+    """A device answered that it could not do what it was asked. `code` is `failed` or `unknown`."""
+
+    def __init__(self, name: str, device_id: str, code: str, text: str, data: bytes) -> None:
+        said = "the device does not know it" if code == "unknown" else text or "the device does not say why"
+        super().__init__(
+            f"the command {name!r} was not carried out: {said}",
+            value=device_id,
+            next_step="see the program on the device",
+            fault="peer",
+        )
+        self.device_id = device_id
+        self.code = code
+        self.text = text
+        self.data = data
 
 
 class CoreMissingError(FlightError, ImportError):

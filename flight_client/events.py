@@ -24,6 +24,8 @@ from flight_client.errors import CallerError, EventError
 
 __all__ = [
     "EVENT_TYPES",
+    "CommandRequest",
+    "CommandResult",
     "ComponentUpdate",
     "Event",
     "FrameTime",
@@ -120,7 +122,41 @@ class Payload:
     data: bytes = b""
 
 
-Event: TypeAlias = MemoryUpdate | ComponentUpdate | SystemMonitoring | V6REvent | Log | FrameTime | Payload
+@dataclass(slots=True)
+class CommandRequest:
+    """Something that a device is asked to do. Client.command() makes it; `target` is a device id, or empty for all."""
+
+    event_name: ClassVar[str] = "command-request"
+    name: str
+    target: str = ""
+    data: bytes = b""
+    request: int = 0
+    timeout_ms: int = 0
+
+
+@dataclass(slots=True)
+class CommandResult:
+    """What became of a command. `asker` is the device id of whoever asked, `request` the number that it gave."""
+
+    event_name: ClassVar[str] = "command-result"
+    request: int
+    asker: str
+    code: str = "done"
+    text: str = ""
+    data: bytes = b""
+
+
+Event: TypeAlias = (
+    MemoryUpdate
+    | ComponentUpdate
+    | SystemMonitoring
+    | V6REvent
+    | Log
+    | FrameTime
+    | Payload
+    | CommandRequest
+    | CommandResult
+)
 
 _CLASSES: Final[tuple[type[Event], ...]] = (
     MemoryUpdate,
@@ -130,6 +166,8 @@ _CLASSES: Final[tuple[type[Event], ...]] = (
     Log,
     FrameTime,
     Payload,
+    CommandRequest,
+    CommandResult,
 )
 
 #: The class of each event name.

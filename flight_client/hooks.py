@@ -56,7 +56,7 @@ class Hooks:
         try:
             answer = hook(value)
             if inspect.iscoroutine(answer):
-                self._run(answer)
+                self.run(answer)
         except Exception:
             self.report("a hook of the client")
 
@@ -65,7 +65,8 @@ class Hooks:
         self.raised += 1
         _log.exception("%s raised; the client goes on", who)
 
-    def _run(self, work: Coroutine[Any, Any, object]) -> None:
+    def run(self, work: Coroutine[Any, Any, object]) -> None:
+        """As a task that ends with the client."""
         guarded = self._guarded(work)
         try:
             task = asyncio.get_running_loop().create_task(guarded)

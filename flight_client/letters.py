@@ -1,10 +1,10 @@
-"""Dead letters: critical events that were accepted and could not be delivered, kept so that nothing goes in silence."""
+"""Dead letters: critical events that could not be delivered, or handled, kept so that nothing goes in silence."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .events import Event, decode_event
 from .session.spec import LETTER_BYTES, LETTER_EVENTS
@@ -12,11 +12,14 @@ from .session.spec import LETTER_BYTES, LETTER_EVENTS
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class DeadLetter:
-    """One critical event that left without being stored.
+    """One critical event that went wrong for good.
 
-    `cause` is a drop cause of the reference: refused, expired, too-large, closed. `code` says why the gateway refused it,
-    0 otherwise. `sent` is True where the gateway may have stored it all the same and nobody can say any more: sending such
-    an event again may double it. `stamp_ms` is the client's monotonic clock at emit.
+    `cause` of an event that left without being stored is a drop cause of the reference: refused, expired, too-large, closed.
+    `unanswered` is a command that was stored and that no device answered; `handler` an event that was received, and whose
+    handler raised as often as it was tried (`from_device` says who sent it). `code` says why the gateway refused an event,
+    0 otherwise. `sent` is True where it may have been stored, or carried out, all the same and nobody can say any more:
+    sending such an event again may double it. `stamp_ms` is the client's monotonic clock at emit, or when the handler gave
+    up.
     """
 
     channel: str
@@ -26,6 +29,9 @@ class DeadLetter:
     layout: int
     body: bytes
     stamp_ms: int
+    from_device: str = ""
+    again: Callable[[], bool] | None = dataclasses.field(default=None, repr=False)
+    """How replay() does it: hand the event to its handler; None: emit it."""
 
     @property
     def event(self) -> Event:

@@ -22,13 +22,16 @@ from typing import Self, TypeVar
 from .background import Background
 from .channels import Channel
 from .client import Client
+from .commands import COMMANDS, CommandHandler
 from .errors import FlightError, NotStoredError
 from .events import Event
+from .handling import EventHandler
 from .hooks import Hook
 from .judgement import FatalJudge
 from .letters import DeadLetter
 from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
 from .rules import ChannelRules
+from .session.spec import RETRY_COUNT, RETRY_INTERVAL_MS
 from .sources import AddressSource, TokenSource
 from .streams import EventStream, RealtimeEvent
 from .transports import TransportFactory
@@ -174,6 +177,53 @@ class SyncClient:
         """
         stream = self._background.call(lambda: self._client.events(*types, channels=channels, history=history))
         return SyncEventStream(stream, self, timeout_s)
+
+    def on_event(
+        self, handler: EventHandler, *types: str, channels: Iterable[str] | None = None, history: int | None = None,
+        retries: int = RETRY_COUNT, retry_interval_ms: int = RETRY_INTERVAL_MS,
+    ) -> SyncEventStream:  # fmt: skip
+        """As Client.on_event(); the handler runs on the background thread."""
+
+        async def begin() -> EventStream:
+            return self._client.on_event(
+                handler,
+                *types,
+                channels=channels,
+                history=history,
+                retries=retries,
+                retry_interval_ms=retry_interval_ms,
+            )
+
+        return SyncEventStream(self._background.wait(begin), self, None)
+
+    # Commands
+
+    def on_command(self, handler: CommandHandler, name: str = "", *, channel: str = COMMANDS) -> None:
+        """As Client.on_command(); the handler runs on the background thread."""
+
+        async def begin() -> None:
+            self._client.on_command(handler, name, channel=channel)
+
+        self._background.wait(begin)
+
+    def command(
+        self,
+        target: str,
+        name: str,
+        data: bytes = b"",
+        *,
+        timeout_s: float = 10.0,
+        retries: int | None = None,
+        retry_interval_ms: int | None = None,
+        channel: str = COMMANDS,
+    ) -> bytes:
+        """As Client.command(): comes back with the device's answer."""
+        return self._background.wait(
+            lambda: self._client.command(
+                target, name, data, timeout_s=timeout_s, retries=retries, retry_interval_ms=retry_interval_ms,
+                channel=channel,
+            )
+        )  # fmt: skip
 
     # What can be seen
 

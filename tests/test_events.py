@@ -215,7 +215,7 @@ def test_a_body_that_no_sender_writes_is_refused_and_is_the_peers_fault(layout: 
     assert caught.value.fault == "peer"
 
 
-@pytest.mark.parametrize("layout", [0, 8, 0x80, 0x84, 0x87, 255])
+@pytest.mark.parametrize("layout", [0, 10, 0x80, 0x84, 0x87, 0x88, 255])
 def test_an_unknown_layout_is_refused(layout: int) -> None:
     with pytest.raises(EventError) as caught:
         decode_event(layout, bytes(64))

@@ -250,7 +250,7 @@ void print_payloads(void)
     value("core.lz4_16_bytes", (uint32_t)packed_bytes);
 }
 
-/* Everything that a program with a platform's default profile hands to the core, and what flight_need says it is; frames
+/* Everything that a program with a platform's default profile hands to the core, and what flight_core_need says it is; frames
  * arrive whole. With a byte stream in between it is a stream object and room for a second frame more. */
 #define CORE_OF(platform)                                                                                              \
     struct {                                                                                                           \
@@ -277,9 +277,9 @@ void print_payloads(void)
     do {                                                                                                               \
         static const flight_setup whole = SETUP_OF(platform, 0), stream_setup = SETUP_OF(platform, 1);                 \
                                                                                                                        \
-        value("core.ram." name, (uint32_t)flight_need(&whole, NULL));                                                  \
+        value("core.ram." name, (uint32_t)flight_core_need(&whole, NULL));                                                  \
         value("sizeof.core.ram." name, sizeof(CORE_OF(platform)));                                                     \
-        value("core.ram_stream." name, (uint32_t)flight_need(&stream_setup, NULL));                                    \
+        value("core.ram_stream." name, (uint32_t)flight_core_need(&stream_setup, NULL));                                    \
         value("sizeof.core.ram_stream." name, sizeof(STREAM_OF(platform)));                                            \
     } while (0)
 

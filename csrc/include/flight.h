@@ -10,9 +10,9 @@
  *            fails has changed nothing the caller can see.
  * Threads    No call locks. One object belongs to one thread, except the ring: one producer thread (or interrupt) and
  *            one consumer thread may use it at the same time. Different objects never share state.
- * More       flight_payloads.h (delta batches, compression, fragments), flight_store.h (the send store) and flight_session.h
- *            (the session of a device; FLIGHT_SESSION=0 leaves it out) are part of this
- *            header, which includes them.
+ * More       flight_payloads.h (delta batches, compression, fragments), flight_store.h (the send store), flight_session.h
+ *            (the session of a device; FLIGHT_SESSION=0 leaves it out) and flight_client.h (the client of a console;
+ *            FLIGHT_CLIENT=0 leaves it out) are part of this header, which includes them.
  * Speed      flight_ring_reserve and flight_ring_commit are inline (flight_emit.h): with a constant size they cost about
  *            25 instructions together. Everything else is an ordinary call.
  * Wire       Little-endian, every field naturally aligned. Unaligned buffers work too, more slowly.
@@ -395,7 +395,7 @@ uint32_t flight_layout_bytes(uint8_t layout);
 #define FLIGHT_SELFTEST_BYTES 1280u
 
 /* Known answers of CRC (every way that is built), header check, frame, ring, batch, stream, delta, compression,
- * fragments, flight_need, send store and authentication codes on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
+ * fragments, flight_core_need, send store and authentication codes on this machine and compiler. scratch: 4-aligned, FLIGHT_SELFTEST_BYTES. Returns 0, or the number of the first
  * step that failed (the list stands in flight_selftest.c). Errors: ARGUMENT.
  *
  *     static uint32_t scratch[FLIGHT_SELFTEST_BYTES / 4];
@@ -408,9 +408,16 @@ int flight_selftest(void *scratch);
 #include "flight_store.h"    /* what waits to be sent, and to be acknowledged */
 #include "flight_emit.h"
 #include "flight_sha256.h" /* SHA-256 and HMAC, optional */
-#include "flight_need.h" /* flight_need: the bytes that a set-up takes */
+#include "flight_need.h" /* flight_core_need: the bytes that a set-up takes */
 #include "flight_pressure.h" /* how the memory is doing */
 #include "flight_session.h"  /* the session of a device */
+
+#ifndef FLIGHT_CLIENT
+#define FLIGHT_CLIENT FLIGHT_SESSION /* 0 leaves the client out of the library */
+#endif
+#if FLIGHT_CLIENT
+#include "flight_client.h" /* the client of a console */
+#endif
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@ typedef struct flight_setup {
     uint16_t byte_stream;    /* 1: a flight_stream finds the frames (serial, USB, raw TCP); 0: they arrive whole */
 } flight_setup;
 
-/* The sum of flight_need, taken apart. In bytes. */
+/* The sum of flight_core_need, taken apart. In bytes. */
 typedef struct flight_parts {
     uint32_t objects_bytes;  /* the flight_ring and flight_stream objects themselves */
     uint32_t critical_bytes; /* memory for flight_ring_init */
@@ -35,9 +35,9 @@ typedef struct flight_parts {
  *     setup.slot_bytes = FLIGHT_DREAMCAST_SLOT_BYTES;
  *     setup.lossy_slots = FLIGHT_DREAMCAST_LOSSY_SLOTS;
  *     setup.byte_stream = 1;
- *     int bytes = flight_need(&setup, &parts);
+ *     int bytes = flight_core_need(&setup, &parts);
  *     if (bytes < 0 || bytes > 8192) { return 1; }
  */
-int flight_need(const flight_setup *setup, flight_parts *parts);
+int flight_core_need(const flight_setup *setup, flight_parts *parts);
 
 #endif

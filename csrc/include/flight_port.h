@@ -16,13 +16,12 @@
 extern "C" {
 #endif
 
-/* What a port knows of the machine's memory, in bytes. A number that it cannot find out is FLIGHT_PORT_UNKNOWN; it never
- * guesses. */
-#define FLIGHT_PORT_UNKNOWN 0xffffffffu
+#define FLIGHT_PORT_UNKNOWN 0xffffffffu /* a number that a port cannot find out */
 
+/* What a port knows of the machine's memory, in bytes. It never guesses. */
 typedef struct flight_port_memory {
     uint32_t total_bytes;     /* of the machine, or of what a program may have: the port's comment says which */
-    uint32_t used_bytes;
+    uint32_t used_bytes;      /* of them, or by the program alone: the same */
     uint32_t available_bytes; /* what can still be had */
     uint32_t largest_bytes;   /* largest free block: fragmentation = 1 - largest / available */
 } flight_port_memory;
@@ -30,13 +29,12 @@ typedef struct flight_port_memory {
 /* Results of flight_port.random. */
 enum { FLIGHT_RANDOM_STRONG = 0, FLIGHT_RANDOM_WEAK = 1 };
 
+/* The calls of one machine: a table that a port file fills. */
 typedef struct flight_port {
     const char *name; /* for people: "kos", "psp", "vita", "posix", "sim" */
 
-    /* Handed to every call: the connection. */
-    void *io;
-    /* A second connection, to try a better transport while the first one works; null: no better one is looked for. */
-    void *probe_io;
+    void *io;         /* handed to every call: the connection */
+    void *probe_io;   /* a second one, to try a better transport while the first one works; not used yet */
 
     /* Microseconds of a clock that never goes back, from any beginning. */
     uint64_t (*now_us)(void *io);
@@ -69,7 +67,7 @@ typedef struct flight_port {
     /* Optional, both or neither; null: resume and the upload of crash records are off, and flight_status says so. They keep small records
      * (under 1 KiB) by a number from 0, which outlive a power cycle. store returns 0, or negative; load the bytes that
      * were read, 0: nothing was ever stored, negative: it cannot be read. They may be slow as storage is: the client calls
-     * store at most once per connection, and load in flight_init only. */
+     * store once per connection, once for a crash and once more when that was told; and load in flight_init only. */
     int (*store)(void *io, unsigned number, const uint8_t *data, size_t bytes);
     int (*load)(void *io, unsigned number, uint8_t *data, size_t capacity);
 
@@ -78,12 +76,47 @@ typedef struct flight_port {
 } flight_port;
 
 /* Turn a name into an IPv4 address as text, at most capacity bytes with its zero. THIS CALL WAITS, up to several seconds: it asks
- * a name server. Call it before the game begins, never in a frame. Each port file has one. Returns 0, or negative.
+ * a name server. Call it before the game begins, never in a frame. Each port file has one. Errors: negative, of
+ * the port's choosing.
  *
  *     char host[16];
  *     if (flight_resolve("devbox.local", host, sizeof host) != 0) { return 1; }
  */
 int flight_resolve(const char *name, char *out, size_t capacity);
+
+/* The tables of csrc/ports, one port file each. A program is compiled with one of these files. A table may be copied and
+ * changed before it is handed to flight_init:
+ *
+ *     static flight_port own;
+ *     own = flight_port_posix;
+ *     own.store = NULL; // nothing is kept, and flight_status says so
+ *     own.load = NULL;
+ */
+extern const flight_port flight_port_posix;
+extern const flight_port flight_port_posix_pipe; /* flight_port_posix.c too: a serial device, or a port that passes bytes on */
+extern const flight_port flight_port_kos;
+extern const flight_port flight_port_kos_files; /* flight_port_kos.c too: with store and load, see there what they cost */
+extern const flight_port flight_port_psp;
+extern const flight_port flight_port_vita;
+
+/* The one of the machine that the compiler builds for. */
+#if defined(__DREAMCAST__) || defined(_arch_dreamcast)
+#define flight_port_here flight_port_kos
+#elif defined(__psp__) || defined(__PSP__)
+#define flight_port_here flight_port_psp
+#elif defined(__vita__) || defined(__VITA__)
+#define flight_port_here flight_port_vita
+#else
+#define flight_port_here flight_port_posix
+#endif
+
+/* Where store and load keep their files, a folder without a / at its end; every port file has one and names its first value. Set
+ * it before flight_init. The folder is made where it is missing, the ones above it are not. */
+extern const char *flight_port_folder;
+
+/* What flight_port_posix_pipe opens, "/dev/ttyUSB0" or "tcp://127.0.0.1:10004", and the speed of a serial device, 0: as it is. */
+extern const char *flight_port_pipe_path;
+extern uint32_t flight_port_pipe_baud;
 
 #ifdef __cplusplus
 }

@@ -34,7 +34,7 @@ typedef struct flight_session_setup {
 
 /* Bytes of memory for a session, as a constant: for static arrays; large_bytes and unpacked_bytes of the set-up come on top. */
 #define FLIGHT_SESSION_BYTES(frame_bytes, window_frames, channels) \
-    ((channels) * sizeof(flight_channel) + (window_frames) * sizeof(flight_session_slot) + \
+    ((channels) * sizeof(flight_channel_state) + (window_frames) * sizeof(flight_session_slot) + \
      (size_t)(window_frames) * (((frame_bytes) + 3u) & ~3u) + \
      ((frame_bytes) > FLIGHT_HELLO_FRAME_BYTES ? (size_t)(frame_bytes) : (size_t)FLIGHT_HELLO_FRAME_BYTES))
 

@@ -25,7 +25,7 @@ typedef enum flight_news {
     FLIGHT_NEWS_DELIVERED = 1,            /* in.records, for in.channel */
     FLIGHT_NEWS_DELIVERED_AFTER_HOLE = 2, /* the same, but entries between in.gap_after and in.gap_to are missing */
     FLIGHT_NEWS_MISSING = 3,              /* the gateway says what is missing: in.gap_... */
-    FLIGHT_NEWS_ANSWERED = 4,             /* the gateway answered OPEN of in.channel; its flight_channel has the code */
+    FLIGHT_NEWS_ANSWERED = 4,             /* the gateway answered OPEN of in.channel; its flight_channel_state has the code */
     FLIGHT_NEWS_CONNECTED = 5,            /* the session is ready; `resumed` says whether it is the same one */
     FLIGHT_NEWS_ENDED = 6,                /* the gateway ended or refused something: `ending` says why */
     FLIGHT_NEWS_EVENTS_REFUSED = 7,       /* the gateway refused a frame: in.channel, in.refused_code; a letter if
@@ -134,7 +134,7 @@ typedef struct flight_session_store {
 } flight_session_store;
 
 /* A channel of the client. Its number on the wire is its place in the table plus 1. */
-typedef struct flight_channel {
+typedef struct flight_channel_state {
     const char *name;   /* the caller's */
     uint16_t count;     /* entries of FLIGHT_START_LAST */
     uint8_t mode;       /* FLIGHT_MODE_..., or both */
@@ -148,11 +148,11 @@ typedef struct flight_channel {
     uint8_t epoch[8];   /* of the channel's log */
     uint8_t offset[8];  /* the last one that was handed to the application */
     uint16_t taken;     /* ... and so many events of the entry behind it, which comes in portions */
-} flight_channel;
+} flight_channel_state;
 
 /* All channels of a client. */
 typedef struct flight_session_channels {
-    flight_channel *items; /* the caller's memory */
+    flight_channel_state *items; /* the caller's memory */
     uint16_t limit;    /* places for channels */
     uint16_t used;     /* places taken */
     uint16_t unopened; /* channels for which OPEN has yet to be sent */
@@ -319,7 +319,8 @@ typedef struct flight_session_out {
     uint32_t at;            /* offset in buffer */
     int32_t room_bytes;
     int32_t frame_room_bytes; /* the largest frame that the peer and we can take */
-    int32_t turn_bytes;       /* of this turn so far */
+    int32_t turn_bytes;       /* of this turn so far; the driver may add what its transport adds */
+    int32_t turn_most_bytes;  /* of one turn: the driver may set less before the start, where it keeps a whole turn */
     int32_t behind_bytes;     /* what may stand behind the payload: a trailer, and a tag where agreed on */
     int32_t most_events;      /* to be packed */
     int32_t expires_ms;       /* when the last of the packed events expires, from now; 0 = never */

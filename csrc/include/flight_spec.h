@@ -136,6 +136,11 @@
 #define FLIGHT_V6R_VM_DELETED 4u
 #define FLIGHT_V6R_VM_SCALING 5u
 
+/* command_codes */
+#define FLIGHT_COMMAND_DONE 0u
+#define FLIGHT_COMMAND_FAILED 1u
+#define FLIGHT_COMMAND_UNKNOWN 2u
+
 /* log_levels */
 #define FLIGHT_LOG_DEBUG 0u
 #define FLIGHT_LOG_INFO 1u
@@ -233,6 +238,8 @@
 #define FLIGHT_LAYOUT_LOG 5u
 #define FLIGHT_LAYOUT_FRAME_TIME 6u
 #define FLIGHT_LAYOUT_PAYLOAD 7u
+#define FLIGHT_LAYOUT_COMMAND_REQUEST 8u
+#define FLIGHT_LAYOUT_COMMAND_RESULT 9u
 #define FLIGHT_LAYOUT_WIDE 0x80u
 
 /* platforms */
@@ -326,11 +333,11 @@ typedef struct flight_v6r_event {
 
 /* Fixed part of log. Tail: text (text). */
 #define FLIGHT_LOG_BYTES 4u
-typedef struct flight_log {
+typedef struct flight_log_entry {
     uint8_t level; /* how bad it is */
     uint8_t reserved_a;
     uint16_t reserved_b;
-} flight_log;
+} flight_log_entry;
 
 /* Fixed part of frame-time. Tail: none. */
 #define FLIGHT_FRAME_TIME_BYTES 16u
@@ -348,6 +355,22 @@ typedef struct flight_payload {
     uint16_t kind; /* the application's own number */
     uint16_t reserved;
 } flight_payload;
+
+/* Fixed part of command-request. Tail: name (text), target (text), data (bytes). */
+#define FLIGHT_COMMAND_REQUEST_BYTES 8u
+typedef struct flight_command_request {
+    uint32_t request; /* the asker's number of this command: the reply key; the same when it asks again */
+    uint32_t timeout_ms; /* how long after it was made it is worth carrying out; 0 = always */
+} flight_command_request;
+
+/* Fixed part of command-result. Tail: asker (text), text (text), data (bytes). */
+#define FLIGHT_COMMAND_RESULT_BYTES 8u
+typedef struct flight_command_result {
+    uint32_t request; /* of the command that it answers */
+    uint8_t code; /* what became of it */
+    uint8_t reserved_a;
+    uint16_t reserved_b;
+} flight_command_result;
 
 /* profile dreamcast */
 #define FLIGHT_DREAMCAST_FRAME_BYTES 640u

@@ -36,7 +36,7 @@ static int is_possible(const flight_setup *setup)
            setup->frame_bytes <= FLIGHT_MAX_FRAME_BYTES && setup->byte_stream <= 1;
 }
 
-int flight_need(const flight_setup *setup, flight_parts *parts)
+int flight_core_need(const flight_setup *setup, flight_parts *parts)
 {
     const flight_parts nothing = {0, 0, 0, 0, 0, 0};
     flight_parts found = nothing;

@@ -306,23 +306,23 @@ static int test_need(void)
     setup.lossy_slots = 32;
     setup.window_frames = 4;
     setup.byte_stream = 1;
-    if (flight_need(&setup, &parts) != (int)(objects_bytes + 2048u + 7u * 640u) || parts.objects_bytes != objects_bytes ||
+    if (flight_core_need(&setup, &parts) != (int)(objects_bytes + 2048u + 7u * 640u) || parts.objects_bytes != objects_bytes ||
         parts.critical_bytes != 0 || parts.lossy_bytes != 2048 || parts.receive_bytes != 1280 ||
-        parts.store_bytes != 2560 || flight_need(NULL, &parts) != FLIGHT_ERROR_ARGUMENT) {
+        parts.store_bytes != 2560 || flight_core_need(NULL, &parts) != FLIGHT_ERROR_ARGUMENT) {
         return 17;
     }
     setup.slot_bytes = 18;
-    if (flight_need(&setup, NULL) != FLIGHT_ERROR_ARGUMENT) {
+    if (flight_core_need(&setup, NULL) != FLIGHT_ERROR_ARGUMENT) {
         return 17;
     }
     setup.slot_bytes = 64;
     setup.frame_bytes = 0;
-    if (flight_need(&setup, NULL) != FLIGHT_ERROR_ARGUMENT) {
+    if (flight_core_need(&setup, NULL) != FLIGHT_ERROR_ARGUMENT) {
         return 17;
     }
     setup.frame_bytes = FLIGHT_MAX_FRAME_BYTES;
     setup.window_frames = 0x8000u;
-    return flight_need(&setup, NULL) == FLIGHT_ERROR_TOO_LARGE ? 0 : 17;
+    return flight_core_need(&setup, NULL) == FLIGHT_ERROR_TOO_LARGE ? 0 : 17;
 }
 
 /* Three entries of 4 bytes, one reserved: kept ones are refused when full and stay until acknowledged, the latest of a key

@@ -16,7 +16,7 @@ uint32_t flight_text_bytes(const char *text, uint32_t limit_bytes)
 }
 
 /* Ask the gateway for more than before; what it answered so far is not enough. */
-static void widen(flight_session_channels *table, flight_channel *channel, const flight_channel *wanted)
+static void widen(flight_session_channels *table, flight_channel_state *channel, const flight_channel_state *wanted)
 {
     const uint32_t gained = wanted->mode & ~(uint32_t)channel->mode;
 
@@ -35,19 +35,19 @@ static void widen(flight_session_channels *table, flight_channel *channel, const
     }
 }
 
-static int is_called(const flight_channel *channel, const char *name, uint32_t name_bytes)
+static int is_called(const flight_channel_state *channel, const char *name, uint32_t name_bytes)
 {
     return flight_text_bytes(channel->name, FLIGHT_CHANNEL_NAME_BYTES) == name_bytes &&
            memcmp(channel->name, name, name_bytes) == 0;
 }
 
 /* The channel of this name that others share, or null. */
-static flight_channel *find(const flight_session_channels *table, const char *name, uint32_t name_bytes)
+static flight_channel_state *find(const flight_session_channels *table, const char *name, uint32_t name_bytes)
 {
     uint32_t i;
 
     for (i = 0; i < table->used; i++) {
-        flight_channel *channel = &table->items[i];
+        flight_channel_state *channel = &table->items[i];
 
         if (channel->mode != 0 && !channel->own && is_called(channel, name, name_bytes)) {
             return channel;
@@ -57,7 +57,7 @@ static flight_channel *find(const flight_session_channels *table, const char *na
 }
 
 /* A place for another channel, if need be that of one that was left; null when there is none. */
-static flight_channel *find_place(flight_session_channels *table)
+static flight_channel_state *find_place(flight_session_channels *table)
 {
     uint32_t i;
 
@@ -71,9 +71,9 @@ static flight_channel *find_place(flight_session_channels *table)
 
 int flight_session_channel(flight_session *session, const char *name, uint8_t mode, uint8_t start, uint16_t count, int own)
 {
-    flight_channel wanted;
+    flight_channel_state wanted;
     flight_session_channels *table;
-    flight_channel *place;
+    flight_channel_state *place;
     uint32_t name_bytes;
 
     if (session == NULL || name == NULL) {
@@ -106,7 +106,7 @@ int flight_session_channel(flight_session *session, const char *name, uint8_t mo
 
 int flight_session_leave(flight_session *session, uint16_t channel)
 {
-    flight_channel *left = session != NULL ? flight_channels_get(&session->channels, channel) : NULL;
+    flight_channel_state *left = session != NULL ? flight_channels_get(&session->channels, channel) : NULL;
 
     if (left == NULL) {
         return FLIGHT_ERROR_ARGUMENT;
@@ -124,7 +124,7 @@ int flight_session_leave(flight_session *session, uint16_t channel)
 }
 
 /* The channel with this number, or null. */
-flight_channel *flight_channels_get(const flight_session_channels *table, uint32_t number)
+flight_channel_state *flight_channels_get(const flight_session_channels *table, uint32_t number)
 {
     return number - 1u < table->used ? &table->items[number - 1u] : NULL;
 }
@@ -145,7 +145,7 @@ uint16_t flight_channels_next_unopened(const flight_session_channels *table)
 
 void flight_channels_sent_open(flight_session_channels *table, uint16_t number, uint32_t now_ms)
 {
-    flight_channel *channel = &table->items[number - 1];
+    flight_channel_state *channel = &table->items[number - 1];
     const int again = channel->leaving == 2 && channel->mode != 0; /* left, and now opened for publishing alone */
 
     table->unanswered = 1;
@@ -166,7 +166,7 @@ void flight_channels_ask_again(flight_session_channels *table, int all_channels)
 
     table->unopened = 0;
     for (i = 0; i < table->used; i++) {
-        flight_channel *channel = &table->items[i];
+        flight_channel_state *channel = &table->items[i];
 
         if (all_channels) {
             channel->opened = channel->mode == 0;
@@ -196,7 +196,7 @@ int32_t flight_channels_remind_in_ms(const flight_session_channels *table, uint3
 }
 
 /* The stream stands at this epoch and offset. */
-void flight_channel_position(flight_channel *channel, const uint8_t *epoch, const uint8_t *offset)
+void flight_channel_position(flight_channel_state *channel, const uint8_t *epoch, const uint8_t *offset)
 {
     memcpy(channel->epoch, epoch, 8);
     memcpy(channel->offset, offset, 8);
@@ -214,13 +214,13 @@ static int at_most(const uint8_t *a, const uint8_t *b)
 }
 
 /* Whether the application has had this offset already. */
-int flight_channel_is_old(const flight_channel *channel, const uint8_t *offset)
+int flight_channel_is_old(const flight_channel_state *channel, const uint8_t *offset)
 {
     return channel->positioned && at_most(offset, channel->offset);
 }
 
 /* Whether the entry comes right behind what the application has had. */
-int flight_channel_follows(const flight_channel *channel, const uint8_t *previous)
+int flight_channel_follows(const flight_channel_state *channel, const uint8_t *previous)
 {
     return !channel->positioned || memcmp(previous, channel->offset, 8) == 0;
 }

@@ -76,7 +76,7 @@ static int take_resumed(flight_session *session, const flight_frame *frame, uint
 }
 
 /* The entry does not follow what the application has had, and nobody said why. */
-static int note_hole(flight_session_in *in, const flight_channel *channel, const uint8_t *previous)
+static int note_hole(flight_session_in *in, const flight_channel_state *channel, const uint8_t *previous)
 {
     in->gap_reason = FLIGHT_GAP_UNANNOUNCED;
     memcpy(in->gap_epoch, channel->epoch, 8);
@@ -107,7 +107,7 @@ static int take_deliver(flight_session *session, const flight_frame *frame)
 {
     const uint8_t *payload = frame->payload;
     flight_session_in *in = &session->in;
-    flight_channel *channel;
+    flight_channel_state *channel;
     uint32_t records_at;
     uint32_t events;
     int news = FLIGHT_NEWS_DELIVERED;
@@ -180,7 +180,7 @@ static int take_gap(flight_session *session, const flight_frame *frame)
 {
     const uint8_t *payload = frame->payload;
     flight_session_in *in = &session->in;
-    flight_channel *channel;
+    flight_channel_state *channel;
 
     if (frame->payload_bytes < 28u) {
         return FLIGHT_NEWS_BROKEN;
@@ -201,7 +201,7 @@ static int take_gap(flight_session *session, const flight_frame *frame)
 static int take_opened(flight_session *session, const flight_frame *frame)
 {
     const uint8_t *payload = frame->payload;
-    flight_channel *channel = flight_channels_get(&session->channels, frame->channel);
+    flight_channel_state *channel = flight_channels_get(&session->channels, frame->channel);
     uint32_t granted;
 
     if (frame->payload_bytes < 20u || channel == NULL) {

@@ -66,7 +66,7 @@ uint32_t flight_write_attach(uint8_t *payload, const uint8_t *session_id, int32_
 }
 
 /* A stream that was interrupted goes on behind what the application has had. */
-uint32_t flight_write_open(uint8_t *payload, const flight_channel *channel)
+uint32_t flight_write_open(uint8_t *payload, const flight_channel_state *channel)
 {
     payload[0] = channel->leaving == 2 ? 0 : channel->mode; /* mode 0 leaves the channel */
     payload[1] = channel->positioned ? (uint8_t)FLIGHT_START_AFTER : channel->start;

@@ -143,16 +143,16 @@ void flight_frames_renumber(flight_session_store *store);
 int32_t flight_frames_first_counter(const flight_session_store *store, int32_t following);
 int32_t flight_frames_recount(flight_session_store *store, int32_t counter);
 
-flight_channel *flight_channels_get(const flight_session_channels *table, uint32_t number);
+flight_channel_state *flight_channels_get(const flight_session_channels *table, uint32_t number);
 uint16_t flight_channels_next_unopened(const flight_session_channels *table);
 void flight_channels_sent_open(flight_session_channels *table, uint16_t number, uint32_t now_ms);
 void flight_channels_remind(flight_session_channels *table, uint32_t now_ms, int32_t patience_ms);
 int32_t flight_channels_remind_in_ms(const flight_session_channels *table, uint32_t now_ms, int32_t patience_ms,
                                      int32_t longest_ms);
 void flight_channels_ask_again(flight_session_channels *table, int all_channels);
-void flight_channel_position(flight_channel *channel, const uint8_t *epoch, const uint8_t *offset);
-int flight_channel_is_old(const flight_channel *channel, const uint8_t *offset);
-int flight_channel_follows(const flight_channel *channel, const uint8_t *previous);
+void flight_channel_position(flight_channel_state *channel, const uint8_t *epoch, const uint8_t *offset);
+int flight_channel_is_old(const flight_channel_state *channel, const uint8_t *offset);
+int flight_channel_follows(const flight_channel_state *channel, const uint8_t *previous);
 uint32_t flight_text_bytes(const char *text, uint32_t limit_bytes);
 
 void flight_tally_acknowledged(flight_tally *tally, const flight_session_store *store);
@@ -162,7 +162,7 @@ void flight_tally_lossy_restart(flight_tally *tally, int32_t count, int log_repl
 
 uint32_t flight_write_hello(uint8_t *payload, const flight_session *session);
 uint32_t flight_write_attach(uint8_t *payload, const uint8_t *session_id, int32_t generation, int32_t number);
-uint32_t flight_write_open(uint8_t *payload, const flight_channel *channel);
+uint32_t flight_write_open(uint8_t *payload, const flight_channel_state *channel);
 uint32_t flight_write_token(uint8_t *payload, const char *token);
 int flight_read_renewed(flight_renewed *renewed, const uint8_t *payload, uint32_t bytes);
 uint32_t flight_write_close(uint8_t *payload, uint8_t code);

@@ -225,7 +225,8 @@ int flight_sender_next_frame(flight_session *session, uint32_t now_ms)
     uint16_t number;
     int command;
 
-    if (out->turn_bytes > (int32_t)FLIGHT_POLL_BODY_BYTES - 2 * out->frame_room_bytes) {
+    if (out->turn_bytes > flight_min((int32_t)FLIGHT_POLL_BODY_BYTES - 2 * out->frame_room_bytes,
+                                     out->turn_most_bytes - out->frame_room_bytes)) {
         return FLIGHT_DO_NOTHING;
     }
     flight_channels_remind(&session->channels, now_ms, session->profile->connect_timeout_ms);

@@ -56,7 +56,7 @@ int flight_session_need(const flight_session_setup *setup)
     if (!is_complete(setup) || !is_possible(setup)) {
         return FLIGHT_ERROR_ARGUMENT;
     }
-    return (int)(places(setup) * (uint32_t)sizeof(flight_channel) +
+    return (int)(places(setup) * (uint32_t)sizeof(flight_channel_state) +
                  (uint32_t)setup->profile->window_frames * ((uint32_t)sizeof(flight_session_slot) + stride_bytes(setup)) +
                  scratch_bytes(setup) + setup->large_bytes + setup->unpacked_bytes);
 }
@@ -67,8 +67,8 @@ static void lend(flight_session *session, uint8_t *memory, const flight_session_
     flight_session_store *store = &session->store;
 
     session->channels.limit = (uint16_t)places(setup);
-    session->channels.items = (flight_channel *)(void *)memory;
-    memory += session->channels.limit * sizeof(flight_channel);
+    session->channels.items = (flight_channel_state *)(void *)memory;
+    memory += session->channels.limit * sizeof(flight_channel_state);
     store->frames = setup->profile->window_frames;
     store->stride_bytes = stride_bytes(setup);
     store->slots = (flight_session_slot *)(void *)memory;
@@ -114,6 +114,7 @@ int flight_session_init(flight_session *session, void *memory, size_t memory_byt
     session->out.buffer = session->out.scratch;
     session->out.frame_room_bytes = profile->frame_bytes;
     session->out.behind_bytes = (int32_t)FLIGHT_TRAILER_BYTES;
+    session->out.turn_most_bytes = (int32_t)FLIGHT_POLL_BODY_BYTES;
     session->renewal.token = "";
     flight_bucket_begin(&session->sender.link, 0, 0);
     flight_bucket_begin(&session->sender.pace, 0, 0);

@@ -7,6 +7,7 @@ examples:
   flight gateway                                  this machine only, events kept in ~/.flight/log.sqlite
   flight gateway --lan                            consoles on the network can connect
   flight gateway --engine memory: --port 9000     nothing is kept
+  flight gateway --engine redis://localhost       shares its events with every gateway on that Redis
   flight gateway --print-token --device my-dc     a token for one device; then paste it into the program
 """
 
@@ -23,6 +24,7 @@ from flight_client.cli.loop import run_loop
 from flight_client.errors import CallerError
 from flight_client.gateway.app import Gateway
 from flight_client.gateway.auth import DEVELOPMENT_LIFETIME_S, development_key, load_key, make_token
+from flight_client.gateway.engines import shown_url
 from flight_client.gateway.settings import GatewaySettings, load_settings
 from flight_client.version import __version__
 
@@ -43,8 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         metavar="URL",
-        help="where events are kept: sqlite:PATH or memory: (environment REALTIME_BROKER_URL; "
-        "default: log.sqlite in the state folder)",
+        help="where events are kept: sqlite:PATH, memory:, or a broker that several gateways share, redis://HOST or "
+        "amqp://HOST (environment REALTIME_BROKER_URL, the place for a URL with a password; default: log.sqlite in the "
+        "state folder)",
     )
     parser.add_argument("--state-dir", metavar="DIR", help="folder of key and log (default ~/.flight)")
     parser.add_argument("--key-file", metavar="FILE", help="key to check tokens with, instead of the development key")
@@ -132,7 +135,7 @@ def _announce(gateway: Gateway, device: str) -> None:
     lines = [
         f"flight gateway {__version__} listens on {', '.join(addresses)} ({open_to})",
         _tcp_line(gateway, addresses),
-        f"engine {settings.engine}, epoch {gateway.hub.epoch.hex()}",
+        f"engine {shown_url(settings.engine)}, epoch {gateway.hub.epoch.hex()}",
         f"token for {'any device' if device == '*' else device}, good for {days} days:",
         "",
         f"  {token}",

@@ -24,6 +24,7 @@ from flight_client.gateway.names import printable
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.settings import GatewaySettings
+from flight_client.gateway.strangers import Strangers
 from flight_client.gateway.stream import serve_stream
 from flight_client.gateway.tcp import TcpListener
 from flight_client.session import spec
@@ -46,8 +47,25 @@ _http_log.addFilter(_of_ours)
 
 _EXPIRE_S = 5.0
 _SHUTDOWN_S = 2.0
+_BACKLOG = 4096
 _LINGER_S = 1.0  # how long the rest of a refused request is read, so that its sender gets to read why
 _GOING_AWAY_RETRY_MS = 500
+
+
+class _Site(web.TCPSite):
+    """The port of HTTP, with a gate before each connection."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int, strangers: Strangers) -> None:
+        super().__init__(runner, host, port, reuse_address=True, backlog=_BACKLOG)
+        self._strangers = strangers
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the port is taken."""
+        await web.BaseSite.start(self)
+        assert self._runner.server is not None
+        self._server = await asyncio.get_running_loop().create_server(
+            self._strangers.gate(self._runner.server), self._host, self._port, backlog=_BACKLOG, reuse_address=True
+        )
 
 
 class Gateway:
@@ -68,7 +86,8 @@ class Gateway:
         """Of raw TCP; 0 while there is none."""
         self.tcp_absent = "" if settings.tcp else "switched off"
         """Why there is none."""
-        self._tcp = TcpListener(self.registry)
+        self.strangers = Strangers(settings.strangers, settings.strangers_per_address)
+        self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._listeners: list[MemoryListener] = []
@@ -98,8 +117,7 @@ class Gateway:
         )
         await self._runner.setup()
         try:
-            site = web.TCPSite(self._runner, self.settings.host, self.settings.port, reuse_address=True, backlog=4096)
-            await site.start()
+            await _Site(self._runner, self.settings.host, self.settings.port, self.strangers).start()
         except OSError as error:
             await self.stop()
             raise self._taken(self.settings.port, "--port", error) from error
@@ -143,6 +161,7 @@ class Gateway:
         await self._tcp.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        self.strangers.close()
         for listener in self._listeners:
             await listener.close()
         await self.hub.close()
@@ -178,10 +197,10 @@ class Gateway:
         return answer
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        return await serve_stream(self.registry, request)
+        return await serve_stream(self.registry, request, self.strangers)
 
     async def _poll(self, request: web.Request) -> web.StreamResponse:
-        return await serve_poll(self.registry, request)
+        return await serve_poll(self.registry, request, self.strangers)
 
     async def _health(self, _request: web.Request) -> web.StreamResponse:
         health = self.hub.engine.health()
@@ -202,6 +221,7 @@ class Gateway:
                 "malformed": counters.malformed,
                 "forged": counters.forged,
             },
+            "strangers": {"open": len(self.strangers), "refused": self.strangers.refused, "cut": self.strangers.cut},
             "channels": len(self.hub.channels()),
             "subscribers": self.hub.subscribers(),
             "events": {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,9 +78,11 @@ class Hub:
         self._on_the_way: dict[Key, list[int]] = {}  # critical: appends without a result, counter of the last event
         self._counters = HubCounters()
         self._fingerprints = Fingerprints()
+        self.on_new_log: Callable[[], None] = lambda: None  # the engine has another log: end every session
 
     async def start(self) -> None:
         """Open the engine and learn where each channel stands."""
+        self.engine.on_new_log = self._start_anew
         await self.engine.start(self._fan_out)
         for name in await self.engine.channels():
             bounds = await self.engine.bounds(name)
@@ -92,6 +94,15 @@ class Hub:
             for subscription in channel.subscribers:
                 subscription.close()
         await self.engine.close()
+
+    def _start_anew(self, last: Mapping[str, int]) -> None:
+        """From the engine: what everybody stood on is gone. Who opens a channel again is told so by the epoch."""
+        self.on_new_log()
+        for channel in list(self._channels.values()):
+            for subscription in channel.subscribers:
+                subscription.close()
+        self._channels = {name: Channel(name, offset) for name, offset in last.items()}
+        self._fingerprints = Fingerprints()
 
     @property
     def epoch(self) -> bytes:

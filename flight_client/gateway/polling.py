@@ -17,6 +17,7 @@ from flight_client.errors import FrameError, RefusedError
 from flight_client.gateway.greeting import closing, greet, malformed, reset, untagged_end
 from flight_client.gateway.peer import Peer, Violation
 from flight_client.gateway.registry import Registry
+from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
 from flight_client.session.common.clock import elapsed, later
 from flight_client.session.gateway import messages
@@ -62,7 +63,7 @@ class PollPipe:
         self._awake.clear()
 
 
-async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
+async def serve_poll(registry: Registry, request: web.Request, strangers: Strangers) -> web.Response:
     """POST /v1/poll."""
     if request.content_length is not None and request.content_length > spec.POLL_BODY_BYTES:
         return _too_large()
@@ -83,12 +84,14 @@ async def serve_poll(registry: Registry, request: web.Request) -> web.Response:
         if reader.type != spec.TYPE_POLL:
             peer, answer = await greet(registry, reader, data)
             if peer is not None:
+                strangers.forget(request.transport)
                 peer.attach(PollPipe(peer), "polling")
             return _reply(answer)
         asked = messages.read_attach(data, reader.start, untagged_end(reader))
         if asked is None:
             return _reply(malformed(registry, "POLL cannot be read"))
         peer = registry.polled(asked)
+        strangers.forget(request.transport)
         pipe = peer.pipe
         assert isinstance(pipe, PollPipe)
         if pipe.waiting >= _WAITING_REQUESTS:

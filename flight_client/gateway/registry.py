@@ -75,6 +75,7 @@ class Registry:
         self._wall_s = wall_s
         self._by_id: dict[bytes, Peer] = {}
         self._by_device: dict[str, Peer] = {}
+        hub.on_new_log = self._forget_all
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -250,6 +251,11 @@ class Registry:
         if self._by_device.get(peer.source.device_id) is peer:
             del self._by_device[peer.source.device_id]
         peer.discard(code, text)
+
+    def _forget_all(self) -> None:
+        """Sessions and their marks belong to a log that is gone: devices say HELLO again and learn the new epoch."""
+        for peer in self.peers():
+            self.drop(peer, spec.CODE_UNKNOWN_SESSION, "the log is another one")
 
     def expire(self) -> None:
         """Forget sessions that ended by themselves or were away longer than their time to live."""

@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "key_file": "FLIGHT_KEY_FILE",
     "device_keys": "FLIGHT_DEVICE_KEYS",
     "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
+    "strangers": "FLIGHT_STRANGERS",
+    "strangers_per_address": "FLIGHT_STRANGERS_PER_ADDRESS",
 }
 
 
@@ -53,6 +55,8 @@ class GatewaySettings:
     allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
     channels: int = 1024
     sessions: int = spec.SESSIONS
+    strangers: int = 1024  # connections that have not shown a token yet
+    strangers_per_address: int = 256  # ... of one address; a proxy in front is one
     history_entries: int = spec.HISTORY_ENTRIES
     subscriber_entries: int = spec.SUBSCRIBER_ENTRIES
     subscriber_bytes: int = spec.SUBSCRIBER_BYTES
@@ -71,6 +75,8 @@ class GatewaySettings:
             _check_origin("allowed_origins", origin)
         _check_number("channels", self.channels, 1, 100_000)
         _check_number("sessions", self.sessions, 1, 1_000_000)
+        _check_number("strangers", self.strangers, 1, 1_000_000)
+        _check_number("strangers_per_address", self.strangers_per_address, 1, 1_000_000)
         _check_number("history_entries", self.history_entries, 1, 100_000_000)
         _check_number("subscriber_entries", self.subscriber_entries, 1, 1_000_000)
         # Two of the largest entries: less would drop what it cannot even hold.
@@ -92,7 +98,9 @@ class GatewaySettings:
 
     def _check_production(self) -> None:
         if self.engine == "memory:":
-            raise _bad("engine", self.engine, "a durable engine in production mode: sqlite:PATH")
+            raise _bad(
+                "engine", self.engine, "a durable engine in production mode: sqlite:PATH, redis://HOST or amqp://HOST"
+            )
         if self.key_file is None:
             raise _bad(
                 "key_file",
@@ -173,6 +181,8 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "allowed_origins": _as_origins,
     "channels": _as_number,
     "sessions": _as_number,
+    "strangers": _as_number,
+    "strangers_per_address": _as_number,
     "history_entries": _as_number,
     "subscriber_entries": _as_number,
     "subscriber_bytes": _as_number,

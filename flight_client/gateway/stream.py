@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import WSMsgType, web
 
 from flight_client._tables import STRINGS
 from flight_client.gateway.peer import Violation
 from flight_client.gateway.pipe import DuplexPipe
 from flight_client.gateway.registry import Registry
+from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
 
 # A client's turn ends behind the frame that passes its limit, so a message may be one frame longer than that.
@@ -20,8 +23,12 @@ class WebSocketCarrier:
 
     name = "websocket"
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, transport: asyncio.Transport | None, strangers: Strangers
+    ) -> None:
         self._socket = socket
+        self._transport = transport
+        self._strangers = strangers
 
     async def receive(self) -> bytes:
         """The next binary message."""
@@ -38,14 +45,15 @@ class WebSocketCarrier:
         await self._socket.send_bytes(body)
 
     def admit(self) -> None:
-        """Messages are bounded by what carries them, and frames by the greeting."""
+        """Its peer is known now. Messages are bounded by what carries them, and frames by the greeting."""
+        self._strangers.forget(self._transport)
 
     async def close(self) -> None:
         """The closing handshake, within a moment."""
         await self._socket.close()
 
 
-async def serve_stream(registry: Registry, request: web.Request) -> web.StreamResponse:
+async def serve_stream(registry: Registry, request: web.Request, strangers: Strangers) -> web.StreamResponse:
     """GET /v1/stream."""
     offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     subprotocol = STRINGS["subprotocol"]
@@ -59,5 +67,5 @@ async def serve_stream(registry: Registry, request: web.Request) -> web.StreamRe
         await socket.prepare(request)
     except web.HTTPException as error:
         return web.Response(status=400, text=f"not a WebSocket handshake: {error.text}\n")
-    await DuplexPipe(registry, WebSocketCarrier(socket)).run()
+    await DuplexPipe(registry, WebSocketCarrier(socket, request.transport, strangers)).run()
     return socket

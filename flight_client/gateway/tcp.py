@@ -7,6 +7,7 @@ import logging
 
 from flight_client.gateway.pipe import DuplexPipe
 from flight_client.gateway.registry import Registry
+from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
 from flight_client.transports.frame_stream import FrameStream
 
@@ -21,8 +22,9 @@ class TcpCarrier:
 
     name = "tcp"
 
-    def __init__(self, stream: FrameStream) -> None:
+    def __init__(self, stream: FrameStream, strangers: Strangers) -> None:
         self._stream = stream
+        self._strangers = strangers
 
     async def receive(self) -> bytes:
         """The next whole frames."""
@@ -34,6 +36,7 @@ class TcpCarrier:
 
     def admit(self) -> None:
         """Frames of every size from now on."""
+        self._strangers.forget(self._stream.transport)
         self._stream.admit()
 
     async def close(self) -> None:
@@ -44,8 +47,9 @@ class TcpCarrier:
 class TcpListener:
     """The second port."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, strangers: Strangers) -> None:
         self._registry = registry
+        self._strangers = strangers
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
@@ -53,7 +57,9 @@ class TcpListener:
     async def open(self, host: str, port: int) -> None:
         """Listen. Raises OSError when the port is taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accepted, host, port, reuse_address=True, backlog=_BACKLOG)
+        self._server = await loop.create_server(
+            self._strangers.gate(self._accepted), host, port, reuse_address=True, backlog=_BACKLOG
+        )
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     def _accepted(self) -> FrameStream:
@@ -65,7 +71,7 @@ class TcpListener:
 
     async def _serve(self, stream: FrameStream) -> None:
         try:
-            await DuplexPipe(self._registry, TcpCarrier(stream)).run()
+            await DuplexPipe(self._registry, TcpCarrier(stream, self._strangers)).run()
         except Exception:  # a mistake of ours ends this connection, not the others
             _log.exception("a TCP connection failed")
         finally:

@@ -44,6 +44,11 @@ class FrameStream(asyncio.BufferedProtocol):
         self._one = False
 
     @property
+    def transport(self) -> asyncio.Transport | None:
+        """What carries it, once there is a connection."""
+        return self._transport
+
+    @property
     def buffered_bytes(self) -> int:
         """Room that is taken for what was received and not handed out: for tests."""
         return len(self._buffer)

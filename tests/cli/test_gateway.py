@@ -104,6 +104,9 @@ def test_a_port_in_use_is_an_error_with_the_port_and_what_to_do(tmp_path: Path) 
     [
         (["--engine", "kafka:here"], "kafka"),
         (["--engine", "sqlite:"], "sqlite"),
+        (["--engine", "redis://someone:secret@127.0.0.1:1/0"], "redis://127.0.0.1:1/0"),
+        (["--engine", "amqp://someone:secret@127.0.0.1:1/x"], "amqp://127.0.0.1:1/x"),
+        (["--engine", "rediss://someone:secret@127.0.0.1:port"], "rediss://HOST"),
         (["--port", "eighty"], "eighty"),
         (["--port", "70000"], "70000"),
         (["--host", "no host"], "no host"),
@@ -128,6 +131,7 @@ def test_a_bad_value_is_one_line_with_the_value_and_what_to_do(tmp_path: Path, w
     assert done.stderr.startswith("flight: ")
     assert done.stderr.count("\n") == 1, done.stderr
     assert shown in done.stderr
+    assert "secret" not in done.stderr
 
 
 def test_the_environment_is_read_and_a_bad_value_names_its_variable(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_every_truncation_of_a_batch_is_refused_except_between_records() -> None
     ("data", "why"),
     [
         (bytes([0, 1, 0, 0]) + bytes(4), "layout 0"),
-        (bytes([8, 1, 0, 0]) + bytes(4), "unknown layout"),
+        (bytes([10, 1, 0, 0]) + bytes(4), "unknown layout"),
         (bytes([0x85, 1, 0, 0]) + bytes(4), "a wide form of a layout without sizes"),
         (bytes([7, 0, 0, 0]), "no fixed part"),
         (bytes([1, 4, 0, 0]) + bytes(16), "fixed part cut"),

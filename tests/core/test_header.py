@@ -62,6 +62,18 @@ extern flight_identity identity;
 extern flight_prover prover;
 extern flight_session session;
 uint8_t policy_of(uint16_t channel);
+extern flight_client *client;
+extern flight_config config;
+extern flight_port port;
+extern int frame_number, us, level;
+extern uint32_t now_us, last_us, pc, registers[16];
+extern const char *name, *format;
+extern va_list list;
+struct thing { int any; };
+extern struct thing player, textures;
+void on_command(void *user, const flight_message *message);
+void on_pressure(void *user, int pressure, const flight_memory_update *update);
+void wait_for_vblank(void);
 
 void split_it(void);
 void send_now(void);

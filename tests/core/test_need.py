@@ -1,4 +1,4 @@
-"""flight_need: what it says is what the set-up functions take, to the byte, on every machine."""
+"""flight_core_need: what it says is what the set-up functions take, to the byte, on every machine."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ def setup_of(**fields: int) -> Any:
 
 def need(**fields: int) -> tuple[int, dict[str, int]]:
     parts = ffi.new("flight_parts *")
-    total = lib.flight_need(setup_of(**fields), parts)
+    total = lib.flight_core_need(setup_of(**fields), parts)
     return total, {name: getattr(parts, name) for name, _ in ffi.typeof("flight_parts").fields}
 
 
@@ -122,9 +122,9 @@ def test_it_refuses_exactly_the_frames_that_a_stream_refuses(frame_bytes: int) -
 )
 def test_an_impossible_set_up_is_refused_and_nothing_is_written(fields: dict[str, int]) -> None:
     parts = ffi.new("flight_parts *", {"send_bytes": 77})
-    assert lib.flight_need(setup_of(**fields), parts) == ARGUMENT
+    assert lib.flight_core_need(setup_of(**fields), parts) == ARGUMENT
     assert parts.send_bytes == 77
-    assert lib.flight_need(ffi.NULL, parts) == ARGUMENT
+    assert lib.flight_core_need(ffi.NULL, parts) == ARGUMENT
 
 
 def test_a_sum_over_two_gibibytes_is_refused_and_never_wraps() -> None:
@@ -135,15 +135,15 @@ def test_a_sum_over_two_gibibytes_is_refused_and_never_wraps() -> None:
         {"critical_slots": 32767, "lossy_slots": 32767, "window_frames": 65535},
     ):
         parts = ffi.new("flight_parts *", {"send_bytes": 77})
-        assert lib.flight_need(setup_of(**most, **fields), parts) == TOO_LARGE
+        assert lib.flight_core_need(setup_of(**most, **fields), parts) == TOO_LARGE
         assert parts.send_bytes == 77
     # One ring of the largest shape is just below.
     assert need(critical_slots=32767, slot_bytes=65532)[0] == 32767 * 65532 + ffi.sizeof("flight_ring")
 
 
 def test_parts_may_be_left_out_and_zero_means_nothing() -> None:
-    assert lib.flight_need(setup_of(frame_bytes=640), ffi.NULL) == 1280
-    assert lib.flight_need(setup_of(), ffi.NULL) == 0
+    assert lib.flight_core_need(setup_of(frame_bytes=640), ffi.NULL) == 1280
+    assert lib.flight_core_need(setup_of(), ffi.NULL) == 0
 
 
 @pytest.mark.parametrize("compiler", ["sh4-linux-gnu-gcc", "mipsel-linux-gnu-gcc", "arm-linux-gnueabihf-gcc"])

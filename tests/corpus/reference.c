@@ -128,7 +128,7 @@ int reference_decode(const uint8_t *data, size_t bytes, uint32_t limit_bytes, fl
 /* Bytes of the fixed part by layout, as the specification lists them; 0 where there is no such layout. */
 static uint32_t fixed_bytes(unsigned layout)
 {
-    static const uint8_t narrow[] = {0, 20, 12, 28, 4, 4, 16, 4};
+    static const uint8_t narrow[] = {0, 20, 12, 28, 4, 4, 16, 4, 8, 8};
     static const uint8_t wide[] = {0, 36, 16, 40};
 
     if (layout < sizeof narrow) {

@@ -40,11 +40,11 @@ static void test_ages(void)
 
 static void test_layouts(void)
 {
-    static const uint8_t narrow[8] = {0, 20, 12, 28, 4, 4, 16, 4};
-    static const uint8_t wide[8] = {0, 36, 16, 40, 0, 0, 0, 0};
+    static const uint8_t narrow[10] = {0, 20, 12, 28, 4, 4, 16, 4, 8, 8};
+    static const uint8_t wide[10] = {0, 36, 16, 40, 0, 0, 0, 0, 0, 0};
 
     for (unsigned layout = 0; layout < 256; layout++) {
-        const uint32_t expected = layout < 8 ? narrow[layout] : layout >= 128 && layout < 136 ? wide[layout - 128] : 0;
+        const uint32_t expected = layout < 10 ? narrow[layout] : layout >= 128 && layout < 138 ? wide[layout - 128] : 0;
 
         CHECK(flight_layout_bytes((uint8_t)layout) == expected);
     }

@@ -3,7 +3,7 @@
 
 #include "ctest.h"
 
-/* What flight_need says, by its fields in their order. */
+/* What flight_core_need says, by its fields in their order. */
 static int need(uint32_t frame_bytes, uint32_t slot_bytes, uint32_t critical_slots, uint32_t lossy_slots,
                 uint32_t window_frames, uint32_t byte_stream)
 {
@@ -15,7 +15,7 @@ static int need(uint32_t frame_bytes, uint32_t slot_bytes, uint32_t critical_slo
     setup.lossy_slots = (uint16_t)lossy_slots;
     setup.window_frames = (uint16_t)window_frames;
     setup.byte_stream = (uint16_t)byte_stream;
-    return flight_need(&setup, NULL);
+    return flight_core_need(&setup, NULL);
 }
 
 static void test_sums(void)
@@ -39,21 +39,21 @@ static void test_parts(void)
     flight_parts parts;
     flight_parts before;
 
-    CHECK(flight_need(&setup, &parts) == (int)(48 * 64 + 7 * 640 + 2 * sizeof(flight_ring) + sizeof(flight_stream)));
+    CHECK(flight_core_need(&setup, &parts) == (int)(48 * 64 + 7 * 640 + 2 * sizeof(flight_ring) + sizeof(flight_stream)));
     CHECK(parts.objects_bytes == 2 * sizeof(flight_ring) + sizeof(flight_stream));
     CHECK(parts.critical_bytes == 2048 && parts.lossy_bytes == 1024 && parts.send_bytes == 640);
     CHECK(parts.receive_bytes == 1280 && parts.store_bytes == 2560);
     memset(&parts, 0xa5, sizeof parts); /* written only on success */
     before = parts;
     setup.frame_bytes = 19;
-    CHECK(flight_need(&setup, &parts) == FLIGHT_ERROR_ARGUMENT && memcmp(&parts, &before, sizeof parts) == 0);
+    CHECK(flight_core_need(&setup, &parts) == FLIGHT_ERROR_ARGUMENT && memcmp(&parts, &before, sizeof parts) == 0);
     setup = (flight_setup){65536, 65532, 32767, 32767, 65535, 1};
-    CHECK(flight_need(&setup, &parts) == FLIGHT_ERROR_TOO_LARGE && memcmp(&parts, &before, sizeof parts) == 0);
+    CHECK(flight_core_need(&setup, &parts) == FLIGHT_ERROR_TOO_LARGE && memcmp(&parts, &before, sizeof parts) == 0);
 }
 
 static void test_refusals(void)
 {
-    CHECK(flight_need(NULL, NULL) == FLIGHT_ERROR_ARGUMENT);
+    CHECK(flight_core_need(NULL, NULL) == FLIGHT_ERROR_ARGUMENT);
     CHECK(need(0, 16, 32767, 0, 0, 0) == 32767 * 16 + (int)sizeof(flight_ring));
     CHECK(need(0, 16, 32768, 0, 0, 0) == FLIGHT_ERROR_ARGUMENT);
     CHECK(need(0, 16, 0, 32767, 0, 0) == 32767 * 16 + (int)sizeof(flight_ring));

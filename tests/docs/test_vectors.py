@@ -129,7 +129,7 @@ def test_the_events_of_a_vector_are_read_and_written_with_the_same_bytes(entry: 
 
 def event_of(record: dict[str, Any]) -> Any:
     values = dict(record["fields"])
-    if record["event"] == "payload":
+    if record["event"] in ("payload", "command-request", "command-result"):
         values["data"] = bytes.fromhex(values["data"])
     return EVENT_TYPES[record["event"]](**values)
 

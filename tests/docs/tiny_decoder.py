@@ -12,7 +12,9 @@ from typing import Any
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "protocol.md").read_text("utf-8")
 NAMES: dict[str, dict[int, str]] = {}  # field -> number -> name
-for _field, _name, _number in re.findall(r"^\| (state|event_type|level) \| ([a-z-]+) \| (\d+) \|$", PAGE, re.MULTILINE):
+for _field, _name, _number in re.findall(
+    r"^\| (state|event_type|code|level) \| ([a-z-]+) \| (\d+) \|$", PAGE, re.MULTILINE
+):
     NAMES.setdefault(_field, {})[int(_number)] = _name
 TYPES = {
     int(number): name.lower()

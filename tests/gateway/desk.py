@@ -13,7 +13,7 @@ from flight_client.gateway.engines import (
     Source,
     StoreError,
 )
-from flight_client.gateway.engines.base import OnResult
+from flight_client.gateway.engines.base import OnResult, Portion
 from flight_client.gateway.engines.memory import MemoryEngine
 from flight_client.gateway.hub import Gap, Hub, HubLimits, Subscription
 
@@ -83,6 +83,7 @@ def drain(subscription: Subscription) -> list[int | Gap]:
     """Offsets of the entries, and the gaps between them."""
     taken: list[int | Gap] = []
     while (item := subscription.next()) is not None:
+        assert not isinstance(item, Portion)
         taken.append(item if isinstance(item, Gap) else item.offset)
     return taken
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flight_client import Client, Log, Payload
+from flight_client import Client, Log, Outcome, Payload
 from flight_client.events import encode_event
 from flight_client.gateway.engines.base import Batch, Entry, Portion
 from flight_client.gateway.hub import Gap
@@ -77,7 +77,7 @@ def test_whatever_the_sizes_no_event_is_lost_doubled_or_reordered(seed: int) -> 
     fitting = [number for number in range(had, len(sizes)) if len(record(sizes[number])) <= limit]
     parts, whole = portions(one, room, had)
     assert whole == (len(fitting) == len(sizes) - had), seed
-    found = []
+    found: list[int] = []
     for part in parts:
         assert len(part.payload) <= room, seed
         _, _, counter, so_far, data = head(part.payload)
@@ -109,7 +109,7 @@ async def test_a_subscription_hands_out_portions_and_says_only_what_is_too_large
     put(desk, [50])
     put(desk, [100] * 8 + [900] + [100] * 2)
     put(desk, [50])
-    found = []
+    found: list[object] = []
     while (item := console.next()) is not None:
         found.append(item.events if isinstance(item, Portion) else item)
     assert [type(item).__name__ for item in found] == ["Entry", "int", "int", "int", "Gap", "Entry"]
@@ -127,7 +127,7 @@ async def test_a_new_subscription_begins_behind_what_was_had(desk: Desk, had: in
     )
     for _ in range(20):
         await asyncio.sleep(0)
-    found = []
+    found: list[object] = []
     while (item := console.next()) is not None:
         found.append(item.events if isinstance(item, Portion) else item)
     assert found == expected
@@ -243,8 +243,7 @@ async def test_a_gateway_that_dies_between_two_portions_doubles_and_loses_nothin
     channel = host.channel("news")
     cut = 0
     for text in sent:
-        while not channel.emit(Log(text), critical=True).accepted:
-            await asyncio.sleep(0.01)
+        assert await channel.put(Log(text), critical=True) is Outcome.QUEUED
     state = next(state for state in console._session.channels.items if state.name == b"news")
     for _ in range(4):
         await eventually(lambda: state.taken > 0 or len(reader.got) == len(sent), "a portion")

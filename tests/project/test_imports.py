@@ -47,6 +47,8 @@ FLOOR = {
     "capture": 8,
     "channels": 9,
     "steering": 10,
+    "handling": 9,
+    "commands": 10,
     "threadsafe": 9,
     "client": 11,
     "gateway": 10,

@@ -40,6 +40,12 @@ def test_the_example_of_the_clients_page_runs_against_a_real_gateway(tmp_path: P
     assert said.splitlines()[1] in ("timeout True", "expired False")
 
 
+def test_the_example_of_a_command_runs_against_a_real_gateway(tmp_path: Path) -> None:
+    example = readme_examples.examples("docs/python-client.md")["commands"]
+    with readme_examples.running_gateway(tmp_path) as gateway:
+        assert readme_examples.run_python(example, gateway, tmp_path) == "b'restarted level 7'\nunknown\n"
+
+
 def test_the_platform_table_says_what_the_spec_says() -> None:
     spec = tomllib.loads((ROOT / "spec" / "flight.toml").read_text(encoding="utf-8"))
     rows = [line for line in text(README).splitlines() if line.startswith("| `")]

@@ -7,6 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {
     "csrc/include/flight_spec.h",
+    "micropython/flight_client/layouts.py",
+    "micropython/flight_client/profiles.py",
+    "micropython/flight_client/tables.py",
     "flight_client/session/spec.py",
     "flight_client/_tables.py",
     "docs/reference-spec.md",

@@ -11,6 +11,7 @@ from flight_client.gateway.hub import Hub, HubLimits
 from flight_client.gateway.pipe import DuplexPipe
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
+from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
 
 from .chance import Machine
@@ -50,6 +51,7 @@ class Request:
         self.content_length = len(body)
         self.headers: dict[str, str] = {}
         self._body = body
+        self.transport = None
 
     async def read(self) -> bytes:
         return self._body
@@ -74,6 +76,7 @@ class SimGateway:
         self.registry = Registry(
             self.hub, verifier.verify_token, monotonic_ms, spec.SESSIONS, wall_s, device_keys=DEVICE_KEYS
         )
+        self.strangers = Strangers(1, 1)  # a simulated network has no sockets to count
         self.up = False
         self._ends: list[LinkEnd] = []
         self._tasks: dict[asyncio.Task[Any], None] = {}  # a dict, because it keeps its order
@@ -129,7 +132,7 @@ class SimGateway:
 
     async def _answer(self, body: bytes, reply: "asyncio.Future[bytes]") -> None:
         try:
-            response = await serve_poll(self.registry, Request(body))  # type: ignore[arg-type]
+            response = await serve_poll(self.registry, Request(body), self.strangers)  # type: ignore[arg-type]
         except asyncio.CancelledError:
             if not reply.done():
                 reply.set_exception(ConnectionResetError("the gateway died"))

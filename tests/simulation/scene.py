@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from flight_client import Client, Gap, Payload
+from flight_client.events import encode_event
 from flight_client.gateway.auth import SigningKey, make_token
 from flight_client.gateway.engines import EngineLimits
 from flight_client.gateway.engines.base import Entry
@@ -22,6 +23,7 @@ from .network import Server, Wire, factories
 from .trace import Trace
 
 _KEY = SigningKey("simulated", b"k" * 32)
+_PAYLOAD = encode_event(Payload(0))[0]
 BOTH = ("websocket", "polling")
 
 MakeWire = Callable[..., Wire]
@@ -41,7 +43,8 @@ class Scene:
         self.gaps: list[Gap] = []
 
     def _stored(self, _epoch: bytes, entry: Entry) -> None:
-        self.stored.setdefault(entry.channel, []).extend(numbers_of(entry)[1])
+        if entry.records[0] == _PAYLOAD:  # else no numbers are in it
+            self.stored.setdefault(entry.channel, []).extend(numbers_of(entry)[1])
 
     def _find(self) -> Server | None:
         return self.gateway if self.gateway.up else None

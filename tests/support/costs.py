@@ -20,6 +20,7 @@ PARTS = (
     ("session and simulation", 180, ("session", "simulation", "twin", "model", "capture")),
     ("client and transports", 60, ("client", "transports", "conformance/transports", "faults", "wire")),
     ("gateway and engines", 90, ("gateway", "conformance/engines")),
+    ("codecs of the console client", 20, ("codecs",)),
     ("commands, project, docs", 60, ("cli", "docs", "project")),
 )
 PROCESSORS = 2

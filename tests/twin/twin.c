@@ -415,7 +415,7 @@ static uint32_t *put_channels(uint32_t *to)
 
     PUT(channels->unopened), PUT(channels->used), PUT(channels->unanswered), PUT(channels->asked_at_ms);
     for (uint32_t i = 0; i < channels->used; i++) {
-        const flight_channel *channel = &channels->items[i];
+        const flight_channel_state *channel = &channels->items[i];
 
         PUT(channel->mode), PUT(channel->start), PUT(channel->count), PUT(channel->asked), PUT(channel->opened);
         PUT(channel->leaving), PUT(channel->own);

@@ -16,7 +16,7 @@ from flight_client.gateway.engines.base import (
     Source,
     StoreError,
 )
-from flight_client.gateway.engines.catalog import check_engine_url, open_engine
+from flight_client.gateway.engines.catalog import check_engine_url, open_engine, shown_url
 
 __all__ = [
     "AppendResult",
@@ -33,4 +33,5 @@ __all__ = [
     "StoreError",
     "check_engine_url",
     "open_engine",
+    "shown_url",
 ]

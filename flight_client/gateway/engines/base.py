@@ -19,7 +19,7 @@ from __future__ import annotations
 import enum
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -215,6 +215,8 @@ class Engine(ABC):
     name: str
     durable: bool  # a stored batch survives the end of this process
     epoch: bytes  # identity of the whole log, valid after start(); a log that was lost comes back with another one
+    # Called when `epoch` changed while the gateway runs, with the last offset of every channel of the new log.
+    on_new_log: Callable[[Mapping[str, int]], None] | None = None
 
     @abstractmethod
     async def start(self, on_entry: OnEntry) -> None:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from flight_client.errors import CallerError
 from flight_client.gateway.engines.base import Engine, EngineLimits, SkipRecords
+from flight_client.gateway.engines.broker_url import DEFAULT_PORTS, parse_broker_url
 
-ENGINE_URLS = "memory: (lost at the end) or sqlite:PATH (one file, durable)"
-_PLANNED = {"redis": "redis://", "rediss": "redis://", "amqp": "amqp://", "amqps": "amqp://"}
+ENGINE_URLS = (
+    "memory: (lost at the end), sqlite:PATH (one file, durable), redis://HOST or rediss://HOST (shared by gateways),"
+    " amqp://HOST or amqps://HOST (RabbitMQ, shared by gateways)"
+)
+# scheme -> module that it needs, extra that brings it
+_NEEDS = {
+    "redis": ("redis", "redis"),
+    "rediss": ("redis", "redis"),
+    "amqp": ("aio_pika", "rabbitmq"),
+    "amqps": ("aio_pika", "rabbitmq"),
+}
 
 
 def check_engine_url(url: str) -> tuple[str, str]:
-    """Split an engine URL into scheme and path, or refuse it with what is allowed."""
+    """Split an engine URL into scheme and path, or refuse it with what is allowed. No broker is asked."""
     scheme, colon, path = url.partition(":")
     if not colon:
         raise CallerError(what="the engine is not a URL", value=url, next_step=f"use {ENGINE_URLS}")
-    if scheme in _PLANNED:
-        # Without the rest: a broker's URL may carry a password.
-        raise CallerError(
-            what=f"the engine {_PLANNED[scheme]} is not built into this version",
-            value=f"{scheme}:...",
-            next_step=f"use {ENGINE_URLS}",
-        )
+    if scheme in _NEEDS:
+        parse_broker_url(url)
+        _check_installed(scheme)
+        return scheme, path
     if scheme == "memory" and path:
         raise CallerError(what="the engine memory: takes nothing after the colon", value=url, next_step="use memory:")
     if scheme == "sqlite" and path in ("", ":memory:", "//", "///"):
@@ -30,8 +39,27 @@ def check_engine_url(url: str) -> tuple[str, str]:
             next_step="use sqlite:PATH, or memory: for none",
         )
     if scheme not in ("memory", "sqlite") or "\0" in path:
-        raise CallerError(what="the engine is not known", value=url, next_step=f"use {ENGINE_URLS}")
+        raise CallerError(what="the engine is not known", value=shown_url(url), next_step=f"use {ENGINE_URLS}")
     return scheme, path
+
+
+def shown_url(url: str) -> str:
+    """The URL for a person to read: without user and password."""
+    scheme = url.partition(":")[0]
+    if scheme in DEFAULT_PORTS:
+        return parse_broker_url(url).shown
+    start, secret, host = url.rpartition("@")
+    return f"{start.partition(':')[0]}://...@{host}" if secret and "://" in start else url
+
+
+def _check_installed(scheme: str) -> None:
+    module, extra = _NEEDS[scheme]
+    if importlib.util.find_spec(module) is None:
+        raise CallerError(
+            what=f"the engine {scheme}:// needs the Python package {module}, which is not installed",
+            value=f"{scheme}:...",
+            next_step=f"pip install 'flight-realtime[gateway,{extra}]'",
+        )
 
 
 def open_engine(url: str, skip_records: SkipRecords, limits: EngineLimits | None = None) -> Engine:
@@ -41,6 +69,14 @@ def open_engine(url: str, skip_records: SkipRecords, limits: EngineLimits | None
         from flight_client.gateway.engines.memory import MemoryEngine
 
         return MemoryEngine(skip_records, limits)
+    if scheme in ("redis", "rediss"):
+        from flight_client.gateway.engines.redis import RedisEngine
+
+        return RedisEngine(parse_broker_url(url), skip_records, limits)
+    if scheme in ("amqp", "amqps"):
+        from flight_client.gateway.engines.rabbitmq import RabbitMqEngine
+
+        return RabbitMqEngine(parse_broker_url(url), skip_records, limits)
     from flight_client.gateway.engines.sqlite import SqliteEngine
 
     return SqliteEngine(path, skip_records, limits)

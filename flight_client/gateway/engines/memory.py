@@ -76,6 +76,10 @@ class MarkTable:
             if len(self._marks) > self._total:
                 self._forget(next(iter(self._marks)))
 
+    def items(self) -> list[tuple[str, bytes, Marks]]:
+        """Device id, incarnation and marks, the one used longest ago first."""
+        return [(device_id, incarnation, marks) for (device_id, incarnation), marks in self._marks.items()]
+
     def _forget(self, key: tuple[str, bytes]) -> None:
         del self._marks[key]
         lives = self._of_device[key[0]]

@@ -141,7 +141,7 @@ class DeviceSession:
 
     def failed(self, now: int, random: int) -> None:
         """The transport could not be opened, or died."""
-        if self.state in (STATE_IDLE, STATE_WAITING, STATE_CLOSED, STATE_STOPPED, STATE_PAUSED):
+        if self.state < STATE_OPENING or self.state > STATE_CLOSING:  # a tuple of states would take heap
             return
         if self._pausing:
             self._leave(now)

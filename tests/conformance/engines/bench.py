@@ -38,8 +38,14 @@ class Bench:
     def __init__(self, url: str) -> None:
         self.url = url
         self.durable = url != "memory:"
+        self.dense = not url.startswith("amqp")  # offsets are 1, 2, 3 ...; else they only rise
         self.seen: list[Entry] = []
         self.engine: Engine
+
+    def at(self, number: int, channel: str = "log") -> int:
+        """Offset of the channel's entry of that number, from 1; 0 for 0, which is before all of them."""
+        offsets = [0, *(entry.offset for entry in self.seen if entry.channel == channel)]
+        return offsets[number]
 
     async def start(self, limits: EngineLimits | None = None) -> Engine:
         self.engine = open_engine(self.url, skip_records, limits)

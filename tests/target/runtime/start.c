@@ -26,7 +26,8 @@ __asm__(".text\n.set noreorder\n"
         ".globl _start\n.type _start, @function\n_start:\n"
         "  addiu $sp, $sp, -32\n  jal rt_start\n  nop\n  break\n"
         ".globl rt_call\n.type rt_call, @function\nrt_call:\n"
-        "  move $2, $4\n  move $4, $5\n  move $5, $6\n  move $6, $7\n  syscall\n  jr $31\n  nop\n"
+        "  move $2, $4\n  move $4, $5\n  move $5, $6\n  move $6, $7\n  syscall\n"
+        "  beqz $7, 1f\n  nop\n  negu $2, $2\n1: jr $31\n  nop\n" /* an error is below zero here, as everywhere else */
         ".set reorder\n");
 #define CALL_WRITE 4004
 #define CALL_EXIT 4001

@@ -1,0 +1,146 @@
+/* The session key, the proofs and the tags made with it (docs/protocol.md, Proofs). The reference is flight_client/proof.py. */
+#include "flight_client_parts.h"
+
+#if FLIGHT_CLIENT
+
+#if FLIGHT_SHA256
+
+#define UP 0u
+#define DOWN 1u
+#define SERVER_NONCE_AT 40u /* in WELCOME */
+
+static void begin(void *context, const char *token, const uint8_t *client_nonce, const uint8_t *server_nonce)
+{
+    flight_client *client = (flight_client *)context;
+    const flight_config *config = &client->config;
+    uint8_t key[FLIGHT_SHA256_BYTES];
+    const int keyed = config->device_key != NULL;
+    flight_sha256 *hash = &client->mac.hash;
+
+    if (keyed) {
+        flight_hmac_key(&client->mac, config->device_key, config->device_key_bytes);
+        flight_hmac_begin(&client->mac);
+    } else {
+        flight_sha256_begin(hash);
+    }
+    flight_sha256_add(hash, (const uint8_t *)token, flight_text_bytes(token, FLIGHT_TOKEN_BYTES));
+    flight_sha256_add(hash, client_nonce, FLIGHT_NONCE_BYTES);
+    flight_sha256_add(hash, server_nonce, FLIGHT_NONCE_BYTES);
+    if (keyed) {
+        flight_hmac_end(&client->mac, key, sizeof key);
+    } else {
+        flight_sha256_end(hash, key);
+    }
+    flight_hmac_key(&client->mac, key, sizeof key);
+    memset(key, 0, sizeof key);
+}
+
+static void add_number(flight_client *client, uint32_t number)
+{
+    uint8_t bytes[4];
+
+    flight_store32(bytes, number);
+    flight_sha256_add(&client->mac.hash, bytes, sizeof bytes);
+}
+
+/* number 0: of ATTACH, else of that POLL. */
+static void prove(void *context, uint8_t *proof, uint32_t generation, uint32_t number)
+{
+    flight_client *client = (flight_client *)context;
+
+    flight_hmac_begin(&client->mac);
+    if (number == 0) {
+        flight_sha256_add(&client->mac.hash, (const uint8_t *)"attach", 6);
+        flight_sha256_add(&client->mac.hash, client->session.welcome.server_nonce, FLIGHT_NONCE_BYTES);
+        add_number(client, generation);
+    } else {
+        flight_sha256_add(&client->mac.hash, (const uint8_t *)"poll", 4);
+        add_number(client, generation);
+        add_number(client, number);
+    }
+    flight_hmac_end(&client->mac, proof, FLIGHT_PROOF_BYTES);
+}
+
+/* The tag of a frame whose header and payload stand at `at`, without what follows. */
+static void write_tag(flight_client *client, uint8_t *tag, uint32_t direction, uint32_t generation, const uint8_t *at,
+                      uint32_t bytes)
+{
+    const uint8_t head = (uint8_t)direction;
+
+    flight_hmac_begin(&client->mac);
+    flight_sha256_add(&client->mac.hash, (const uint8_t *)"frame", 5);
+    flight_sha256_add(&client->mac.hash, &head, 1);
+    add_number(client, generation);
+    flight_sha256_add(&client->mac.hash, at, bytes);
+    flight_hmac_end(&client->mac, tag, FLIGHT_TAG_BYTES);
+}
+
+/* Put the tag behind the payload that stands at `at` behind its header's place; the frame is to be sealed after it. */
+void flight_proof_sign(flight_client *client, uint8_t *at, flight_frame *frame)
+{
+    const uint32_t bytes = FLIGHT_HEADER_BYTES + frame->payload_bytes;
+    flight_frame header = *frame;
+
+    header.payload_bytes += FLIGHT_TAG_BYTES;
+    flight_frame_seal(at, bytes + FLIGHT_TAG_BYTES + FLIGHT_TRAILER_BYTES, &header);
+    write_tag(client, at + bytes, UP, (uint32_t)client->session.generation, at, bytes);
+    frame->payload_bytes += FLIGHT_TAG_BYTES;
+}
+
+/* Take the tag off a frame that has one. Returns whether it is the right one. */
+int flight_proof_check(flight_client *client, flight_frame *frame)
+{
+    const flight_session *session = &client->session;
+    uint32_t generation = (uint32_t)session->generation;
+    uint8_t tag[FLIGHT_TAG_BYTES];
+
+    if (frame->payload_bytes < FLIGHT_TAG_BYTES) {
+        return 0;
+    }
+    frame->payload_bytes -= FLIGHT_TAG_BYTES;
+    if (frame->type == FLIGHT_TYPE_WELCOME && session->state == FLIGHT_STATE_GREETING) {
+        if (frame->payload_bytes < SERVER_NONCE_AT + FLIGHT_NONCE_BYTES) {
+            return 0;
+        }
+        generation = 0; /* the frame carries what the key is made with; a wrong one makes a key that nobody has */
+        begin(client, session->identity->token, session->nonce, frame->payload + SERVER_NONCE_AT);
+    }
+    write_tag(client, tag, DOWN, generation, frame->payload - FLIGHT_HEADER_BYTES, FLIGHT_HEADER_BYTES + frame->payload_bytes);
+    return flight_same_code(tag, frame->payload + frame->payload_bytes, FLIGHT_TAG_BYTES);
+}
+
+#else
+
+/* Without SHA-256 a session cannot be gone on with on another connection, and polling is not compiled in. */
+static void begin(void *context, const char *token, const uint8_t *client_nonce, const uint8_t *server_nonce)
+{
+    (void)context, (void)token, (void)client_nonce, (void)server_nonce;
+}
+
+static void prove(void *context, uint8_t *proof, uint32_t generation, uint32_t number)
+{
+    (void)context, (void)generation, (void)number;
+    memset(proof, 0, FLIGHT_PROOF_BYTES);
+}
+
+void flight_proof_sign(flight_client *client, uint8_t *at, flight_frame *frame)
+{
+    (void)client, (void)at, (void)frame;
+}
+
+int flight_proof_check(flight_client *client, flight_frame *frame)
+{
+    (void)client, (void)frame;
+    return 0;
+}
+
+#endif
+
+void flight_proof_init(flight_client *client)
+{
+    client->prover.context = client;
+    client->prover.begin = begin;
+    client->prover.prove = prove;
+}
+
+#endif

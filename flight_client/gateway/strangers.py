@@ -1,0 +1,96 @@
+"""Connections whose peer has not shown yet that it may talk to us: bounded in number, by address and in time.
+
+Whoever connects is a stranger until the gateway has answered it with WELCOME or RESUMED, or has taken a POLL from it. Each
+stranger costs a socket and at most one message, so their number bounds what strangers can cost. One too many is closed
+before a byte of it is read. One that has not become known in its time, headers that never end included, is closed too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from flight_client.session.spec import PREAUTH_MS
+
+# Whoever says the first frame too late hears why; this comes behind that.
+PATIENCE_S = PREAUTH_MS / 1000 + 2.0
+
+
+class Strangers:
+    """Those of one gateway, on all its ports."""
+
+    def __init__(self, limit: int, limit_per_address: int) -> None:
+        self.refused = 0
+        """Connections closed because there were too many."""
+        self.cut = 0
+        """Connections closed because they took too long."""
+        self.patience_s = PATIENCE_S
+        self._limit = limit
+        self._limit_per_address = limit_per_address
+        self._waiting: dict[asyncio.BaseTransport, tuple[str, asyncio.TimerHandle]] = {}
+        self._by_address: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def gate(self, make: Callable[[], Any]) -> Callable[[], asyncio.Protocol]:
+        """The same factory of protocols, for those that are let in."""
+        return lambda: _Gate(self, make)
+
+    def arrived(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether this connection is let in."""
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if isinstance(peer, tuple) else ""
+        if self._full(address):
+            for other in [other for other in self._waiting if other.is_closing()]:
+                self.forget(other)
+            if self._full(address):
+                self.refused += 1
+                return False
+        timer = asyncio.get_running_loop().call_later(self.patience_s, self._cut, transport)
+        self._waiting[transport] = address, timer
+        self._by_address[address] += 1
+        return True
+
+    def forget(self, transport: asyncio.BaseTransport | None) -> None:
+        """It is a stranger no more: known, or gone."""
+        if transport not in self._waiting:
+            return
+        address, timer = self._waiting.pop(transport)
+        timer.cancel()
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+    def close(self) -> None:
+        """Forget all."""
+        for transport in list(self._waiting):
+            self.forget(transport)
+
+    def _full(self, address: str) -> bool:
+        return len(self._waiting) >= self._limit or self._by_address[address] >= self._limit_per_address
+
+    def _cut(self, transport: asyncio.BaseTransport) -> None:
+        self.forget(transport)
+        if not transport.is_closing():
+            self.cut += 1
+            transport.abort()  # type: ignore[attr-defined]  # a socket's transport has it
+
+
+class _Gate(asyncio.Protocol):
+    """Stands where the real protocol will, until its peer is let in."""
+
+    def __init__(self, strangers: Strangers, make: Callable[[], Any]) -> None:
+        self._strangers = strangers
+        self._make = make
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let it in, or close it."""
+        if not self._strangers.arrived(transport):
+            transport.abort()  # type: ignore[attr-defined]  # a socket's transport has it
+            return
+        protocol = self._make()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)

@@ -1,0 +1,181 @@
+"""Handlers of received events, and the dead letters of those that went wrong in either direction.
+
+A handler takes the events of its stream one by one, in order. A critical event whose handler raises is handed to it again, after
+the interval and as often as was said; then it is a dead letter with the cause `handler`. Whatever comes behind it waits, in a
+stream that is bounded like every other. What still waits when the client closes is handled within the moment that close()
+has; of the rest the critical events become dead letters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from .clock import monotonic_ms
+from .driver import Driver
+from .errors import CallerError
+from .events import encode_event
+from .hooks import Hooks
+from .letters import DeadLetter
+from .outbox import Outbox
+from .platforms import Platform
+from .rules import ChannelRules
+from .session.spec import RETRY_COUNT, RETRY_INTERVAL_MS
+from .streams import STREAM_EVENTS, EventStream, RealtimeEvent
+
+if TYPE_CHECKING:
+    from .channels import Channel
+
+_log = logging.getLogger("flight.client")
+
+EventHandler = Callable[[RealtimeEvent], object]
+"""A function, or an async function; what it returns is not looked at."""
+
+
+class _Worker:
+    """One handler with its stream."""
+
+    def __init__(self, owner: Handling, stream: EventStream, handler: EventHandler, rules: ChannelRules) -> None:
+        self._owner = owner
+        self._stream = stream
+        self._handler = handler
+        self._rules = rules
+
+    async def run(self) -> None:
+        """Until the stream ends."""
+        try:
+            async for event in self._stream:
+                await self.handle(event)
+        except asyncio.CancelledError:
+            for event in self._stream.take(STREAM_EVENTS):
+                self._give_up(event)
+            raise
+
+    async def handle(self, event: RealtimeEvent) -> None:
+        """Hand the event over until that goes well, or may not be tried again."""
+        try:
+            for tries in range(self._rules.retries + 1):
+                if tries:
+                    await asyncio.sleep(self._rules.retry_interval_ms / 1000)
+                if await self._tried(event) or not event.counter:
+                    return
+        except asyncio.CancelledError:
+            self._give_up(event)
+            raise
+        self._give_up(event)
+
+    async def _tried(self, event: RealtimeEvent) -> bool:
+        try:
+            answer = self._handler(event)
+            if inspect.isawaitable(answer):
+                await answer
+        except Exception:
+            self._owner._hooks.report(f"the handler of {event.type} on {event.channel}, from {event.source.device_id},")
+            return False
+        return True
+
+    def _give_up(self, event: RealtimeEvent) -> None:
+        if event.counter:
+            self._owner._write_letter(event, self._again(event))
+
+    def _again(self, event: RealtimeEvent) -> Callable[[], bool]:
+        def again() -> bool:
+            if not self._owner._driver.running:
+                return False
+            self._owner._hooks.run(self.handle(event))
+            return True
+
+        return again
+
+
+class Handling:
+    """A part of the client; its methods belong to the event loop on which connect() ran."""
+
+    platform: Platform
+    _driver: Driver
+    _hooks: Hooks
+    _outbox: Outbox
+
+    if TYPE_CHECKING:  # the client has them
+
+        def channel(self, name: str) -> Channel:
+            """Client.channel()."""
+
+        def events(self, *types: str, channels: Iterable[str] | None = None, history: int | None = None) -> EventStream:
+            """Client.events()."""
+
+    def on_event(
+        self,
+        handler: EventHandler,
+        *types: str,
+        channels: Iterable[str] | None = None,
+        history: int | None = None,
+        retries: int = RETRY_COUNT,
+        retry_interval_ms: int = RETRY_INTERVAL_MS,
+    ) -> EventStream:
+        """Call `handler` with each event that events() would give, one at a time and in order. close() of the answer ends it.
+
+        Where it raises, that is logged and counted; a lossy event is done with then. A critical one goes to it again
+        `retries` times, each `retry_interval_ms` later, while the events behind it wait; then it is a dead letter with the
+        cause `handler`, and replay() hands it to the same handler. An async function may wait, also for calls of the client.
+
+        Raises CallerError as events() does, for a bad number, and where no event loop runs.
+        """
+        self._driver.check_thread()
+        rules = ChannelRules(retries=retries, retry_interval_ms=retry_interval_ms)
+        rules.check()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise CallerError(
+                what="a handler needs the client's event loop", value="no loop runs", next_step="call it in a coroutine"
+            ) from None
+        stream = self.events(*types, channels=channels, history=history)
+        self._hooks.run(_Worker(self, stream, handler, rules).run())
+        return stream
+
+    def _write_letter(self, event: RealtimeEvent, again: Callable[[], bool]) -> None:
+        layout, body = encode_event(event.data, self.platform.wide_sizes)
+        self._keep_letter(
+            DeadLetter(event.channel, "handler", 0, False, layout, body, monotonic_ms(), event.source.device_id, again)
+        )
+
+    def _keep_letter(self, letter: DeadLetter) -> None:
+        self._outbox.letters.add(letter)
+        self._tell_letter(letter)
+
+    # Dead letters
+
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """The critical events that could not be delivered, or handled, the oldest first; also after close()."""
+        self._driver.check_thread()
+        return self._outbox.letters.all()
+
+    def discard(self, *letters: DeadLetter) -> None:
+        """Forget these dead letters."""
+        self._driver.check_thread()
+        self._outbox.letters.remove(letters)
+
+    def replay(self, *letters: DeadLetter) -> int:
+        """Do dead letters again: these, or all that cannot double anything. Returns how many; they are no letters any more.
+
+        An event that was not stored is emitted as a new critical event without an expiry. One whose handler raised goes to
+        that handler once more. An event whose letter says `sent` may have been stored, or carried out, and to send it again
+        may double it: that is why it has to be named.
+        """
+        self._driver.check_thread()
+        taken = []
+        for letter in letters or [letter for letter in self.dead_letters() if not letter.sent]:
+            done = letter.again() if letter.again else self.channel(letter.channel).replay(letter).accepted
+            if not done:
+                break
+            taken.append(letter)
+        self.discard(*taken)
+        return len(taken)
+
+    def _tell_letter(self, letter: DeadLetter) -> None:
+        _log.warning("a critical event on %s is a dead letter: %s", letter.channel, letter.cause)
+        self._hooks.letter.tell(letter)

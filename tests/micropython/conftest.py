@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+from tests.micropython.board import install_compiled
+from tests.support.fixtures import bench
+
+__all__ = ["bench", "compiled"]
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled package, with machine code for the interpreter of the tests, in a folder of its own."""
+    folder: Path = tmp_path_factory.mktemp("compiled")
+    install_compiled(folder)
+    return folder / "flight_client"

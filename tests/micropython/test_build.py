@@ -1,0 +1,117 @@
+"""What boards install: every file is listed, every processor's compiler takes the sources, and mip installs the package."""
+
+import functools
+import http.server
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from build_scripts import build_micropython
+from tests.micropython.board import ROOT, Board, figure
+
+TEN = ("x86", "x64", "armv6", "armv6m", "armv7m", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc")
+
+
+def test_the_committed_lists_name_every_file() -> None:
+    assert build_micropython.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("arch", TEN)
+def test_machine_code_compiles_for_every_processor(tmp_path: Path, arch: str) -> None:
+    sizes = []
+    for name in build_micropython.NATIVE:
+        target = tmp_path / f"{name}.mpy"
+        build_micropython.mpy_cross(build_micropython.MIRROR / f"{name}.py", target, f"{name}.py", arch)
+        head = target.read_bytes()[:4]
+        assert head[:2] == b"M\x06"
+        assert head[2] >> 2, "no processor is named"
+        sizes.append(target.stat().st_size)
+    print(f"{arch}: {sum(sizes)} bytes of machine code")
+
+
+def test_numbers_stand_in_place_of_names_and_lines_stay_where_they_were() -> None:
+    texts = build_micropython.prepared(("micro",))
+    for module, text in texts.items():
+        assert len(text.splitlines()) == len(build_micropython.sources()[module].read_text().splitlines()), module
+    sender = texts["session/device/sender"]
+    assert "_DATA" not in sender
+    assert not re.search(r"\bPACK_CRITICAL\b(?!\")", sender.partition('"""\n\nfrom')[2])
+    assert '"vita"' not in texts["session/spec"]
+    assert '"micro"' in texts["session/spec"]
+
+
+@pytest.fixture
+def package_server(tmp_path: Path, compiled: Path) -> Iterator[str]:
+    """The built package behind HTTP, as somebody would put it on a server of his own."""
+    folder = compiled.parent
+    files = {
+        path.relative_to(folder).as_posix(): path.relative_to(folder).as_posix() for path in compiled.rglob("*.mpy")
+    }
+    (folder / "package.json").write_text(build_micropython.package_list(files))
+    handler = functools.partial(_Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/package.json"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_mip_installs_the_package_and_it_works(tmp_path: Path, package_server: str) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    board = Board(tmp_path / "board", package=nothing)
+    (board.folder / "flight_client").rmdir()
+    (board.folder / "install.py").write_text(
+        "import mip, sys\nmip.install(sys.argv[1], target='lib')\nsys.path.insert(0, 'lib')\nimport steady_run\n"
+    )
+    (board.folder / "steady_run.py").write_text(
+        (board.folder / "steady_run.py").read_text().replace("run(int(sys.argv[1]), sys.argv[2]", "run(1000, 'delta'")
+    )
+    lines = board.run("install.py", package_server)
+    assert figure(lines, "allocated") == 0
+    assert "form viper" in lines
+    installed = {path.relative_to(board.folder / "lib").as_posix() for path in (board.folder / "lib").rglob("*.mpy")}
+    assert installed == {f"flight_client/{module}.mpy" for module in build_micropython.sources()}
+
+
+def test_the_source_package_lists_what_is_there() -> None:
+    listed = json.loads((ROOT / "micropython" / "package.json").read_text())
+    for to, at in listed["urls"]:
+        assert (ROOT / "micropython" / at).resolve().is_file(), at
+        assert to.startswith("flight_client/")
+    assert listed["version"] == build_micropython.version()
+
+
+def test_the_package_takes_less_memory_compiled_than_from_source(tmp_path: Path, compiled: Path) -> None:
+    program = (
+        "import gc\n"
+        "def live():\n"
+        "    gc.collect()\n"
+        "    return gc.mem_alloc()\n"
+        "start = live()\n"
+        "import flight_client.ring, flight_client.frame\n"
+        "print('core', live() - start)\n"
+        "import flight_client.session.device.machine, flight_client.session.device.inbox\n"
+        "print('session', live() - start)\n"
+        "import flight_client.client, flight_client.stream, flight_client.websocket, flight_client.polling\n"
+        "print('full', live() - start)\n"
+    )
+    found = {}
+    for name, package in (("source", None), ("compiled", compiled)):
+        board = Board(tmp_path / name, package=package)
+        (board.folder / "ram.py").write_text(program)
+        found[name] = board.run("ram.py", heap="4m")
+        print(f"{name}: {', '.join(found[name])} bytes after import, 64 bits")
+    for part in ("core", "session", "full"):
+        assert figure(found["compiled"], part) < figure(found["source"], part)

@@ -1,0 +1,33 @@
+"""Not one byte of heap per event: enqueue, batch, send and acknowledgement, heap locked and not, on 64 and 32 bits."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.micropython import wasm32
+from tests.micropython.board import Board, figure
+
+EVENTS = 10_000
+
+
+def judge(lines: list[str], what: str) -> None:
+    print(f"{what}: {figure(lines, 'allocated')} bytes allocated for {EVENTS} events, "
+          f"{figure(lines, 'allocated-locked')} with the heap locked")  # fmt: skip
+    assert figure(lines, "allocated") == 0
+    assert figure(lines, "allocated-locked") == 0
+    assert figure(lines, "accepted") == figure(lines, "settled") >= 2 * EVENTS
+    assert figure(lines, "acked") >= EVENTS
+
+
+@pytest.mark.parametrize("coding", ["raw", "delta"])
+@pytest.mark.parametrize("form", ["viper", "bytecode"])
+def test_an_event_takes_no_heap_on_64_bits(tmp_path: Path, form: str, coding: str) -> None:
+    lines = Board(tmp_path, form).run("steady_run.py", str(EVENTS), coding)
+    judge(lines, f"64 bits, {form}, {coding}")
+
+
+@pytest.mark.parametrize("coding", ["raw", "delta"])
+def test_an_event_of_full_range_numbers_takes_no_heap_on_32_bits(tmp_path: Path, coding: str) -> None:
+    Board(tmp_path, "bytecode")
+    lines = wasm32.run(tmp_path, "steady_run.py", str(EVENTS), coding)
+    judge(lines, f"32 bits, {coding}")
