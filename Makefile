@@ -120,6 +120,14 @@ check-packaging: $(DEV) ## the recipes for kos-ports, psp-packages and vitasdk: 
 bench-client: $(DEV) ## instructions, bytes and stack of the console client on four instruction sets, against its ceilings
 	@$(VPY) -m build_scripts.measure_client
 
+.PHONY: bench-micropython
+bench-micropython: $(DEV) ## the client for MicroPython under the real interpreter: rates, heap, memory
+	@$(VPY) -u build_scripts/bench_micropython.py
+
+.PHONY: micropython
+micropython: $(DEV) ## compile the client for MicroPython into build/micropython/ (ARCH=armv7m: with machine code)
+	@$(VPY) build_scripts/build_micropython.py $(if $(ARCH),--arch $(ARCH))
+
 .PHONY: analyze
 analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
 	@$(VPY) -m build_scripts.analyze

@@ -80,9 +80,9 @@ def constants(tree: ast.Module) -> dict[str, int]:
             name, value = node.targets[0].id, _number(node.value)
             if value is not None and name.upper() == name and name.strip("_"):
                 found[name] = value
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Global):
-            for name in node.names:
+    for inner in ast.walk(tree):
+        if isinstance(inner, ast.Global):
+            for name in inner.names:
                 found.pop(name, None)
     return found
 
@@ -116,8 +116,7 @@ def _module_of(module: str, node: ast.ImportFrom) -> str | None:
     if node.level == 0:
         return None
     parts = module.split("/")
-    base = parts if parts[-1] == "__init__" else parts
-    base = base[: len(base) - node.level]
+    base = parts[: len(parts) - node.level]
     return "/".join([*base, *(node.module or "").split(".")]).strip("/")
 
 

@@ -365,8 +365,8 @@ def write_board_profiles(spec: dict[str, Any]) -> str:
     out += ["", "# per platform: client type, capabilities, slot_bytes, critical_slots, lossy_slots", "LIMITS = {"]
     for profile in spec["profiles"]:
         bits = sum(spec["capabilities"][name] for name in profile["capabilities"])
-        values = (spec["client_types"][profile["client_type"]], bits)
-        values += (profile["slot_bytes"], profile["critical_slots"], profile["lossy_slots"])
+        slots = (profile["slot_bytes"], profile["critical_slots"], profile["lossy_slots"])
+        values = (spec["client_types"][profile["client_type"]], bits, *slots)
         out.append(f'    "{profile["name"]}": {values!r},')
     return "\n".join([*out, "}", ""])
 

@@ -143,8 +143,8 @@ def stacks(target: Target, folder: Path) -> dict[str, int]:
     return {call: deepest(call) for call in public_calls()}
 
 
-def rows_of(target: Target, folder: Path) -> list[Row]:
-    """All figures of one instruction set."""
+def rows_of(target: Target, folder: Path, *, quick: bool = False) -> list[Row]:
+    """All figures of one instruction set. quick: without code sizes and symbols, which take four more builds."""
     isa = target.name
     most, values = count(target, folder)
     rows = [
@@ -160,6 +160,20 @@ def rows_of(target: Target, folder: Path) -> list[Row]:
     ]
     number, where = most["client.poll"]
     rows.append(Row(f"client.poll.{isa}", number, "instructions", f"a whole round without a budget: {where}"))
+    deep = stacks(target, folder)
+    for name, call in (("stack", "flight_poll"), ("stack_log", "flight_log"), ("stack_crash", "flight_crash")):
+        how = f"gcc call graph, {call} without the port's calls"
+        rows.append(Row(f"client.{name}.{isa}", deep[call], "bytes", how, STACK_CEILING if isa != "x86_64" else None))
+    worst = max(deep, key=lambda name: deep[name])
+    rows.append(Row(f"client.stack_worst.{isa}", deep[worst], "bytes", f"gcc call graph, {worst}"))
+    rows += [Row(f"{name}.{isa}", value, "bytes", "flight_need", RAM_CEILING) for name, value in values.items()]
+    return rows if quick else [*rows, *size_rows(target, folder)]
+
+
+def size_rows(target: Target, folder: Path) -> list[Row]:
+    """Code, symbols and variables."""
+    isa = target.name
+    rows = []
     code, tables = code_bytes(target, folder, "text", SMALL, "flight_sha256")
     ceiling = TEXT_CEILING if isa == "sh4" else None
     how = f"{code} code + {tables} tables, -Os, polling alone, without SHA-256 and pieces"
@@ -168,16 +182,9 @@ def rows_of(target: Target, folder: Path) -> list[Row]:
     rows.append(
         Row(f"client.text_whole.{isa}", code + tables, "bytes", f"{code} code + {tables} tables, -Os, everything")
     )
-    deep = stacks(target, folder)
-    for name, call in (("stack", "flight_poll"), ("stack_log", "flight_log"), ("stack_crash", "flight_crash")):
-        how = f"gcc call graph, {call} without the port's calls"
-        rows.append(Row(f"client.{name}.{isa}", deep[call], "bytes", how, STACK_CEILING if isa != "x86_64" else None))
-    worst = max(deep, key=lambda name: deep[name])
-    rows.append(Row(f"client.stack_worst.{isa}", deep[worst], "bytes", f"gcc call graph, {worst}"))
     names, variables = strangers(target, folder)
     rows.append(Row(f"client.undefined.{isa}", len(names), "symbols", f"nm: {', '.join(sorted(names)) or 'none'}", 0))
     rows.append(Row(f"client.variables.{isa}", variables, "bytes", "size", 0))
-    rows += [Row(f"{name}.{isa}", value, "bytes", "flight_need", RAM_CEILING) for name, value in values.items()]
     return rows
 
 

@@ -193,8 +193,12 @@ uint32_t flight_websocket_head(flight_websocket *ws, uint8_t *out, uint32_t payl
 
 void flight_websocket_mask(uint8_t *data, uint32_t bytes, uint32_t mask, uint32_t offset)
 {
+    for (offset &= 3u; offset != 0; offset--) {
+        mask = (mask >> 8) | (mask << 24);
+    }
     for (; bytes != 0; bytes--) {
-        *data++ ^= (uint8_t)(mask >> (8u * (offset++ & 3u)));
+        *data++ ^= (uint8_t)mask;
+        mask = (mask >> 8) | (mask << 24);
     }
 }
 

@@ -32,6 +32,8 @@ DISTRIBUTION = "flight-realtime"
 
 COMMANDS = {
     "gateway": "run a gateway: devices and host tools connect to it",
+    "token": "make a token, or revoke one",
+    "device-key": "make the key of a device that authenticates its frames",
     "demo": "three simulated consoles, a gateway that is killed half way, a live table",
     "tail": "print events as they arrive",
     "bridge": "connect a device on a serial port or a USB cable to a gateway",
@@ -98,7 +100,7 @@ def dispatch(words: list[str]) -> int:
         name = rest[0]
         if name not in COMMANDS:
             return unknown_command(name)
-        module = importlib.import_module(f"flight_client.cli.{name}")
+        module = importlib.import_module(f"flight_client.cli.{name.replace('-', '_')}")
         command_arguments = command_parser(name, module).parse_args(rest[1:])
     except SystemExit as end:
         # argparse ends the process; a caller of main() gets the code instead.
@@ -109,7 +111,7 @@ def dispatch(words: list[str]) -> int:
 
 def frame_parser() -> argparse.ArgumentParser:
     """The parser of what stands before the command's name; it also prints the list of commands."""
-    lines = "\n".join(f"  {name:<9} {text}" for name, text in COMMANDS.items())
+    lines = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="flight",
         usage="flight [--help] [--version] COMMAND [ARGUMENTS]",

@@ -23,6 +23,8 @@ from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.names import printable
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
+from flight_client.gateway.revoked import FILE as REVOKED_FILE
+from flight_client.gateway.revoked import RevokedTokens
 from flight_client.gateway.settings import GatewaySettings
 from flight_client.gateway.strangers import Strangers
 from flight_client.gateway.stream import serve_stream
@@ -79,7 +81,12 @@ class Gateway:
         verifier = TokenVerifier([self.key])
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
         self.registry = Registry(
-            self.hub, verifier.verify_token, monotonic_ms, settings.sessions, device_keys=device_keys
+            self.hub,
+            verifier.verify_token,
+            monotonic_ms,
+            settings.sessions,
+            device_keys=device_keys,
+            revoked=RevokedTokens(settings.state_dir / REVOKED_FILE),
         )
         self.port = settings.port
         self.tcp_port = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import secrets
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class Identity:
     roles: frozenset[str]
     expires_s: int
     key_id: str
+    fingerprint: str = ""  # of the token (revoked.py)
 
     def allows_device(self, device_id: str) -> bool:
         if self.subject.endswith("*"):
@@ -144,7 +146,8 @@ class TokenVerifier:
         except (JoseError, ValueError, TypeError, KeyError):
             raise _bad("the token's signature is wrong", f"key {key_id}") from None
         assert payload is not None
-        return self._identity(_object(payload, "claims"), key_id)
+        mark = hashlib.sha256(token.encode()).hexdigest()[:32]
+        return replace(self._identity(_object(payload, "claims"), key_id), fingerprint=mark)
 
     def _check_header(self, header: dict[str, Any]) -> str:
         extra = sorted(set(header) - _HEADER_MEMBERS)

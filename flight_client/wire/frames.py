@@ -134,6 +134,10 @@ class FrameReader:
         self._position = position + total_bytes
         return True
 
+    def payload(self) -> bytes:
+        """A copy of the payload of the frame on which the reader stands."""
+        return bytes(memoryview(self._source)[self.start : self.end])
+
     def take_tag(self, mac: object, head: bytes) -> bool:
         """Whether the frame ends with its right tag (wire/tags.py), which then no longer counts as payload."""
         if not lib.python_tag_check(mac, head, len(head), self._data, self.start - HEADER_BYTES, self.end):

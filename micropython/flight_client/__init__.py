@@ -8,7 +8,7 @@ What a name needs is loaded when it is first used, so that a program pays for wh
 
 def __getattr__(name: str):
     if name == "Client":
-        from .client import Client as found
+        from .client import Client as found  # noqa: N813 - one name for all
     elif name == "QUEUED" or name == "REFUSED_FULL" or name == "REFUSED_TOO_LARGE":
         from .ring import QUEUED, REFUSED_FULL, REFUSED_TOO_LARGE
 

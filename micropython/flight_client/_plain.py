@@ -192,7 +192,7 @@ class Emitter:
         if gate[0]:
             gate[1] += 1
             return -gate[0]
-        stamp = time.ticks_ms() & _CLOCK
+        stamp = time.ticks_ms() & _CLOCK  # type: ignore[operator]
         st = self.st
         slots = st[_SLOTS]
         if st[_USED] >= slots or not self.short:

@@ -1,25 +1,28 @@
 """A named stream of events, as a client sees it; and what a handler of received events is given."""
 
-import time
 from array import array
 
 from .ages import age_ms
+from .clock import now_ms
 from .fast import Emitter, ring_put
 from .ring import REFUSED_TOO_LARGE
-from .session.common.clock import MASK
 from .session.common.fields import get_u16, get_u32
+
+TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
+if TYPE_CHECKING:
+    from typing import Any
 
 REFUSED_CHANNEL = -3  # the gateway does not allow this channel
 REFUSED_CLOSED = -4  # the client is closed
 REFUSED_MEMORY = -5  # the heap is full: the event could not be written
 
-_encode = None
-_layouts: dict = {}
+_encode: "Any" = None
+_layouts: "dict[str, int]" = {}
 
 
 def _load() -> None:
     """The table of the events takes memory, so it is loaded with the first event that needs it."""
-    global _encode  # noqa: PLW0603
+    global _encode
     from .events import EVENTS, encode_into
 
     _encode = encode_into
@@ -61,7 +64,7 @@ class Channel:
         if count > ring.body_limit or count > self._client.message_bytes or count & 3:
             self._client.refused_too_large += 1
             return REFUSED_TOO_LARGE
-        return ring_put(ring.st, ring.mem, self.number, layout, time.ticks_ms() & MASK, body, count)
+        return ring_put(ring.st, ring.mem, self.number, layout, now_ms(), body, count)
 
     def emitter(self, layout: int, body_bytes: int, critical: bool | None = None):
         """For events of one layout and size: fill `body`, then emit(). The fastest way, and it never takes heap."""

@@ -14,13 +14,13 @@ import time
 
 from .address import Address
 from .channel import Channel, Received
+from .clock import now_ms
 from .driver import Driver
 from .key import SessionKey
 from .noise import urandom
 from .profiles import CRITICAL, LIMITS
 from .reports import Reports
 from .ring import QUEUED, Ring
-from .session.common.clock import MASK
 from .session.common.profile import profile_of
 from .session.device.identity import Identity
 from .session.device.inbox import Inbox
@@ -39,6 +39,10 @@ from .session.spec import (
     STATE_STOPPED,
     TRANSPORT_SERIAL,
 )
+
+TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
+if TYPE_CHECKING:
+    from asyncio import Task
 
 _CODED_BYTES = 4096  # an entry's records may have so many where coded ones are read
 
@@ -119,7 +123,7 @@ class Client(Reports):
         self.message_bytes = min(profile.message_bytes, profile.frame_bytes - 40)
         self.scratch = bytearray(self.message_bytes + 8)
         self._received = Received()
-        self._task = None
+        self._task: "Task[None] | None" = None
         self.driver = Driver(
             self.session,
             key,
@@ -165,16 +169,13 @@ class Client(Reports):
         """Do what there is to do, for about that long; in how many ms to call again if nothing happens."""
         session = self.session
         if session.state == STATE_IDLE:
-            session.start(time.ticks_ms() & MASK)
-        driver = self.driver
-        start = time.ticks_us()
+            session.start(now_ms())
         try:
-            while driver.step():
-                if time.ticks_diff(time.ticks_us(), start) >= budget_us:
-                    return 0
+            if self.driver.run(budget_us):
+                return 0
         except MemoryError as error:
-            driver.out_of_memory(error, time.ticks_ms() & MASK)
-        return session.wake_in_ms(time.ticks_ms() & MASK)
+            self.driver.out_of_memory(error, now_ms())
+        return session.wake_in_ms(now_ms())
 
     def wait(self, wait_ms: int) -> None:
         """Come back when something arrives, at the latest after that time."""
@@ -186,15 +187,15 @@ class Client(Reports):
 
     def pause(self) -> None:
         """No connection for now (radio off); what is queued stays. resume() goes on."""
-        self.session.pause(time.ticks_ms() & MASK)
+        self.session.pause(now_ms())
 
     def resume(self) -> None:
         """Connect again, at once."""
-        self.session.go_on(time.ticks_ms() & MASK)
+        self.session.go_on(now_ms())
 
     def close(self) -> None:
         """Say goodbye; what is queued may go for another second. Poll until `state` is closed."""
-        self.session.close(time.ticks_ms() & MASK)
+        self.session.close(now_ms())
 
     # With asyncio
 
@@ -206,7 +207,8 @@ class Client(Reports):
 
     async def __aexit__(self, *_):
         self.close()
-        await self._task
+        if self._task is not None:
+            await self._task
 
     async def _run(self, sleep_ms, tick_ms: int = 20) -> None:
         """poll() some times a second: waiting for the socket itself takes heap at each wait."""

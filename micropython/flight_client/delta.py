@@ -17,7 +17,7 @@ class DeltaReader:
     def __init__(self) -> None:
         self.at = 0
         self._end = 0
-        self._data = b""
+        self._data = bytearray()
         self._record = Record()
         self._bytes = 0  # as records, of this frame so far
         self._age = 0

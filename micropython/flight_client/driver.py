@@ -4,14 +4,14 @@ The steady path over raw TCP, a UART or WebSocket takes no heap: frames are pack
 from there.
 """
 
-import time
+from time import ticks_diff, ticks_us
 
 from micropython import const
 
+from .clock import now_ms
 from .fast import copy, crc32c_into, pack
 from .frame import Frame, seal_into
 from .noise import urandom
-from .session.common.clock import MASK
 from .session.device.codes import (
     CONNECTED,
     DELIVERED,
@@ -44,6 +44,12 @@ from .session.spec import (
     STATE_STOPPED,
 )
 
+TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .stream import Stream
+
 _COUNT = const(2)
 _EVENTS = const(10)
 _CHANNEL = const(11)
@@ -59,8 +65,8 @@ class Driver:
         self.inbox = inbox
         self.critical = critical
         self.lossy = lossy
-        self.link = None
-        self.error = None  # what ended the last link
+        self.link: "Stream | None" = None
+        self.error: "object" = None  # what ended the last link
         self.too_large = 0  # events that the gateway's frames cannot carry
         self._key = key
         self._make_link = make_link
@@ -72,32 +78,36 @@ class Driver:
         drawn = urandom(2)
         self._random = drawn[0] | drawn[1] << 8 or 1
         self._failures = 0
-        self._pack_delta = None  # loaded with the first batch that needs it
+        self._pack_delta: "Any" = None  # loaded with the first batch that needs it
         session.renewal.renewable = callable(token)
 
-    def step(self) -> bool:
-        """Do one thing; False when there is nothing to do now."""
+    def run(self, budget_us: int) -> bool:
+        """Do what there is to do; True when the budget ended before that."""
         session = self.session
-        now = time.ticks_ms() & MASK
-        link = self.link
-        busy = False
-        if link is not None:
+        start = ticks_us()
+        while True:
+            now = now_ms()
+            busy = False
+            link = self.link
             try:
-                busy = self._use(link, now)
+                if link is not None:
+                    busy = self._use(link, now)
+                random = self.random()
+                while True:
+                    session.waiting_critical = self.critical.st[_COUNT]
+                    session.waiting_lossy = self.lossy.st[_COUNT]
+                    command = session.poll(now, random)
+                    if command == NOTHING:
+                        break
+                    self._obey(command, now)
+                    if ticks_diff(ticks_us(), start) >= budget_us:
+                        return True
             except OSError as error:
                 self.lose(error, now)
                 busy = True
-        session.waiting_critical = self.critical.st[_COUNT]
-        session.waiting_lossy = self.lossy.st[_COUNT]
-        command = session.poll(now, self.random())
-        if command == NOTHING:
             self._look()
-            return busy
-        try:
-            self._obey(command, now)
-        except OSError as error:
-            self.lose(error, now)
-        return True
+            if not busy:
+                return False
 
     def out_of_memory(self, error, now: int) -> None:
         """The heap was full in the middle of something: it is begun again with HELLO and what rings and store hold."""
@@ -112,7 +122,7 @@ class Driver:
         self._random = x = x ^ x << 8 & 0xFFFF
         return x
 
-    def _use(self, link, now: int) -> bool:
+    def _use(self, link: "Stream", now: int) -> bool:
         if not self._open:
             if not link.ready():
                 return False
@@ -124,9 +134,9 @@ class Driver:
             allowed = FLAGS_PLAIN | self.session.agreement.down
             if self.session.agreement.auth != AUTH_NONE:
                 allowed |= FLAG_AUTHENTICATED
-            while self.link is link and link.next(self._frame, allowed):
+            while link is self.link and link.next(self._frame, allowed):
                 self._take(link, now)
-        if self._turn and self.link is link and link.turn_over():
+        if self._turn and link is self.link and link.turn_over():
             self._turn = False
             if link.turns and link.reply_bytes > _FULL_REPLY:
                 self.session.poll_soon()
@@ -167,8 +177,10 @@ class Driver:
             self._send()
         elif command == TURN:
             if self.link is not None:
-                self._turn = True
                 self.link.end_turn()
+                self._turn = not self.link.turn_over()
+                if not self._turn:
+                    session.turn_done(now)
         elif command == OPEN:
             self.drop()
             self.link = self._make_link(session.policy.transport())

@@ -13,6 +13,10 @@ from micropython import const
 from .fast import copy
 from .tables import EVENTS
 
+TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
+if TYPE_CHECKING:
+    from typing import Any
+
 _ABSENT = const(0xFFFF)
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
@@ -258,7 +262,7 @@ def _get_tail(event, data, at: int, end: int, name: str, kind: str, limit: int, 
         return at
     if size > limit or at + size > end:
         raise EventError("%s: says %d bytes" % (name, size))
-    value = bytes(memoryview(data)[at : at + size])
+    value: "Any" = bytes(memoryview(data)[at : at + size])
     if kind != "bytes":
         try:
             value = value.decode()

@@ -57,7 +57,7 @@ def _part(high: int, low: int, count: int) -> int:
 class OwnSha256:
     """As hashlib.sha256: update() with any number of pieces, then digest() once."""
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: "bytes | bytearray" = b"") -> None:
         self._state = list(_START)  # upper and lower halves in turns
         self._words = [0] * 128
         self._block = bytearray(BLOCK_BYTES)
@@ -65,7 +65,7 @@ class OwnSha256:
         self._bytes = 0
         self.update(data)
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: "bytes | bytearray") -> None:
         """More bytes."""
         self._bytes += len(data)
         for i in range(len(data)):

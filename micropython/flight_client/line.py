@@ -3,13 +3,13 @@
 Every frame carries a CRC, and at the end of its payload the number of the connection and its own number in it.
 """
 
-import time
-
 from micropython import const
 
+from .clock import now_ms
 from .fast import copy
 from .frame import seal_into
 from .noise import urandom
+from .session.common.clock import elapsed
 from .stream import Stream
 
 _EXTENSION = const(4)
@@ -37,7 +37,7 @@ class Line(Stream):
 
     def open(self) -> None:
         """A line needs no opening; the connection gets another number than the last one."""
-        global _last_line  # noqa: PLW0603 - a line outlives its connections
+        global _last_line
         drawn = urandom(2)
         line = drawn[0] | drawn[1] << 8
         if line == _last_line:
@@ -73,11 +73,11 @@ class Line(Stream):
 
     def fill(self) -> bool:
         """Read what the line has. After a silence longer than a frame takes, what waits is no beginning of one."""
-        now = time.ticks_ms()
+        now = now_ms()
         if super().fill():
             self._heard_at = now
             return True
-        if self.filled and time.ticks_diff(now, self._heard_at) > _SILENCE_MS:
+        if self.filled and elapsed(now, self._heard_at) > _SILENCE_MS:
             self.at = 1
             return True
         return False

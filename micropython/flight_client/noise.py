@@ -5,9 +5,9 @@ try:
 except ImportError:  # a board without it: its nonces are weaker, see docs/protocol.md, Security considerations
     from random import getrandbits
 
-    def urandom(count: int) -> bytes:
+    def urandom(n: int) -> bytes:
         """So many bytes."""
-        out = bytearray(count)
-        for i in range(count):
+        out = bytearray(n)
+        for i in range(n):
             out[i] = getrandbits(8)
         return bytes(out)

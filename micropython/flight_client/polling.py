@@ -42,7 +42,6 @@ class Polling(Stream):
         self._line_bytes = 0
         self._state = _IDLE
         self._left = -1  # bytes of the reply that are still to come
-        self.reply_bytes = 0
         self._closes = False  # the server ends the connection behind this reply
         self._reopens = False  # ... and a new one is on its way
 
@@ -128,7 +127,7 @@ class Polling(Stream):
             if not line.startswith(b"HTTP/1."):
                 raise OSError(_PROTOCOL, "not HTTP")
             if line[9:12] != b"200":
-                raise OSError(_PROTOCOL, "HTTP status %s" % line[9:12])
+                raise OSError(_PROTOCOL, "HTTP status %r" % line[9:12])
             self._state = _HEADERS
             self._left = -1
         elif line:
@@ -146,6 +145,6 @@ class Polling(Stream):
         if name == b"content-length":
             self._left = int(value) if value.isdigit() and len(value) < 6 else -1
             if not 0 <= self._left <= 65536:
-                raise OSError(_PROTOCOL, "a reply of %s bytes" % value)
+                raise OSError(_PROTOCOL, "a reply of %r bytes" % value)
         elif name == b"connection" and value == b"close":
             self._closes = True

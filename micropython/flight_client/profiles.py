@@ -1,7 +1,7 @@
 """Generated from spec/flight.toml by build_scripts/generate.py. Do not edit."""
 
 # channels whose events are critical unless the program says otherwise
-CRITICAL = ("component-events", "v6r-events")
+CRITICAL = ('component-events', 'v6r-events', 'commands', 'command-results')
 
 # per platform: client type, capabilities, slot_bytes, critical_slots, lossy_slots
 LIMITS = {

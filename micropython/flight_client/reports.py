@@ -12,17 +12,36 @@ from .session.device.codes import (
 )
 from .session.spec import STATE_CLOSED, STATE_CLOSING, STATE_IDLE, STATE_PAUSED, STATE_READY, STATE_STOPPED
 
+TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .channel import Channel, Received
+    from .driver import Driver
+    from .ring import Ring
+    from .session.device.inbox import Inbox
+    from .session.device.machine import DeviceSession
+    from .session.device.store import SendStore
+
 _CAUSES = {2: "link", 3: "refused", 4: "closed", 6: "too-large", 8: "expired"}
 
 
 class Reports:
     """Base of Client."""
 
+    session: "DeviceSession"
+    inbox: "Inbox"
+    driver: "Driver"
+    critical: "Ring"
+    lossy: "Ring"
+    _received: "Received"
+    _coded: "bytearray | None"
+
     def __init__(self) -> None:
         self.refused_too_large = 0
         self.refused_memory = 0
-        self._channels: list = []
-        self._handlers: dict = {}
+        self._channels: "list[Channel]" = []
+        self._handlers: "dict[str, Any]" = {}
         self._state = "disconnected"
         self._closed_events = 0
 
@@ -114,7 +133,7 @@ class Reports:
                 self._closed_events += 1
         self._changed(self.session.reason)
 
-    def on_letter(self, store) -> None:
+    def on_letter(self, store: "SendStore") -> None:
         """A critical frame was given up."""
         channel = self._name(store.channel(store.letter_slot))
         self._tell("letter", _CAUSES.get(store.letter_cause), channel, store.letter_events)
@@ -130,7 +149,7 @@ class Reports:
             state = self.session.channels.get(inbox.event_channel)
             for channel in self._channels:
                 if channel.number == inbox.event_channel:
-                    channel.gate[0] = -REFUSED_CHANNEL if state.code else 0
+                    channel.gate[0] = -REFUSED_CHANNEL if state is not None and state.code else 0
         elif result == EVENTS_REFUSED and self.session.store.letter_slot >= 0:
             self.on_letter(self.session.store)
         elif result == ENDED:
@@ -138,7 +157,7 @@ class Reports:
         elif result == TOKEN_REFUSED:
             self.driver.error = "token refused: code %d" % inbox.refused_code
 
-    def on_entry(self, inbox, result: int) -> None:
+    def on_entry(self, inbox: "Inbox", result: int) -> None:
         """Events arrived."""
         if result == DELIVERED_AFTER_HOLE:
             self._tell("gap", self._name(inbox.event_channel), inbox.gap_reason, inbox.gap_after, inbox.gap_to)

@@ -12,6 +12,10 @@ from micropython import const
 from .fast import copy
 from .frame import LENGTH, Frame
 
+TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
+if TYPE_CHECKING:
+    from typing import Any
+
 _POLLIN = const(1)
 _POLLOUT = const(4)
 _BROKEN = const(24)  # POLLERR | POLLHUP | POLLNVAL, as far as a port has them
@@ -29,6 +33,7 @@ _poller = select.poll()  # one for all links: making one takes heap
 class Stream:
     """Frames one behind the other on a TCP connection; also the base of the other links."""
 
+    reply_bytes = 0  # of the reply to a turn, where there are such
     turns = False  # whether frames arrive only as the answer to a turn
 
     def __init__(self, host: str, port: int, limit_bytes: int) -> None:
@@ -39,8 +44,8 @@ class Stream:
         self._host = host
         self._port = port
         self._chunk = bytearray(_CHUNK_BYTES)
-        self._socket = None
-        self._out = b""  # what the socket has not taken yet: the session leaves it alone until the turn is over
+        self._socket: "Any" = None  # a socket, or what else has its readinto() and write()
+        self._out: "Any" = b""  # what the socket has not taken yet: the session leaves it alone until the turn is over
         self._out_at = 0
         self._out_end = 0
 

@@ -79,4 +79,22 @@ EVENTS = {
         ),
         (('data', 'bytes', 59992, False),),
     ),
+    "command-request": (
+        8,
+        (
+            ('request', 'I', 1, False, None),
+            ('timeout_ms', 'I', 1, False, None),
+        ),
+        (('name', 'text', 64, False), ('target', 'text', 32, False), ('data', 'bytes', 384, False)),
+    ),
+    "command-result": (
+        9,
+        (
+            ('request', 'I', 1, False, None),
+            ('code', 'B', 1, False, {'done': 0, 'failed': 1, 'unknown': 2}),
+            (None, 'B', 1, False, None),
+            (None, 'H', 1, False, None),
+        ),
+        (('asker', 'text', 32, False), ('text', 'text', 120, False), ('data', 'bytes', 320, False)),
+    ),
 }

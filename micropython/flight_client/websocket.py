@@ -93,7 +93,7 @@ class WebSocket(Stream):
     def _judge(self, answer: bytes) -> None:
         lines = answer.split(b"\r\n")
         if not lines[0].startswith(b"HTTP/1.1 101"):
-            raise OSError(_PROTOCOL, "the upgrade was refused: %s" % lines[0][:40])
+            raise OSError(_PROTOCOL, "the upgrade was refused: %r" % lines[0][:40])
         accept = protocol = b""
         for line in lines[1:]:
             name, _, value = line.partition(b":")

@@ -91,7 +91,9 @@ def test_they_need_four_memory_functions_little_stack_and_few_bytes_on(
 ) -> None:
     item = target(name)
     made = folder / f"plain.{name}"
-    objects = targets.compile_objects(item, made, CODECS, ["-Os", "-fcallgraph-info=su", "-fstack-usage", *item.no_float])
+    objects = targets.compile_objects(
+        item, made, CODECS, ["-Os", "-fcallgraph-info=su", "-fstack-usage", *item.no_float]
+    )
     listed = [line.split() for line in targets.run([item.tool("nm"), "-P", *objects]).splitlines()]
     defined = {words[0] for words in listed if len(words) > 1 and words[1] != "U"}
     needed = {words[0] for words in listed if len(words) > 1 and words[1] == "U"} - defined

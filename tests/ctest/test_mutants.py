@@ -15,10 +15,11 @@ SEED = 7
 @needs_clang
 @pytest.mark.timeout(400)
 def test_small_changes_to_the_core_are_noticed(
-    capsys: pytest.CaptureFixture[str], figure: Figure, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], figure: Figure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # The plain build and the one with sanitizers notice nearly all; `make mutants` goes on with every other build.
     monkeypatch.setattr(mutants, "BUILDS", [mutants.BUILDS[0], mutants.WATCHED])
+    monkeypatch.setattr(mutant_bench, "JOURNAL", tmp_path / "mutants.txt")  # the usual one is of hours
     mutants.main(["--sample", str(SAMPLE), "--seed", str(SEED)])
     printed = capsys.readouterr().out
     figure(printed)

@@ -82,7 +82,8 @@ def test_a_tag_is_what_the_document_says(name: str, direction: int, generation: 
     key = hmac.digest(bytes(range(32)), token + nonces, "sha256")
     frame = bytes.fromhex(BY_NAME[name]["hex"])
     end = 16 + BY_NAME[name]["frame"]["payload_bytes"] - 8
-    covered = b"frame" + bytes((direction,)) + generation.to_bytes(4, "little") + frame[:end]
+    number = bytes(8) if frame[1] == spec.TYPE_DATA and not any(frame[8:12]) else b""
+    covered = b"frame" + bytes((direction,)) + generation.to_bytes(4, "little") + number + frame[:end]
     assert BY_NAME[name]["tag"] == hmac.digest(key, covered, "sha256")[:8].hex()
     proof = BY_NAME[name]["payload"].get("proof")
     said = b"attach" + nonces[8:] + generation.to_bytes(4, "little")

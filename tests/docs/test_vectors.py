@@ -96,7 +96,7 @@ def test_the_state_table_has_every_transition_and_every_state() -> None:
 def test_every_frame_type_and_layout_has_a_vector() -> None:
     assert {entry["frame"]["type"] for entry in FRAMES} == set(NAMES["types"])
     layouts = {record["layout"] for entry in FRAMES for record in entry.get("records", ())}
-    assert layouts == {1, 2, 3, 4, 5, 6, 7, 0x81, 0x82, 0x83}
+    assert layouts == {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x81, 0x82, 0x83}
     assert {entry["error"] for entry in INVALID if entry["level"] in ("frame", "records")} == {
         "CUT", "MAGIC", "CHECK", "VERSION", "TYPE", "FLAGS", "NUMBER", "LENGTH", "CRC", "RECORD",
     }  # fmt: skip

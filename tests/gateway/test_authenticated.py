@@ -21,6 +21,7 @@ from tests.support.raw import (
     frames_of,
     hello_frame,
     lossy_frame,
+    of_kind,
     open_frame,
 )
 
@@ -166,6 +167,31 @@ async def test_a_recorded_frame_is_worth_nothing_on_a_later_transport(bench: Ben
         await raw.send(recorded)
         await raw.expect(spec.TYPE_CLOSE)
     assert (stored(bench), forged(bench)) == (2, 1)
+
+
+async def test_a_repeated_frame_of_the_same_transport_is_stored_once(bench: Bench) -> None:
+    """Somebody on the line records a lossy frame and sends it again behind it."""
+    async with RawStream(bench.address) as raw:
+        session = await greeted(raw, bench)
+        recorded, other = session.tagged(lossy_frame(1)), session.tagged(lossy_frame(1))
+        assert recorded != other  # though both say the same
+        await raw.send(recorded, other, session.tagged(critical_frame(1, 1, 1)))
+        await raw.expect(spec.TYPE_ACK)
+        assert stored(bench) == 3
+        await raw.send(recorded)
+        await raw.expect(spec.TYPE_CLOSE)
+    assert (stored(bench), forged(bench)) == (3, 1)
+    async with RawPoller(bench.address) as poller:
+        session = await poller.hello(bench.token(), DEVICE, device_key=KEY)
+        await poller.poll(session.poll_frame(1), session.tagged(open_frame(1, b"log")))
+        request, recorded = session.poll_frame(2), session.tagged(lossy_frame(1))
+        await poller.poll(request, recorded)
+        again = await poller.poll(request, recorded)  # a proxy that tries again: answered, not stored
+        assert of_kind(again, spec.TYPE_ACK)
+        [close] = await poller.poll(session.poll_frame(3), recorded)  # behind another POLL
+        assert (close.kind, close.code) == (spec.TYPE_CLOSE, spec.CODE_MALFORMED)
+        await poller.poll(session.poll_frame(4), session.tagged(lossy_frame(1)))
+    assert (stored(bench), forged(bench)) == (5, 2)
 
 
 async def test_attach_and_poll_need_their_tags_too(bench: Bench) -> None:

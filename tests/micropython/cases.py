@@ -195,7 +195,7 @@ def _values(chance: random.Random, sizes: list[Any]) -> tuple[str, dict[str, Any
 def write_blocks(path: Path, seed: int, count: int) -> int:
     """Bytes and what compressing and decompressing them gives; some blocks are damaged."""
     chance = random.Random(seed)
-    lines = []
+    lines: list[str] = []
     while len(lines) < count:
         words = [chance.randbytes(chance.randrange(1, 12)) for _ in range(chance.randrange(1, 6))]
         data = b"".join(chance.choice(words) for _ in range(chance.randrange(1, 200)))[:2000]

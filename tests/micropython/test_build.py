@@ -1,5 +1,6 @@
 """What boards install: every file is listed, every processor's compiler takes the sources, and mip installs the package."""
 
+import contextlib
 import functools
 import http.server
 import json
@@ -12,6 +13,7 @@ import pytest
 
 from build_scripts import build_micropython
 from tests.micropython.board import ROOT, Board, figure
+from tests.support.ports import free_port
 
 TEN = ("x86", "x64", "armv6", "armv6m", "armv7m", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc")
 
@@ -44,16 +46,14 @@ def test_numbers_stand_in_place_of_names_and_lines_stay_where_they_were() -> Non
     assert '"micro"' in texts["session/spec"]
 
 
-@pytest.fixture
-def package_server(tmp_path: Path, compiled: Path) -> Iterator[str]:
-    """The built package behind HTTP, as somebody would put it on a server of his own."""
+@contextlib.contextmanager
+def serve(compiled: Path) -> Iterator[str]:
+    """The built package behind HTTP, as somebody would put it on a server of his own; the address of its list."""
     folder = compiled.parent
-    files = {
-        path.relative_to(folder).as_posix(): path.relative_to(folder).as_posix() for path in compiled.rglob("*.mpy")
-    }
-    (folder / "package.json").write_text(build_micropython.package_list(files))
+    names = [path.relative_to(folder).as_posix() for path in compiled.rglob("*.mpy")]
+    (folder / "package.json").write_text(build_micropython.package_list({name: name for name in names}))
     handler = functools.partial(_Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}/package.json"
@@ -63,11 +63,11 @@ def package_server(tmp_path: Path, compiled: Path) -> Iterator[str]:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in its base
         pass
 
 
-def test_mip_installs_the_package_and_it_works(tmp_path: Path, package_server: str) -> None:
+def test_mip_installs_the_package_and_it_works(tmp_path: Path, compiled: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.mkdir()
     board = Board(tmp_path / "board", package=nothing)
@@ -78,7 +78,8 @@ def test_mip_installs_the_package_and_it_works(tmp_path: Path, package_server: s
     (board.folder / "steady_run.py").write_text(
         (board.folder / "steady_run.py").read_text().replace("run(int(sys.argv[1]), sys.argv[2]", "run(1000, 'delta'")
     )
-    lines = board.run("install.py", package_server)
+    with serve(compiled) as url:
+        lines = board.run("install.py", url)
     assert figure(lines, "allocated") == 0
     assert "form viper" in lines
     installed = {path.relative_to(board.folder / "lib").as_posix() for path in (board.folder / "lib").rglob("*.mpy")}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flight_client import Client, Log
+from flight_client import Client, Log, RealtimeEvent
 from tests.faults.proxy import FaultProxy, Faults
 from tests.micropython.board import Board, figure
 from tests.support.bench import Bench
@@ -49,7 +49,7 @@ async def test_the_steady_path_over_a_socket_takes_no_heap(bench: Bench, tmp_pat
 async def stored_lines(bench: Bench, count: int) -> list[str]:
     """The texts of the channel `log`, as a tool on CPython reads them later."""
     async with Client(bench.address, token=bench.token(), device_id="reader") as tool:
-        found = []
+        found: list[str] = []
         stream = tool.events("log", channels=["log"], history=1000)
         while len(found) < count:
             event = await within(anext(stream))
@@ -124,7 +124,7 @@ async def test_a_board_and_a_tool_share_a_channel(bench: Bench, tmp_path: Path) 
         stream = tool.events("log", channels=["log"], history=10)
         channel = tool.channel("log")
         running = asyncio.create_task(run(bench, tmp_path, "talk", bench.settings.port, "tcp", 5))
-        heard = []
+        heard: list[RealtimeEvent] = []
         while len(heard) < 5:
             event = await within(anext(stream))
             if event.source.device_id == "board-1":

@@ -15,7 +15,7 @@ MODULE = "node_modules/@micropython/micropython-webassembly-pyscript/micropython
 HEAP_BYTES = 1_000_000
 
 
-def _missing(reason: str) -> None:
+def missing(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -25,7 +25,7 @@ def module() -> Path:
     """Install the package that package-lock.json pins, by version and checksum, once per version."""
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
-            _missing(f"no {tool}: build_scripts/install_deps brings it on Debian")
+            missing(f"no {tool}: build_scripts/install_deps brings it on Debian")
     lock = (HERE / "package-lock.json").read_bytes()
     folder = ROOT / "build" / f"wasm32-{hashlib.sha256(lock).hexdigest()[:12]}"
     if not (folder / MODULE).exists():
@@ -37,7 +37,7 @@ def module() -> Path:
         done = subprocess.run(command, cwd=making, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         if done.returncode:
             shutil.rmtree(making)
-            _missing(f"npm could not install the 32-bit interpreter: {done.stderr[-400:]}")
+            missing(f"npm could not install the 32-bit interpreter: {done.stderr[-400:]}")
         if folder.exists():
             shutil.rmtree(making)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -52,6 +53,27 @@ def test_the_arrays_of_the_examples_and_the_page_are_enough(folder: Path, tmp_pa
         assert page is not None
         assert int(array[1]) == int(page[1])
         assert int(needed) <= int(array[1]) * 1024, console
+
+
+def test_what_the_calls_cost_is_no_more_than_the_page_says() -> None:
+    written = ROOT / "build" / "bench" / "client.json"
+    if not written.exists():
+        pytest.skip("`make bench-client` writes the figures")
+    figures = {row["name"]: row["value"] for row in json.loads(written.read_text(encoding="utf-8"))}
+    rows = re.findall(r"^\| (?:with )?`(\w+).*?` \| ([\d,]+)(?: a step)? \|", text(PAGE), re.MULTILINE)
+    told = {name: int(most.replace(",", "")) for name, most in rows}
+    names = {
+        "flight_send": "send",
+        "FLIGHT_LATEST": "send_latest",
+        "FLIGHT_CRITICAL": "send_critical",
+        "flight_log": "log",
+    }
+    names |= {"flight_frame_took": "frame", "flight_memory": "memory", "flight_poll": "step"}
+    assert told.keys() == names.keys()
+    for name, figure in names.items():
+        counted = figures.get(f"client.{figure}.sh4", 0)
+        assert counted <= told[name], name
+    assert figures.get("client.stack_worst.sh4", 0) <= 600
 
 
 def test_what_the_page_names_exists() -> None:

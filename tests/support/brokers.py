@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from .ports import free_port
 
 START_S = 60.0  # for a busy machine; no statement about speed
+_TRIES = 4  # ports are looked for before they are taken: somebody else may be quicker
 
 
 def need(program: str, package: str) -> str:
@@ -25,13 +27,35 @@ def need(program: str, package: str) -> str:
     return found
 
 
+class _PortTaken(AssertionError):  # noqa: N818 - never leaves this module but as a failure
+    """A server ended as soon as it was started, since somebody has its port."""
+
+
+def _with_free_ports(start: Callable[[], None]) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            start()
+        except _PortTaken:
+            if not left:
+                raise
+        else:
+            return
+
+
+def _check_alive(process: subprocess.Popen[bytes], said: str) -> None:
+    if process.poll() is None:
+        return
+    taken = any(words in said for words in ("in use", "port_already_used", "eaddrinuse"))
+    raise (_PortTaken if taken else AssertionError)(said[-4000:])
+
+
 class RedisServer:
     """`redis-server` with an append-only file, synced every second."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._program = need("redis-server", "redis-server")
         self.folder = folder
-        self.port = free_port()
+        self.port = 0
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -39,7 +63,17 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0?prefix={prefix}"
 
     def start(self) -> None:
-        """Start it and wait until it answers; blocks."""
+        """Start it and wait until it answers; blocks. Always on the same port."""
+        if self.port:
+            self._start()
+        else:
+            _with_free_ports(self._start_anywhere)
+
+    def _start_anywhere(self) -> None:
+        self.port = free_port()
+        self._start()
+
+    def _start(self) -> None:
         words = [
             self._program,
             "--port",
@@ -56,7 +90,7 @@ class RedisServer:
             self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         limit = time.monotonic() + START_S
         while not self._answers():
-            assert self._process.poll() is None, self.said()
+            _check_alive(self._process, self.said())
             assert time.monotonic() < limit, self.said()
             time.sleep(0.01)
 
@@ -64,7 +98,7 @@ class RedisServer:
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.sendall(b"PING\r\n")
-                return connection.recv(64)[:1] in b"+" or "--requirepass" in self._options
+                return connection.recv(64)[:1] == b"+" or "--requirepass" in self._options
         except OSError:
             return False
 
@@ -106,14 +140,10 @@ class RabbitServer:
             pytest.skip("rabbitmq-server is not where Debian puts it: /usr/lib/rabbitmq/lib")
         self._epmd_program = need("epmd", "erlang-base")
         self.folder = folder
-        self.port, self._epmd_port, self._node_port = free_port(), free_port(), free_port()
+        self.port = self._epmd_port = self._node_port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         (folder / "plugins").write_text("[].")
-        (folder / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.file = false\nlog.console = true\n"
-            "log.console.level = warning\n"
-        )
 
     def url(self, prefix: str = "flight", options: str = "") -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}/?prefix={prefix}{options}"
@@ -139,7 +169,24 @@ class RabbitServer:
         }
 
     def start(self) -> None:
-        """Start it and wait until it answers; blocks."""
+        """Start it and wait until it answers; blocks. Always on the same port."""
+        if self.port:
+            _with_free_ports(self._start)
+        else:
+            _with_free_ports(self._start_anywhere)
+
+    def _start_anywhere(self) -> None:
+        self.stop()
+        self.port, self._epmd_port = free_port(), free_port()
+        (self.folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.file = false\nlog.console = true\n"
+            "log.console.level = warning\n"
+        )
+        self._start()
+
+    def _start(self) -> None:
+        self._node_port = free_port()
+        (self.folder / "rabbitmq.log").write_text("")
         environment = self._environment()
         if self._epmd is None:
             words = [self._epmd_program, "-port", str(self._epmd_port), "-address", "127.0.0.1"]
@@ -153,7 +200,7 @@ class RabbitServer:
             )  # fmt: skip
         limit = time.monotonic() + START_S
         while not self._answers():
-            assert self._process.poll() is None, self.said()
+            _check_alive(self._process, self.said())
             assert time.monotonic() < limit, self.said()
             time.sleep(0.05)
 

@@ -16,6 +16,7 @@ _LONGEST = 8
 # Part of the tests, its folders, and the seconds that a run on two processors has for it.
 PARTS = (
     ("core on four instruction sets", 120, ("core", "ctest", "target", "packaging")),
+    ("console client and its ports", 60, ("console",)),
     ("corpus, fuzzers, proofs", 60, ("corpus", "fuzz", "proof")),
     ("session and simulation", 180, ("session", "simulation", "twin", "model", "capture")),
     ("client and transports", 60, ("client", "transports", "conformance/transports", "faults", "wire")),

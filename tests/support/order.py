@@ -6,6 +6,7 @@ import pytest
 # others take less than ten.
 FIRST = (
     "tests/simulation/test_simulation.py",
+    "tests/conformance/engines/test_rabbitmq.py",
     "tests/cli/test_demo.py",
     "tests/gateway/test_tokens_in_session.py",
     "tests/fuzz/test_fuzz.py",

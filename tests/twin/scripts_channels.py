@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flight_client.session.device import codes
 from flight_client.session.spec import (
     FLAG_BATCH,
+    MODE_PUBLISH,
     MODE_SUBSCRIBE,
     PORTION_FLAG,
     TRANSPORT_POLLING,
@@ -105,4 +106,22 @@ def entries_come_in_portions() -> Script:
     return script
 
 
-SCRIPTS: tuple[Callable[[], Script], ...] = (answers_are_lost, answers_are_lost_on_polling, entries_come_in_portions)
+def a_subscriber_publishes_too() -> Script:
+    """Where it began to read stays as it was: only the right to publish is asked for."""
+    script = Script("vita", TRANSPORT_TCP)
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", MODE_SUBSCRIBE, 0, 0, 0, 0))
+    script.connect()
+    opened(script, 1, MODE_SUBSCRIBE)
+    script.do(steps.CHANNEL, struct.pack("<BBHBB", MODE_PUBLISH, 2, 4, 0, 0))
+    script.run()
+    opened(script, 1, MODE_SUBSCRIBE | MODE_PUBLISH)
+    script.run()
+    return script
+
+
+SCRIPTS: tuple[Callable[[], Script], ...] = (
+    answers_are_lost,
+    answers_are_lost_on_polling,
+    entries_come_in_portions,
+    a_subscriber_publishes_too,
+)

@@ -51,8 +51,25 @@ def test_what_one_side_seals_the_other_opens_and_python_computes(
     assert passes(device, frame, generation) is None
     assert passes(gateway, frame, (generation + 1) % spec.NUMBER_LIMIT) is None
     end = 16 + len(payload)
-    covered = b"frame\0" + generation.to_bytes(4, "little") + frame[:end]
+    number = b"" if seq else bytes(8)
+    covered = b"frame\0" + generation.to_bytes(4, "little") + number + frame[:end]
     assert frame[end : end + 8] == hmac.digest(key, covered, "sha256")[:8]
+
+
+def test_unsequenced_data_passes_once_and_in_order_in_each_generation() -> None:
+    device, gateway = ends()
+    first, second = (device.encode(1, spec.TYPE_DATA, 2, 7, 0, 9, b"the same") for _ in range(2))
+    assert first != second
+    assert passes(gateway, second, 1) is None
+    assert passes(gateway, first, 1) == b"the same"
+    assert passes(gateway, first, 1) is None
+    ack = device.encode(1, spec.TYPE_ACK, 0, 0, 0, 9, bytes(4))
+    assert passes(gateway, ack, 1) == passes(gateway, ack, 1) == bytes(4)  # says what it said
+    assert passes(gateway, second, 1) == b"the same"
+    assert passes(gateway, second, 1) is None
+    again = device.encode(2, spec.TYPE_DATA, 2, 7, 0, 9, b"the same")
+    assert passes(gateway, again, 2) == b"the same"
+    assert passes(gateway, again, 2) is None
 
 
 @pytest.mark.parametrize("checked", [0, spec.FLAG_CHECKED])

@@ -44,7 +44,8 @@ async def kill_nodes_in_turn(url: str, folder: Path, seed: int, kills: int) -> s
                 node.kill()
                 more = len(got) + 50
                 await eventually(lambda more=more: len(got) >= more, "traffic over the other node", _LIMIT_S)  # type: ignore[misc]
-                await node.start_beside()
+                if number + 1 < kills:
+                    await node.start_beside()
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
             assert await within(device.flush(), _LIMIT_S)

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from flight_client import Gap
+from flight_client import Client, Gap, Log
 from flight_client.errors import CallerError, FlightError, LinkError
+from flight_client.gateway.auth import development_key, make_token
 from flight_client.gateway.engines import AppendStatus, StoreError, broker
 from tests.conformance.engines.bench import LIFE, Bench, batch
 from tests.conformance.engines.kills import kill_under_load, opened
 from tests.conformance.engines.nodes import kill_nodes_in_turn
+from tests.project import readme_examples
 from tests.support.bench import Bench as Gateway
-from tests.support.bench import component, hurry, numbers
+from tests.support.bench import Reader, component, hurry, numbers, subscribed
 from tests.support.brokers import RedisServer
+from tests.support.ports import free_port
+from tests.support.process import start_flight
 from tests.support.waiting import eventually, within
 
 STORED, DUPLICATE, FAILED = AppendStatus.STORED, AppendStatus.DUPLICATE, AppendStatus.FAILED
@@ -55,6 +59,35 @@ async def test_two_gateways_killed_in_turn_lose_and_double_nothing(redis_server:
     print(
         f"two gateways on redis, seed {seed}: {await kill_nodes_in_turn(redis_server.url('nodes'), tmp_path, seed, max(2, KILLS // 2))}"
     )
+
+
+async def test_the_two_commands_of_the_readme_are_two_gateways_on_one_log(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    lines = readme_examples.examples("README.md")["two-gateways"].splitlines()
+    ports = [free_port(), free_port()]
+    nodes = []
+    for line, port in zip(lines, ports, strict=True):
+        words = line.replace("redis://localhost:6379", redis_server.url("readme")).split()
+        assert words[:2] == ["flight", "gateway"]
+        words[-1] = str(port)
+        nodes.append(start_flight(*words[1:], "--state-dir", str(tmp_path)))
+    try:
+        for node in nodes:
+            assert node.stdout is not None
+            while "stop: Ctrl-C" not in (line := await asyncio.to_thread(node.stdout.readline)):
+                assert line, node.stderr and node.stderr.read()
+        token = make_token(development_key(tmp_path), "*", ["publish", "subscribe"], 3600)
+        async with Client(f"http://127.0.0.1:{ports[1]}", token=token, device_id="tool") as tool:
+            reader = Reader(tool.events("log"))
+            await subscribed(tool)
+            async with Client(f"http://127.0.0.1:{ports[0]}", token=token, device_id="bench-1") as device:
+                await within(device.channel("log").publish(Log("over there")))
+            assert [event.data for event in await reader.take(1)] == [Log("over there")]
+    finally:
+        for node in nodes:
+            node.kill()
+            node.communicate()
 
 
 async def test_a_new_start_finds_log_marks_counts_and_epoch(redis: Bench) -> None:

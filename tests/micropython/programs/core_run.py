@@ -117,7 +117,7 @@ def batches(name):
             head = file.read(16)
             if not head:
                 break
-            now, room, most, delta, count, expected = struct.unpack("<IHHHHI", head)
+            now, room, most, delta, count, _ = struct.unpack("<IHHHHI", head)
             for _ in range(count):
                 channel, layout, size, stamp = struct.unpack("<HBxHxxI", file.read(12))
                 if ring.put(channel, layout, stamp, file.read(size)) != QUEUED:

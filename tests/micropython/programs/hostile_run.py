@@ -2,10 +2,10 @@
 
 import sys
 
-import micropython
-
 import fake_time
 from fake_link import FakeLink
+
+import micropython
 from flight_client import Client, Log
 from flight_client.frame import seal_into
 

@@ -7,9 +7,9 @@ import gc
 import sys
 from struct import pack_into
 
-import micropython
-
 from fake_link import FakeLink
+
+import micropython
 from flight_client import Client
 from flight_client.fast import FORM
 
