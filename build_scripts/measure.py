@@ -218,7 +218,7 @@ def call_chains(target: Target, folder: Path) -> tuple[list[str], Callable[[str]
     """The core's functions, and a function from a name in the call graph to the stack of its deepest call chain."""
     sources = [*CORE, *RUNTIME, *PROGRAM]
     place = folder / f"stack.{target.name}"
-    targets.compile_objects(target, place, sources, ["-O2", SLICING, EVENT, "-fcallgraph-info=su"])
+    targets.compile_objects(target, place, sources, ["-O2", SLICING, EVENT])
     frames: dict[str, int] = {}
     calls: dict[str, set[str]] = {}
     for path in place.glob("*.ci"):

@@ -57,7 +57,7 @@ class Row:
 
 def count(target: Target, folder: Path) -> tuple[dict[str, tuple[int, str]], dict[str, int]]:
     """The most instructions of each call, and where; and the values that the program prints."""
-    program = targets.build(target, folder, "client", [*SOURCES, PROGRAM], ["-O2", f"-I{ctools.CORE}"])
+    program = targets.build(target, folder, "client", [*SOURCES, PROGRAM], ["-O2"])
     command = [target.emulator, "-plugin", str(folder / "count.so"), str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -121,7 +121,7 @@ def strangers(target: Target, folder: Path) -> tuple[set[str], int]:
 def stacks(target: Target, folder: Path) -> dict[str, int]:
     """The deepest stack of each public call, calls of the port and of handlers excluded."""
     place = folder / f"stack.{target.name}"
-    targets.compile_objects(target, place, [*SOURCES, *RUNTIME], ["-O2", "-fcallgraph-info=su"])
+    targets.compile_objects(target, place, [*SOURCES, *RUNTIME], ["-O2"])
     frames: dict[str, int] = {}
     calls: dict[str, set[str]] = {}
     for path in place.glob("*.ci"):

@@ -161,15 +161,13 @@ def build(
 def compile_objects(
     target: Target, folder: Path, sources: Iterable[Path], options: Sequence[str], *, faulty: bool = False
 ) -> list[Path]:
-    """One object file a source, named as it is; what else the options make the compiler write stands beside them."""
+    """One object file a source, named as it is, and gcc's call graph of it (.ci) beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = list(sources)
-    if any(option.startswith("-fcallgraph-info") for option in options):
-        run([*compiler(target, folder.parent, faulty=faulty), *options, "-c", *sources], cwd=folder)
-    else:
-        for source in sources:
-            kept = compile_one(target, folder.parent, source, options, faulty=faulty)
-            shutil.copyfile(kept, folder / f"{source.stem}.o")
+    for source in sources:
+        kept = compile_one(target, folder.parent, source, options, faulty=faulty)
+        for ending in (".o", ".ci"):
+            shutil.copyfile(kept.with_suffix(ending), folder / f"{source.stem}{ending}")
     return [folder / f"{source.stem}.o" for source in sources]
 
 
@@ -191,17 +189,21 @@ def compiler_stamp(name: str) -> str:
 
 
 def compile_one(target: Target, folder: Path, source: Path, options: Sequence[str], *, faulty: bool = False) -> Path:
-    """The object of one source: many programs hold the same one, so it is kept under a hash of what it is made of."""
+    """The object of one source: many programs hold the same one, so it is kept under a hash of what it is made of.
+
+    gcc's call graph with the stack of each function is written with it, since it costs nothing then.
+    """
     command = compiler(target, folder, faulty=faulty)
     words = [word for word in command if not word.startswith("-fplugin=")]
     words += [(TESTS / "sh4_passes.cc").read_text(encoding="utf-8")] * (len(command) - len(words))
     said = "\0".join([*words, *options, compiler_stamp(target.compiler), headers(), source.name])
     stamp = hashlib.sha256(said.encode() + source.read_bytes()).hexdigest()[:24]
     kept = OBJECTS / target.name / f"{source.stem}-{stamp}.o"
-    if not kept.exists():
+    if not (kept.exists() and kept.with_suffix(".ci").exists()):
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as name:
             fresh = Path(name) / f"{source.stem}.o"
-            run([*command, *options, "-c", source, "-o", fresh])
-            fresh.replace(kept)
+            run([*command, *options, "-fcallgraph-info=su", "-c", source, "-o", fresh])
+            fresh.with_suffix(".ci").replace(kept.with_suffix(".ci"))
+            fresh.replace(kept)  # last: where there is an object its call graph is there too
     return kept
