@@ -135,6 +135,11 @@ def stacks(target: Target, folder: Path) -> dict[str, int]:
     for user, callees in calls.items():
         if "__indirect_call" in callees and "flight_session" in user:
             callees.update(prover)
+    # So it is with the handler of the channel of commands.
+    commands = {name for name in frames if name.endswith("flight_client_commands.c:take_command")}
+    for user, callees in calls.items():
+        if "__indirect_call" in callees and ("flight_client_deliver" in user or "flight_deliver_step" in user):
+            callees.update(commands)
 
     def deepest(name: str, above: tuple[str, ...] = ()) -> int:
         if name in above:

@@ -20,7 +20,7 @@ typedef struct rig_script {
 } rig_script;
 typedef struct rig_seen {
     uint32_t opens, closes, is_open, sends, calls, most_calls, bad_sums, stores, sent_closed, port, received, pressure, level,
-        readings, broken_memory;
+        readings, tasks, broken_memory;
 } rig_seen;
 typedef struct flight_config {
     const char *host, *token, *device_id, *version;
@@ -44,6 +44,7 @@ int rig_start(uint32_t less);
 void *rig_client(void);
 int rig_listen(const char *name);
 void rig_on_pressure(void);
+int rig_on_command(void);
 void rig_pass(uint32_t us);
 int rig_poll(uint32_t budget_us);
 int rig_poll_stepwise(void);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flight_client import SyncClient
 from tests.packaging.programs import program, run
 from tests.project.tree import ROOT
 from tests.support.process import GatewayProcess, interrupt, run_flight, start_flight
@@ -85,6 +87,8 @@ def test_the_game_is_seen_on_the_pc_and_hears_it(example: Path, gateway: Gateway
             while not tail.seen[-1]["data"].get("data", "").endswith("32000000"):
                 tail.seen.clear()
                 tail.wait_for("player")
+            with SyncClient(gateway.address, token=gateway.token("tool-1"), device_id="tool-1") as tool:
+                assert struct.unpack("<iii", tool.command("posix-example", "where"))[2] == 50, "the hit points"
         finally:
             game.terminate()
             interrupt(tail.process)

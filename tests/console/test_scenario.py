@@ -80,7 +80,10 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("scenario")
     items = [target(name) for name in CONSOLES]
     targets.build_plugin(folder)
-    sources = [*measure_client.SOURCES, *SOURCES]  # the objects that other tests need too, so that they are compiled once
+    sources = [
+        *measure_client.SOURCES,
+        *SOURCES,
+    ]  # the objects that other tests need too, so that they are compiled once
 
     def build(item: Target) -> Path:
         return targets.build(item, folder, "scenario", sources, ["-O2"], [f"-I{PROGRAM}"])

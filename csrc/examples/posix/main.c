@@ -5,6 +5,8 @@
  *     ./example 127.0.0.1 $(flight gateway --print-token)   in a second window
  *     flight tail                                           in a third
  *     flight send --channel command --type payload kind=1 data=hp50
+ *
+ * and from Python, with an answer: await client.command("posix-example", "where")
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,18 @@ static void on_command(void *user, const flight_message *message)
         player->hp = player->hp * 10 + message->data[i] - '0';
     }
     flight_log(message->client, FLIGHT_LOG_INFO, "hp is now %d", (int)player->hp);
+}
+
+/* Asked by name, answered once: where the player is. */
+static int on_task(void *user, const flight_task *task)
+{
+    const struct player *player = user;
+
+    if (!flight_is_command(task, "where")) {
+        return FLIGHT_COMMAND_UNKNOWN;
+    }
+    flight_reply(task, player, sizeof *player);
+    return FLIGHT_COMMAND_DONE;
 }
 
 static void game_step(struct player *player, unsigned frame)
@@ -67,6 +81,7 @@ int main(int argc, char **argv)
     config.token = argv[2];
     config.port = (uint16_t)(argc > 3 ? atoi(argv[3]) : 0);
     config.device_id = "posix-example";
+    config.commands = FLIGHT_COMMANDS_LEAST;
     client = flight_init(memory, sizeof memory, &config, port);
     if (client == NULL) {
         printf("flight: %s\n", flight_error_text(flight_check(memory, sizeof memory, &config, port)));
@@ -74,6 +89,7 @@ int main(int argc, char **argv)
     }
     player_channel = flight_channel(client, "player");
     flight_on(client, flight_channel(client, "command"), on_command, &player);
+    flight_on_command(client, on_task, &player);
     last_us = port->now_us(port->io);
     for (frame = 0; argc < 5 || frame < (unsigned)atoi(argv[4]); frame++) {
         const uint64_t now_us = port->now_us(port->io);

@@ -205,6 +205,18 @@ static void on_message(void *user, const flight_message *message)
     put_message(message);
 }
 
+/* Answers with how many there were and with what came. */
+static int on_task(void *user, const flight_task *task)
+{
+    uint8_t answer[1 + FLIGHT_COMMAND_DATA_BYTES];
+
+    (void)user;
+    answer[0] = (uint8_t)++seen.tasks;
+    memcpy(answer + 1, task->data, task->bytes);
+    flight_reply(task, answer, task->bytes + 1u);
+    return FLIGHT_COMMAND_DONE;
+}
+
 static void on_pressure(void *user, int level, const flight_memory_update *update)
 {
     (void)user, (void)update;
@@ -313,6 +325,11 @@ flight_client *rig_client(void)
 int rig_listen(const char *name)
 {
     return flight_on(client, flight_channel(client, name), on_message, NULL);
+}
+
+int rig_on_command(void)
+{
+    return flight_on_command(client, on_task, NULL);
 }
 
 void rig_on_pressure(void)

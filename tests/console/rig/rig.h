@@ -37,6 +37,7 @@ typedef struct rig_seen {
     uint32_t pressure;     /* calls of the pressure handler */
     uint32_t level;        /* ... and what the last one said */
     uint32_t readings;     /* of the clock in the last call of the client */
+    uint32_t tasks;        /* commands that reached the handler */
     uint32_t broken_memory; /* bytes around the lent memory that changed */
 } rig_seen;
 
