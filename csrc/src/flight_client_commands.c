@@ -75,10 +75,13 @@ static void write_result(uint8_t *body, answered *place, uint32_t body_bytes)
 static void answer(flight_client *client, answered *place)
 {
     const uint32_t refused = client->refused_full;
-    flight_wanted wanted = {NULL, 0, 0, FLIGHT_LAYOUT_COMMAND_RESULT, FLIGHT_CRITICAL};
+    flight_wanted wanted; /* no initialiser: on SH-4 a constant one is copied by a function of gcc's library */
     void *body = NULL;
     int taken;
 
+    memset(&wanted, 0, sizeof wanted);
+    wanted.layout = FLIGHT_LAYOUT_COMMAND_RESULT;
+    wanted.flags = FLIGHT_CRITICAL;
     wanted.bytes = (FLIGHT_COMMAND_RESULT_BYTES + 6u + place->asker_bytes + place->bytes + 3u) & ~3u;
     taken = flight_client_reserve(client, client->requests.results, &wanted, &body);
     client->refused_full = refused; /* no call of the game's was refused, and this one comes again */
