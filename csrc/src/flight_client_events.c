@@ -1,9 +1,8 @@
 /* Events in: channels by name, two rings, and what happens when one is full. */
 #include "flight_client_parts.h"
+#include "flight_slots.h"
 
 #if FLIGHT_CLIENT
-
-#include "flight_slots.h"
 
 int flight_client_can_take(const flight_client *client)
 {

@@ -11,16 +11,13 @@
 #ifndef FLIGHT_CLIENT_PARTS_H
 #define FLIGHT_CLIENT_PARTS_H
 
-#include "flight.h"
-
-#if FLIGHT_CLIENT
-
 #include "flight_bytes.h"
 #include "flight_codec.h"
-#include "flight_session_parts.h"
-
 #include "flight_http.h"
+#include "flight_session_parts.h"
 #include "flight_websocket.h"
+
+#if FLIGHT_CLIENT
 
 #define FLIGHT_SLOT_BYTES 64u             /* of both rings */
 #define FLIGHT_LINE_BYTES 4u              /* that a byte pipe adds to a frame */

@@ -11,6 +11,7 @@ import pytest
 
 from build_scripts import coverage_c, ctools
 from tests.codecs import library
+from tests.support.figures import Figure
 from tests.tools import needs_clang
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ TESTS = ["-k", "not grammar and not damaged and not pythons and not random"]
 
 @needs_clang
 def test_every_branch_and_condition_of_the_codecs_is_reached(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, figure: Figure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = tmp_path / "codecs.profraw"
     environment = {
@@ -57,9 +58,8 @@ def test_every_branch_and_condition_of_the_codecs_is_reached(
     names = {source.name for source in ctools.codec_sources()}
     found = {Path(name).name: coverage for name, coverage in files.items() if Path(name).name in names}
     assert found.keys() == names
-    with capsys.disabled():
-        for name, coverage in sorted(found.items()):
-            branches, conditions = [*coverage.branches.values()], [*coverage.conditions.values()]
-            print(f"\n{name:<24} {coverage_c.share(branches)} {coverage_c.share(conditions)}", end="")
+    for name, coverage in sorted(found.items()):
+        branches, conditions = [*coverage.branches.values()], [*coverage.conditions.values()]
+        figure(f"{name:<24} {coverage_c.share(branches)} {coverage_c.share(conditions)}")
     for name, coverage in found.items():
         assert coverage_c.missing(coverage) == [], name

@@ -9,6 +9,7 @@ from build_scripts import ctools, targets
 from build_scripts.targets import CODECS, TARGETS, Target
 from tests.codecs import http_cases, websocket_cases
 from tests.codecs.library import PROBLEMS, Outcome, whole
+from tests.support.figures import Figure
 
 HERE = Path(__file__).parent
 CONSOLES = [name for name in TARGETS if name != "x86_64"]
@@ -71,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", CONSOLES)
-def test_the_outcomes_are_the_same_on(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_outcomes_are_the_same_on(name: str, folder: Path, figure: Figure) -> None:
     item = target(name)
     expected = 0x811C9DC5
     for kind, data in cases():
@@ -81,14 +82,11 @@ def test_the_outcomes_are_the_same_on(name: str, folder: Path, capsys: pytest.Ca
         sources = [*CODECS, HERE / "target.c"]
         program = targets.build(item, folder, f"codecs{number}", sources, [*options, *includes])
         assert targets.run([item.emulator, program]) == f"{expected:08x}\n", options
-    with capsys.disabled():
-        print(f"\n{name}: {len(cases())} replies and conversations, hash {expected:08x}", end="")
+    figure(f"{name}: {len(cases())} replies and conversations, hash {expected:08x}")
 
 
 @pytest.mark.parametrize("name", CONSOLES)
-def test_they_need_four_memory_functions_little_stack_and_few_bytes_on(
-    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_they_need_four_memory_functions_little_stack_and_few_bytes_on(name: str, folder: Path, figure: Figure) -> None:
     item = target(name)
     made = folder / f"plain.{name}"
     objects = targets.compile_objects(
@@ -107,5 +105,4 @@ def test_they_need_four_memory_functions_little_stack_and_few_bytes_on(
     assert sizes.keys() == CEILINGS[name].keys()
     assert all(sizes[stem] <= CEILINGS[name][stem] for stem in sizes), sizes
     assert stack <= STACK_BYTES
-    with capsys.disabled():
-        print(f"\n{name}: {sum(sizes.values())} bytes with -Os {sizes}, {stack} bytes of stack at most", end="")
+    figure(f"{name}: {sum(sizes.values())} bytes with -Os {sizes}, {stack} bytes of stack at most")

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from build_scripts import measure_client
+from tests.support.figures import Figure
 from tests.target.test_targets import target
 
 
-def test_memory_stack_and_instructions_are_below_their_ceilings_on_sh4(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_memory_stack_and_instructions_are_below_their_ceilings_on_sh4(tmp_path: Path, figure: Figure) -> None:
     item = target("sh4")
     measure_client.prepare(tmp_path)
     rows = measure_client.rows_of(item, tmp_path, quick=True)
     assert [row.name for row in rows if row.missed] == []
     values = {row.name: row.value for row in rows}
-    with capsys.disabled():
-        names = ("client.step", "client.log", "client.stack", "client.ram.dreamcast")
-        print("\n" + ", ".join(f"{name} {values[f'{name}.sh4']:,.0f}" for name in names), end="")
+    names = ("client.step", "client.log", "client.stack", "client.ram.dreamcast")
+    figure(", ".join(f"{name} {values[f'{name}.sh4']:,.0f}" for name in names))

@@ -18,6 +18,7 @@ from build_scripts import amalgamate, ctools, targets
 from build_scripts.targets import TARGETS, Target
 from flight_client import Client, Payload
 from flight_client.events import Log
+from tests.support.figures import Figure
 from tests.support.process import HANG_S, GatewayProcess
 from tests.target.test_targets import target
 
@@ -188,7 +189,7 @@ async def play(programs: dict[str, Path], gateway: GatewayProcess, host: Host) -
 
 
 async def test_a_game_lives_through_everything_on_every_console_and_transport(
-    programs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    programs: dict[str, Path], tmp_path: Path, figure: Figure
 ) -> None:
     gateway = GatewayProcess(tmp_path, f"sqlite:{tmp_path / 'log.db'}")
     gateway.start()
@@ -200,6 +201,5 @@ async def test_a_game_lives_through_everything_on_every_console_and_transport(
     finally:
         await host.stop()
         gateway.kill()
-    with capsys.disabled():
-        print("\n" + "\n".join(f"console scenario: {line}" for line in report))
-        print(f"console scenario: {len(report)} programs in {time.monotonic() - started:.1f} s", end="")
+    figure("\n".join(f"console scenario: {line}" for line in report))
+    figure(f"console scenario: {len(report)} programs in {time.monotonic() - started:.1f} s")

@@ -133,3 +133,19 @@ async def test_a_board_and_a_tool_share_a_channel(bench: Bench, tmp_path: Path) 
         lines = await running
     assert [event.source.platform for event in heard] == ["micro"] * 5
     assert figure(lines, "answers") == 5
+
+
+@pytest.mark.parametrize("transport", ["tcp", "polling"])
+async def test_a_board_with_a_device_key_authenticates_its_frames(tmp_path: Path, transport: str) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"board-1 {bytes(range(32)).hex()}\n")
+    keys.chmod(0o600)
+    bench = Bench(tmp_path, device_keys=keys)
+    await bench.start()
+    lines = await run(bench, tmp_path, "authenticated", bench.settings.port, transport, 20)
+    await bench.stop()
+    assert figure(lines, "found") == 20
+    assert figure(lines, "connections") == 2
+    assert figure(lines, "acked") == 2
+    assert figure(lines, "forged") == 0
+    assert figure(lines, "law") == 1

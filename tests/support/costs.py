@@ -22,6 +22,7 @@ PARTS = (
     ("client and transports", 60, ("client", "transports", "conformance/transports", "faults", "wire")),
     ("gateway and engines", 90, ("gateway", "conformance/engines")),
     ("codecs of the console client", 20, ("codecs",)),
+    ("MicroPython", 60, ("micropython",)),
     ("commands, project, docs", 60, ("cli", "docs", "project")),
 )
 PROCESSORS = 2

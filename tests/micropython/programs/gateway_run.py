@@ -31,7 +31,7 @@ def until(client, done, what="it", also=None):
             raise RuntimeError(
                 "%s did not happen: %s %s %s" % (what, client.state, client.driver.error, client.counters())
             )
-        client.wait(min(wait_ms, 20))
+        client.wait(min(wait_ms, 5))
 
 
 def is_connected(client):
@@ -82,7 +82,7 @@ def log_opened(client):
 
 
 def outage(port, _transport, count):
-    """Critical events through outages that somebody else makes: `count` of them, one every 10 ms."""
+    """Critical events through outages that somebody else makes: `count` of them, one every 4 ms."""
     client = make(port, "tcp", scheme="tcp", connect_retry_interval_ms=250, backoff_cap_ms=500)
     log = client.channel("log", critical=True)
     sent = [0]
@@ -90,7 +90,7 @@ def outage(port, _transport, count):
 
     def emit():
         now = time.ticks_ms()
-        if sent[0] < count and time.ticks_diff(now, last[0]) >= 10 and log.emit(Log("event %d" % sent[0])) == 1:
+        if sent[0] < count and time.ticks_diff(now, last[0]) >= 4 and log.emit(Log("event %d" % sent[0])) == 1:
             sent[0] += 1
             last[0] = now
 
@@ -100,7 +100,9 @@ def outage(port, _transport, count):
 
 def soak(port, _transport, count):
     """Many events leave the heap as it was; in large frames, so that it does not take long."""
-    client = make(port, frame_bytes=4096, window_frames=8, critical_slots=256, lossy_slots=256, batch_events=60)
+    client = make(
+        port, frame_bytes=4096, window_frames=8, critical_slots=256, lossy_slots=256, batch_events=60, batch_delay_ms=0
+    )
     channel = client.channel("frame-time")
     lossy = channel.emitter(6, 16)
     critical = channel.emitter(6, 16, critical=True)
@@ -196,7 +198,30 @@ def talk(port, transport, count):
     finish(client)
 
 
+def authenticated(port, transport, count):
+    """Frames carry a tag in both directions; the coded events of others are read."""
+    client = make(port, transport, device_key=bytes(range(32)), read_coded=True)
+    found = []
+    client.on("event", lambda received: found.append(received.event().count))
+    times = client.channel("frame-time")
+    log = client.channel("log", critical=True)
+    client.subscribe("frame-time")
+    until(client, lambda: is_connected(client) and log_opened(client), "the channels")
+    log.emit(Log("tagged"))
+    for i in range(count):
+        times.emit(FrameTime(1, 2, 3, i))
+    until(client, lambda: len(found) == count and client.queued == 0, "the events")
+    assert found == list(range(count)), found
+    client.driver.lose(None, time.ticks_ms() & 0x3FFFFFFF)
+    log.emit(Log("tagged again"))
+    until(client, lambda: is_connected(client) and client.queued == 0, "the next link")
+    print("found", len(found))
+    print("forged", client.session.tally.forged)
+    finish(client)
+
+
 WORKS = {
+    "authenticated": authenticated,
     "talk": talk,
     "events": events,
     "outage": outage,
