@@ -196,7 +196,7 @@ class RabbitServer:
         with (self.folder / "rabbitmq.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._program)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                start_new_session=True,
+                start_new_session=True, cwd=self.folder,
             )  # fmt: skip
         limit = time.monotonic() + START_S
         while not self._answers():
