@@ -37,6 +37,13 @@
 #define FLIGHT_FRAME_INTERVAL_MS 1000u /* between two frame-time events */
 #define FLIGHT_FRAME_BUDGET_US 16667u  /* a frame that takes longer counts as over budget */
 
+#define FLIGHT_COMMANDS_LEAST 8u         /* that a device which carries commands out remembers */
+#define FLIGHT_COMMAND_NAME_BYTES 64u    /* the longest name of a command */
+#define FLIGHT_COMMAND_DATA_BYTES 384u   /* the most that comes with one */
+#define FLIGHT_COMMAND_TEXT_BYTES 120u   /* of what is said about one that failed */
+#define FLIGHT_ANSWER_BYTES 64u          /* kept of an answer, unless the config says otherwise */
+#define FLIGHT_ANSWER_MOST_BYTES 320u
+
 typedef struct flight_client flight_client; /* stands at the start of the caller's memory */
 
 /* What a client is made of. Start from {0}; what is 0 or null takes the value that its comment names. flight_init copies this
@@ -56,6 +63,8 @@ typedef struct flight_config {
     uint16_t lossy_slots;      /* of the ring of the others */
     uint16_t window_frames;    /* critical frames that wait for an acknowledgement, each kept in memory */
     uint16_t channels;         /* places for channels; 0: FLIGHT_CLIENT_CHANNELS */
+    uint16_t commands;         /* that are remembered with their answers, FLIGHT_COMMANDS_LEAST or more; 0: flight_on_command is off */
+    uint16_t answer_bytes;     /* of the longest answer, up to FLIGHT_ANSWER_MOST_BYTES; 0: FLIGHT_ANSWER_BYTES */
     uint32_t frame_interval_ms; /* 0: FLIGHT_FRAME_INTERVAL_MS */
     uint32_t frame_budget_us;   /* 0: FLIGHT_FRAME_BUDGET_US */
     const uint8_t *device_key;  /* shared with the gateway, FLIGHT_DEVICE_KEY_BYTES to FLIGHT_DEVICE_KEY_MOST_BYTES: all frames are
@@ -111,6 +120,24 @@ typedef struct flight_message {
 
 /* user: what was handed to flight_on. Called by flight_poll only. */
 typedef void (*flight_handler)(void *user, const flight_message *message);
+
+/* A command for this device. Everything it points to is valid during the call only. */
+typedef struct flight_task {
+    flight_client *client; /* a handler may send with it; it must not call flight_poll */
+    const uint8_t *data;   /* that came with it */
+    uint32_t bytes;
+    uint32_t age_ms;       /* as far as it can be known */
+    const char *name;      /* flight_is_command compares it; not ended by a zero */
+    const char *asker;     /* device id of who asked, not ended by a zero */
+    uint8_t name_bytes;
+    uint8_t asker_bytes;
+    uint8_t for_all;       /* 1: asked of whoever can */
+    uint8_t reserved;      /* 0 */
+} flight_task;
+
+/* user: what was handed to flight_on_command. Returns what became of it: FLIGHT_COMMAND_DONE, FLIGHT_COMMAND_FAILED or
+ * FLIGHT_COMMAND_UNKNOWN (anything else counts as failed). Called by flight_poll only. */
+typedef int (*flight_command_handler)(void *user, const flight_task *task);
 
 /* level: FLIGHT_CALM, FLIGHT_WARNING or FLIGHT_PRESSURE. Called by flight_memory only. */
 typedef void (*flight_pressure_handler)(void *user, int level, const flight_memory_update *memory);
@@ -204,6 +231,38 @@ int flight_channel(flight_client *client, const char *name);
  *     flight_on(client, flight_channel(client, "command"), on_command, &player);
  */
 int flight_on(flight_client *client, int channel, flight_handler handler, void *user);
+
+/* Carry out the commands of the channel "commands" that name this device, or nobody, from now on. Each is handed out once: when
+ * its asker asks again it is answered again. One that is older than its asker waits for is left. Answers go to the channel
+ * "command-results". A second handler takes the place of the first; null takes it away. Errors: ARGUMENT (config.commands is
+ * 0), FULL (two channels are needed).
+ *
+ *     static int on_task(void *user, const flight_task *task)
+ *     {
+ *         if (!flight_is_command(task, "pause")) { return FLIGHT_COMMAND_UNKNOWN; }
+ *         pause_game(user);
+ *         flight_reply(task, "paused", 6);
+ *         return FLIGHT_COMMAND_DONE;
+ *     }
+ *     ... config.commands = 8; and after flight_init:
+ *     flight_on_command(client, on_task, &game);
+ */
+int flight_on_command(flight_client *client, flight_command_handler handler, void *user);
+
+/* Whether a command has this name: 1 or 0; there are no errors.
+ *
+ *     if (flight_is_command(task, "restart")) { restart_level(); }
+ */
+int flight_is_command(const flight_task *task, const char *name);
+
+/* In a handler: what the answer says beside done or failed. Of a command that is done bytes for its asker, else text for people,
+ * cut at FLIGHT_COMMAND_TEXT_BYTES. The last call counts; without one the answer is empty. data is copied. Returns a
+ * flight_answer; those below zero are its errors: ARGUMENT (also outside the handler), TOO_LARGE (config.answer_bytes; what
+ * was there before stays).
+ *
+ *     flight_reply(task, &score, sizeof score);
+ */
+int flight_reply(const flight_task *task, const void *data, size_t bytes);
 
 /* Send bytes of your own under a number of your own, the kind; they are copied. flags: FLIGHT_LOSSY, FLIGHT_CRITICAL or FLIGHT_LATEST.
  * Returns a flight_answer; those below zero are its errors.

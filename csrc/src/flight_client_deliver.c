@@ -22,8 +22,9 @@ void flight_deliver_begin(flight_client *client)
         }
     }
     delivery->at = in->records;
+    delivery->head = in->payload;
     delivery->left_bytes = in->records_bytes;
-    delivery->source_bytes = in->payload[SOURCE_AT];
+    delivery->source_bytes = in->payload[SOURCE_AT] & (uint8_t)~FLIGHT_PORTION_FLAG;
     delivery->source = (const char *)in->payload + SOURCE_AT + 1u;
 }
 

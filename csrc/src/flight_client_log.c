@@ -235,7 +235,7 @@ static uint32_t letter_bytes(const uint8_t *at, const uint8_t *end)
 }
 
 /* What is no UTF-8 becomes a question mark, a letter that was cut too: a reader leaves out events with other text. */
-static void mend(uint8_t *at, const uint8_t *end)
+void flight_client_mend(uint8_t *at, const uint8_t *end)
 {
     while (at < end) {
         const uint32_t bytes = letter_bytes(at, end);
@@ -262,7 +262,7 @@ int flight_log_list(flight_client *client, int level, const char *format, va_lis
     va_copy(own, list);
     format_text(&out, format, &own);
     va_end(own);
-    mend(at + TEXT_AT, out.at);
+    flight_client_mend(at + TEXT_AT, out.at);
     bytes = (uint32_t)(out.at - at) - TEXT_AT;
     at[0] = (uint8_t)level;
     flight_store16(at + 4, (uint16_t)bytes);

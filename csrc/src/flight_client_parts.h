@@ -43,7 +43,8 @@ enum flight_tried {
     FLIGHT_TRIED_SEND = 4,
     FLIGHT_TRIED_SESSION = 8,
     FLIGHT_TRIED_RECEIVE = 16,
-    FLIGHT_TRIED_SILENCE = 32
+    FLIGHT_TRIED_SILENCE = 32,
+    FLIGHT_TRIED_ANSWER = 64
 };
 
 /* A place for a channel. */
@@ -68,6 +69,7 @@ typedef struct flight_frames_seen {
 /* What came and is not yet with its handler. */
 typedef struct flight_delivery {
     const uint8_t *at;     /* of the records; null: none */
+    const uint8_t *head;   /* of DELIVER */
     uint32_t left_bytes;
     const char *source;
     uint8_t source_bytes;
@@ -95,6 +97,28 @@ typedef struct flight_line {
     uint16_t expected; /* and in */
     uint16_t named;    /* 1: `line` was chosen once */
 } flight_line;
+
+/* Commands that were carried out (flight_client_commands.c). */
+typedef struct flight_requests {
+    flight_command_handler handler;
+    void *user;
+    uint8_t *memory;       /* of the table */
+    uint32_t place_bytes;
+    uint32_t ahead_ms;     /* the gateway's clock less ours, as far as deliveries can tell */
+    uint32_t received_ms;  /* of the last delivery, by the gateway's clock */
+    uint16_t next;         /* place of the next one; free while none is being carried out */
+    uint16_t owed;         /* answers that wait for room */
+    uint16_t results;      /* channel */
+    uint8_t knows_ahead;
+    uint8_t running;       /* a handler is being called */
+} flight_requests;
+
+/* Unsequenced DATA with a tag: what numbers the next one. */
+typedef struct flight_tagged {
+    uint32_t generation;
+    uint32_t poll;  /* number of the polling request; 0 on other transports */
+    uint32_t count; /* in this request, elsewhere in this generation */
+} flight_tagged;
 
 struct flight_client {
     const flight_port *port;
@@ -132,6 +156,7 @@ struct flight_client {
     flight_bucket wire;    /* what the link drains */
     flight_frames_seen frames;
     flight_delivery delivery;
+    flight_requests requests;
     flight_outgoing out;
     flight_line line;
     uint8_t *in;           /* bytes as the port gave them, then without what belongs to the transport */
@@ -169,6 +194,7 @@ struct flight_client {
 
 #if FLIGHT_SHA256
     flight_hmac mac;
+    flight_tagged tagged;
 #endif
 #if FLIGHT_POLLING
     flight_http http;
@@ -189,6 +215,8 @@ typedef struct flight_plan {
     uint16_t channels;
     uint16_t critical_slots;
     uint16_t lossy_slots;
+    uint16_t commands;
+    uint16_t answer_bytes;
     uint8_t capabilities;
     const char *name;        /* of the platform */
 } flight_plan;
@@ -244,6 +272,15 @@ int flight_drive_step(flight_client *client);
 /* flight_client_deliver.c */
 int flight_deliver_step(flight_client *client);
 void flight_deliver_begin(flight_client *client);
+
+/* flight_client_commands.c */
+int flight_commands_step(flight_client *client);
+uint32_t flight_commands_bytes(uint32_t commands, uint32_t answer_bytes);
+uint32_t flight_commands_place_bytes(uint32_t answer_bytes);
+uint32_t flight_commands_body_bytes(uint32_t answer_bytes);
+
+/* flight_client_log.c */
+void flight_client_mend(uint8_t *at, const uint8_t *end);
 
 /* flight_client_proof.c */
 void flight_proof_init(flight_client *client);

@@ -126,7 +126,7 @@ static int step(flight_client *client)
     if (client->drop) {
         return flight_link_close(client);
     }
-    if (finish(client) || flight_record_step(client)) {
+    if (finish(client) || flight_record_step(client) || flight_commands_step(client)) {
         return 1;
     }
     return flight_in_step(client) || flight_link_step(client) || flight_link_send(client) || flight_drive_step(client) ||

@@ -8,6 +8,7 @@
 #define UP 0u
 #define DOWN 1u
 #define SERVER_NONCE_AT 40u /* in WELCOME */
+#define POLL_NUMBER_AT 20u  /* in POLL */
 
 static void begin(void *context, const char *token, const uint8_t *client_nonce, const uint8_t *server_nonce)
 {
@@ -33,6 +34,7 @@ static void begin(void *context, const char *token, const uint8_t *client_nonce,
     }
     flight_hmac_key(&client->mac, key, sizeof key);
     memset(key, 0, sizeof key);
+    memset(&client->tagged, 0, sizeof client->tagged);
 }
 
 static void add_number(flight_client *client, uint32_t number)
@@ -61,9 +63,8 @@ static void prove(void *context, uint8_t *proof, uint32_t generation, uint32_t n
     flight_hmac_end(&client->mac, proof, FLIGHT_PROOF_BYTES);
 }
 
-/* The tag of a frame whose header and payload stand at `at`, without what follows. */
-static void write_tag(flight_client *client, uint8_t *tag, uint32_t direction, uint32_t generation, const uint8_t *at,
-                      uint32_t bytes)
+/* What a tag covers in front of the frame. */
+static void begin_tag(flight_client *client, uint32_t direction, uint32_t generation)
 {
     const uint8_t head = (uint8_t)direction;
 
@@ -71,8 +72,22 @@ static void write_tag(flight_client *client, uint8_t *tag, uint32_t direction, u
     flight_sha256_add(&client->mac.hash, (const uint8_t *)"frame", 5);
     flight_sha256_add(&client->mac.hash, &head, 1);
     add_number(client, generation);
-    flight_sha256_add(&client->mac.hash, at, bytes);
-    flight_hmac_end(&client->mac, tag, FLIGHT_TAG_BYTES);
+}
+
+/* Unsequenced DATA has no number that would show that somebody repeats it; its tag covers one. Only devices send DATA, so
+ * nothing of the kind is counted on the way in. */
+static void add_count(flight_client *client)
+{
+    flight_tagged *tagged = &client->tagged;
+    const uint32_t generation = (uint32_t)client->session.generation;
+
+    if (tagged->generation != generation) {
+        tagged->generation = generation;
+        tagged->poll = 0;
+        tagged->count = 0;
+    }
+    add_number(client, tagged->poll);
+    add_number(client, tagged->count++);
 }
 
 /* Put the tag behind the payload that stands at `at` behind its header's place; the frame is to be sealed after it. */
@@ -83,7 +98,17 @@ void flight_proof_sign(flight_client *client, uint8_t *at, flight_frame *frame)
 
     header.payload_bytes += FLIGHT_TAG_BYTES;
     flight_frame_seal(at, bytes + FLIGHT_TAG_BYTES + FLIGHT_TRAILER_BYTES, &header);
-    write_tag(client, at + bytes, UP, (uint32_t)client->session.generation, at, bytes);
+    begin_tag(client, UP, (uint32_t)client->session.generation);
+    if (frame->type == FLIGHT_TYPE_DATA && frame->seq == 0) {
+        add_count(client);
+    }
+    flight_sha256_add(&client->mac.hash, at, bytes);
+    flight_hmac_end(&client->mac, at + bytes, FLIGHT_TAG_BYTES);
+    if (frame->type == FLIGHT_TYPE_POLL) { /* a request begins */
+        client->tagged.generation = (uint32_t)client->session.generation;
+        client->tagged.poll = flight_load32(at + FLIGHT_HEADER_BYTES + POLL_NUMBER_AT);
+        client->tagged.count = 0;
+    }
     frame->payload_bytes += FLIGHT_TAG_BYTES;
 }
 
@@ -105,7 +130,9 @@ int flight_proof_check(flight_client *client, flight_frame *frame)
         generation = 0; /* the frame carries what the key is made with; a wrong one makes a key that nobody has */
         begin(client, session->identity->token, session->nonce, frame->payload + SERVER_NONCE_AT);
     }
-    write_tag(client, tag, DOWN, generation, frame->payload - FLIGHT_HEADER_BYTES, FLIGHT_HEADER_BYTES + frame->payload_bytes);
+    begin_tag(client, DOWN, generation);
+    flight_sha256_add(&client->mac.hash, frame->payload - FLIGHT_HEADER_BYTES, FLIGHT_HEADER_BYTES + frame->payload_bytes);
+    flight_hmac_end(&client->mac, tag, FLIGHT_TAG_BYTES);
     return flight_same_code(tag, frame->payload + frame->payload_bytes, FLIGHT_TAG_BYTES);
 }
 

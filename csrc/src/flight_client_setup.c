@@ -18,6 +18,8 @@ struct aligned {
 #define LINE_BACKOFF_CAP_MS 400
 #define TURN_SLACK_BYTES 16u
 #define SLOTS_LIMIT 32767u
+#define COMMANDS_LIMIT 1024u
+#define RECORD_HEAD_BYTES 16u /* of a long event in its ring */
 
 #if defined(__DREAMCAST__) || defined(_arch_dreamcast)
 #define HERE FLIGHT_PLATFORM_DREAMCAST
@@ -155,6 +157,20 @@ static uint32_t head_bytes(const flight_profile *profile)
     return 0;
 }
 
+/* Returns whether every answer finds room: in the table, its ring and a frame. */
+static int plan_commands(flight_plan *made, const flight_config *config)
+{
+    const uint32_t answer_bytes = or_else(config->answer_bytes, FLIGHT_ANSWER_BYTES);
+    const uint32_t body_bytes = flight_commands_body_bytes(answer_bytes);
+
+    made->commands = config->commands;
+    made->answer_bytes = (uint16_t)answer_bytes;
+    return config->commands == 0 ||
+           (config->commands >= FLIGHT_COMMANDS_LEAST && config->commands <= COMMANDS_LIMIT &&
+            answer_bytes <= FLIGHT_ANSWER_MOST_BYTES && body_bytes <= (uint32_t)made->profile.payload_bytes &&
+            body_bytes + RECORD_HEAD_BYTES <= made->critical_slots * FLIGHT_SLOT_BYTES / 2u);
+}
+
 /* What a config comes to. Returns 0 or ARGUMENT. */
 static int plan(flight_plan *made, const flight_config *config)
 {
@@ -185,6 +201,9 @@ static int plan(flight_plan *made, const flight_config *config)
     made->lossy_slots = (uint16_t)or_else(config->lossy_slots, (uint32_t)profile->lossy_slots);
     profile->lossy_slots = made->lossy_slots;
     made->channels = (uint16_t)or_else(config->channels, FLIGHT_CLIENT_CHANNELS);
+    if (!plan_commands(made, config)) {
+        return FLIGHT_ERROR_ARGUMENT;
+    }
     made->head_bytes = head_bytes(profile);
     made->turn_bytes = clamp(2u * frame_bytes, FLIGHT_HELLO_FRAME_BYTES, FLIGHT_POLL_BODY_BYTES - TURN_SLACK_BYTES);
     made->in_bytes = clamp(frame_bytes, IN_LEAST_BYTES, IN_MOST_BYTES);
@@ -268,7 +287,8 @@ static int need_of(const flight_config *config, flight_plan *made)
         return bytes;
     }
     return (int)(ROUND(sizeof(flight_client)) + ROUND(made->channels * (uint32_t)sizeof(flight_client_channel)) +
-                 ROUND(bytes) + FLIGHT_SLOT_BYTES * ((uint32_t)made->critical_slots + made->lossy_slots) +
+                 ROUND(bytes) + flight_commands_bytes(made->commands, made->answer_bytes) +
+                 FLIGHT_SLOT_BYTES * ((uint32_t)made->critical_slots + made->lossy_slots) +
                  ROUND(out_bytes(made)) + ROUND(made->in_bytes) + ROUND(2u * made->stream_frame_bytes));
 }
 
@@ -305,7 +325,7 @@ int flight_check(const void *memory, size_t bytes, const flight_config *config, 
     return check(memory, bytes, config, port, &made);
 }
 
-/* Cut what was lent: channels, session, rings, buffers. */
+/* Cut what was lent: channels, session, commands, rings, buffers. */
 static void lend(flight_client *client, const flight_plan *made)
 {
     uint8_t *memory = (uint8_t *)client + ROUND(sizeof *client);
@@ -319,6 +339,10 @@ static void lend(flight_client *client, const flight_plan *made)
     setup.profile = &client->profile;
     flight_session_init(&client->session, memory, session_need, &setup);
     memory += session_need;
+    client->requests.memory = memory;
+    client->requests.place_bytes = flight_commands_place_bytes(made->answer_bytes);
+    memset(memory, 0, flight_commands_bytes(made->commands, made->answer_bytes));
+    memory += flight_commands_bytes(made->commands, made->answer_bytes);
     flight_ring_init(&client->critical, memory, made->critical_slots, FLIGHT_SLOT_BYTES);
     memory += made->critical_slots * FLIGHT_SLOT_BYTES;
     flight_ring_init(&client->lossy, memory, made->lossy_slots, FLIGHT_SLOT_BYTES);
@@ -359,6 +383,7 @@ static FLIGHT_APART int begin(flight_client *client, size_t bytes, const flight_
     client->port = port;
     client->config = *config;
     client->config.channels = made.channels;
+    client->config.answer_bytes = made.answer_bytes;
     client->config.port = (uint16_t)or_else(config->port, FLIGHT_DEFAULT_PORT);
     client->config.tcp_port = (uint16_t)or_else(config->tcp_port, client->config.port + 1u);
     client->config.frame_interval_ms = or_else(config->frame_interval_ms, FLIGHT_FRAME_INTERVAL_MS);

@@ -28,7 +28,7 @@ typedef struct flight_config {
     uint8_t platform, transport_count;
     const uint8_t *transports;
     uint32_t link_bytes_per_s;
-    uint16_t critical_slots, lossy_slots, window_frames, channels;
+    uint16_t critical_slots, lossy_slots, window_frames, channels, commands, answer_bytes;
     uint32_t frame_interval_ms, frame_budget_us;
     const uint8_t *device_key;
     uint32_t device_key_bytes;
