@@ -42,7 +42,7 @@
 #define FLIGHT_COMMAND_DATA_BYTES 384u   /* the most that comes with one */
 #define FLIGHT_COMMAND_TEXT_BYTES 120u   /* of what is said about one that failed */
 #define FLIGHT_ANSWER_BYTES 64u          /* kept of an answer, unless the config says otherwise */
-#define FLIGHT_ANSWER_MOST_BYTES 320u
+#define FLIGHT_ANSWER_MOST_BYTES 320u    /* that an answer can have at all */
 
 typedef struct flight_client flight_client; /* stands at the start of the caller's memory */
 
@@ -237,15 +237,7 @@ int flight_on(flight_client *client, int channel, flight_handler handler, void *
  * "command-results". A second handler takes the place of the first; null takes it away. Errors: ARGUMENT (config.commands is
  * 0), FULL (two channels are needed).
  *
- *     static int on_task(void *user, const flight_task *task)
- *     {
- *         if (!flight_is_command(task, "pause")) { return FLIGHT_COMMAND_UNKNOWN; }
- *         pause_game(user);
- *         flight_reply(task, "paused", 6);
- *         return FLIGHT_COMMAND_DONE;
- *     }
- *     ... config.commands = 8; and after flight_init:
- *     flight_on_command(client, on_task, &game);
+ *     if (flight_on_command(client, on_task, &player) != 0) { return 1; }
  */
 int flight_on_command(flight_client *client, flight_command_handler handler, void *user);
 
@@ -260,7 +252,11 @@ int flight_is_command(const flight_task *task, const char *name);
  * flight_answer; those below zero are its errors: ARGUMENT (also outside the handler), TOO_LARGE (config.answer_bytes; what
  * was there before stays).
  *
- *     flight_reply(task, &score, sizeof score);
+ *     if (flight_is_command(task, "score")) {
+ *         flight_reply(task, &score, sizeof score);
+ *         return FLIGHT_COMMAND_DONE;
+ *     }
+ *     return FLIGHT_COMMAND_UNKNOWN;
  */
 int flight_reply(const flight_task *task, const void *data, size_t bytes);
 

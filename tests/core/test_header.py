@@ -72,6 +72,10 @@ extern va_list list;
 struct thing { int any; };
 extern struct thing player, textures;
 void on_command(void *user, const flight_message *message);
+int on_task(void *user, const flight_task *task);
+extern const flight_task *task;
+extern int32_t score;
+void restart_level(void);
 void on_pressure(void *user, int pressure, const flight_memory_update *update);
 void wait_for_vblank(void);
 
