@@ -179,10 +179,10 @@ class Commanding(Handling):
         Raises NotAnsweredError, CommandFailedError, and NotStoredError as publish() does; EventError for what does not fit.
         """
         self._driver.check_thread()
-        out = self.channel(channel)
+        requests = self.channel(channel)
         rules = ChannelRules(
-            retries=out.rules.retries if retries is None else retries,
-            retry_interval_ms=out.rules.retry_interval_ms if retry_interval_ms is None else retry_interval_ms,
+            retries=requests.rules.retries if retries is None else retries,
+            retry_interval_ms=requests.rules.retry_interval_ms if retry_interval_ms is None else retry_interval_ms,
         )
         rules.check()
         if not 0 < timeout_s < NUMBER_LIMIT / 2000:
@@ -198,7 +198,7 @@ class Commanding(Handling):
                 if tries:
                     await asyncio.wait((answer,), timeout=rules.retry_interval_ms / 1000)
                 if not answer.done():
-                    await out.publish(asked)
+                    await requests.publish(asked)
                 if await self._answered(answer, timeout_s):
                     return self._said(asked, answer.result())
         finally:

@@ -23,7 +23,10 @@ def __getattr__(name: str):
             if name == "REFUSED_CLOSED"
             else REFUSED_MEMORY
         )
-    elif name in "ComponentUpdate EventError FrameTime Log MemoryUpdate Payload SystemMonitoring V6REvent".split():
+    elif (
+        name
+        in "CommandRequest CommandResult ComponentUpdate EventError FrameTime Log MemoryUpdate Payload SystemMonitoring V6REvent".split()
+    ):
         from .events import event_class
 
         found = event_class(name)

@@ -3,6 +3,8 @@
 from .channel import REFUSED_CHANNEL, REFUSED_CLOSED, REFUSED_MEMORY, Channel, Received
 from .client import Client
 from .events import (
+    CommandRequest,
+    CommandResult,
     ComponentUpdate,
     EventError,
     FrameTime,
@@ -23,6 +25,8 @@ __all__ = [
     "REFUSED_TOO_LARGE",
     "Channel",
     "Client",
+    "CommandRequest",
+    "CommandResult",
     "ComponentUpdate",
     "EventError",
     "FrameTime",

@@ -152,6 +152,6 @@ async def test_the_last_eight_are_remembered(bench: Bench) -> None:
         requests = [*range(100, 110), 102, 100]
         for request in requests:
             await within(commands.publish(CommandRequest("count", DEVICE, b"", request, 0)))
-        found = [event.data for event in await results.take(1 + len(requests))][1:]
-    said = [result.data[0] for result in found if isinstance(result, CommandResult)]
+        answers = [event.data for event in await results.take(1 + len(requests))]
+        said = [answer.data[0] for answer in answers if isinstance(answer, CommandResult)][1:]
     assert said == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 4, 12], "one of the last eight is not carried out again"

@@ -262,9 +262,13 @@ def test_every_truncation_of_a_token_is_refused() -> None:
         refused(GOOD[:length])
 
 
+def fingerprint_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
 def test_a_good_token_says_who_and_what_and_until_when() -> None:
     identity = verifier().verify_token(GOOD)
-    assert identity == Identity("bench-1", frozenset(BOTH), NOW + 3600, "key-1")
+    assert identity == Identity("bench-1", frozenset(BOTH), NOW + 3600, "key-1", fingerprint_of(GOOD))
 
 
 @pytest.mark.parametrize("token", [claims(nbf=NOW), claims(jti="7"), header(typ=...), claims(iat=NOW + 30)])
@@ -277,7 +281,7 @@ def test_a_made_token_is_verified_and_fits_hello(subject: str) -> None:
     token = make_token(OTHER, subject, BOTH, 3600, clock_s=clock)
     assert len(token) <= spec.TOKEN_BYTES
     identity = verifier().verify_token(token)
-    assert identity == Identity(subject, frozenset(BOTH), NOW + 3600, "key-2")
+    assert identity == Identity(subject, frozenset(BOTH), NOW + 3600, "key-2", fingerprint_of(token))
 
 
 def test_the_longest_token_that_can_be_made_fits_hello() -> None:

@@ -16,7 +16,7 @@ EVENTS = 30
 CUTS = 20
 SOAK_EVENTS = 100_000
 RECONNECTS = 200
-HEAPS = {"poll": "176k", "asyncio": "192k"}
+HEAPS = {"poll": "192k", "asyncio": "192k"}
 
 
 async def run(

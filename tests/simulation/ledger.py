@@ -189,7 +189,7 @@ class Reading:
         self._life = life
         self._channel = channel
         self._log: Log | None = None
-        self._at = -1
+        self._at = self._previous = -1
         self._left: list[int] = []  # of the entry that is being read
         self._found: list[str] = []
 
@@ -224,7 +224,7 @@ class Reading:
 
     def _gap(self, gap: Gap) -> None:
         if self._left:
-            self._say(f"a gap in the middle of entry {self._at}")
+            self._cut_short(gap)
         log = next((log for log in self._ledger.logs if log.epoch == gap.epoch), None)
         if log is None:
             self._say(f"a gap of an unknown epoch {gap.epoch}")
@@ -242,6 +242,13 @@ class Reading:
             self._log, self._at = log, gap.to
         else:
             self._say(f"{gap} at {self._at}")
+
+    def _cut_short(self, gap: Gap) -> None:
+        """An entry that comes in portions may end early where its log is lost, or its rest is: the gap has it whole."""
+        if gap.reason != "epoch" and not (gap.after == self._previous and gap.to >= self._at):
+            self._say(f"{gap} in the middle of entry {self._at}, which begins behind {self._previous}")
+        self._left = []
+        self._at = self._previous
 
     def _event(self, event: RealtimeEvent) -> None:
         number = int.from_bytes(event.data.data, "little")  # type: ignore[union-attr]
@@ -273,5 +280,5 @@ class Reading:
     def _take(self, event: RealtimeEvent, number: int, entry: Stored) -> None:
         if entry.life != event.data.kind or entry.numbers[0] != number or entry.critical != (event.counter > 0):  # type: ignore[union-attr]
             self._say(f"offset {event.offset} carried event {number}, not {entry.numbers[0]} of life {entry.life}")
-        self._at = event.offset
+        self._at, self._previous = event.offset, entry.previous
         self._left = entry.numbers[1:]

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -49,6 +50,25 @@ def _check_alive(process: subprocess.Popen[bytes], said: str) -> None:
     raise (_PortTaken if taken else AssertionError)(said[-4000:])
 
 
+class _Group:
+    """A process and what it starts, which do not outlive this one: a guard kills them when its pipe to us ends."""
+
+    def __init__(
+        self, words: list[str], folder: Path, log: IO[bytes] | int, environment: dict[str, str] | None
+    ) -> None:
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, cwd=folder
+        )
+        guard = ["/bin/sh", "-c", 'read _; kill -9 "-$0"', str(self.process.pid)]
+        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def kill(self) -> None:
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+        self._guard.wait()
+        self.process.wait()
+
+
 class RedisServer:
     """`redis-server` with an append-only file, synced every second."""
 
@@ -57,7 +77,7 @@ class RedisServer:
         self.folder = folder
         self.port = 0
         self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
+        self._group: _Group | None = None
 
     def url(self, prefix: str = "flight") -> str:
         return f"redis://127.0.0.1:{self.port}/0?prefix={prefix}"
@@ -87,10 +107,10 @@ class RedisServer:
         ]
         words += ["--appendonly", "yes", "--appendfsync", "everysec", "--enable-debug-command", "yes", *self._options]
         with (self.folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._group = _Group(words, self.folder, log, None)
         limit = time.monotonic() + START_S
         while not self._answers():
-            _check_alive(self._process, self.said())
+            _check_alive(self._group.process, self.said())
             assert time.monotonic() < limit, self.said()
             time.sleep(0.01)
 
@@ -114,19 +134,18 @@ class RedisServer:
 
     def kill(self) -> None:
         """SIGKILL: nothing is said, nothing is flushed."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self._group is not None:
+            self._group.kill()
+            self._group = None
 
     def pause(self) -> None:
         """It keeps its connections and says nothing."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        assert self._group is not None
+        self._group.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        assert self._group is not None
+        self._group.process.send_signal(signal.SIGCONT)
 
 
 class RabbitServer:
@@ -141,8 +160,8 @@ class RabbitServer:
         self._epmd_program = need("epmd", "erlang-base")
         self.folder = folder
         self.port = self._epmd_port = self._node_port = 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._epmd: subprocess.Popen[bytes] | None = None
+        self._group: _Group | None = None
+        self._epmd: _Group | None = None
         (folder / "plugins").write_text("[].")
 
     def url(self, prefix: str = "flight", options: str = "") -> str:
@@ -190,17 +209,12 @@ class RabbitServer:
         environment = self._environment()
         if self._epmd is None:
             words = [self._epmd_program, "-port", str(self._epmd_port), "-address", "127.0.0.1"]
-            self._epmd = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-            )
+            self._epmd = _Group(words, self.folder, subprocess.DEVNULL, environment)
         with (self.folder / "rabbitmq.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(self._program)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                start_new_session=True,
-            )  # fmt: skip
+            self._group = _Group([str(self._program)], self.folder, log, environment)
         limit = time.monotonic() + START_S
         while not self._answers():
-            _check_alive(self._process, self.said())
+            _check_alive(self._group.process, self.said())
             assert time.monotonic() < limit, self.said()
             time.sleep(0.05)
 
@@ -222,15 +236,13 @@ class RabbitServer:
 
     def kill(self) -> None:
         """SIGKILL to it and what it started: nothing is said, nothing is flushed."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        if self._group is not None:
+            self._group.kill()
+            self._group = None
 
     def stop(self) -> None:
         """End it and its epmd."""
         self.kill()
         if self._epmd is not None:
             self._epmd.kill()
-            self._epmd.wait()
             self._epmd = None

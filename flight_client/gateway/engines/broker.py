@@ -179,8 +179,7 @@ class BrokerEngine(Engine):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), CLOSE_WAIT_S)
         task, self._task = self._task, None
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await _end([task])
         if self._hold is not None:
             self._hold.cancel()
         self._up = False

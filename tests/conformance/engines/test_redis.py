@@ -18,6 +18,7 @@ from tests.project import readme_examples
 from tests.support.bench import Bench as Gateway
 from tests.support.bench import Reader, component, hurry, numbers, subscribed
 from tests.support.brokers import RedisServer
+from tests.support.figures import Figure
 from tests.support.ports import free_port
 from tests.support.process import start_flight
 from tests.support.waiting import eventually, within
@@ -45,18 +46,22 @@ async def refusal_of(url: str) -> FlightError:
     return caught.value
 
 
-async def test_no_acknowledged_event_is_lost_or_doubled_when_redis_is_killed_under_load(server: RedisServer) -> None:
+async def test_no_acknowledged_event_is_lost_or_doubled_when_redis_is_killed_under_load(
+    server: RedisServer, figure: Figure
+) -> None:
     seed = 20261123
     outcome = await kill_under_load(server, server.url(), KILLS, seed, 3000)
-    print(f"redis, seed {seed}: {outcome}")
+    figure(f"redis, seed {seed}: {outcome}")
     assert (outcome.lost, outcome.doubled, outcome.lossy_doubled) == (0, 0, 0), f"seed {seed}: {outcome}"
     assert len(outcome.recovery_s) == KILLS
     assert outcome.acked > 1000 * KILLS
 
 
-async def test_two_gateways_killed_in_turn_lose_and_double_nothing(redis_server: RedisServer, tmp_path: Path) -> None:
+async def test_two_gateways_killed_in_turn_lose_and_double_nothing(
+    redis_server: RedisServer, tmp_path: Path, figure: Figure
+) -> None:
     seed = 7
-    print(
+    figure(
         f"two gateways on redis, seed {seed}: {await kill_nodes_in_turn(redis_server.url('nodes'), tmp_path, seed, max(2, KILLS // 2))}"
     )
 

@@ -296,14 +296,18 @@ class Stingy:
     def __init__(self, sock):
         self.sock = sock
         self.calls = 0
+        self._writes = 0  # reads and writes alternate by themselves: one count for both would starve one of them
+        self._reads = 0
 
     def write(self, data, at, count):
         self.calls += 1
-        return None if self.calls % 2 else self.sock.write(data, at, min(count, 1 + chance(3)))
+        self._writes += 1
+        return None if self._writes % 2 else self.sock.write(data, at, min(count, 1 + chance(3)))
 
     def readinto(self, buffer, count):
         self.calls += 1
-        return None if self.calls % 2 else self.sock.readinto(buffer, min(count, 1 + chance(3)))
+        self._reads += 1
+        return None if self._reads % 2 else self.sock.readinto(buffer, min(count, 1 + chance(3)))
 
     def close(self):
         self.sock.close()

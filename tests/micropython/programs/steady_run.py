@@ -40,6 +40,8 @@ def rounds(client, lossy, critical, count):
                 raise ValueError("refused")
             done += 2
         client.poll(1000000)
+    while client.queued:
+        client.poll(1000000)
 
 
 def run(events, delta):
