@@ -133,7 +133,7 @@ analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy
 	@$(VPY) -m build_scripts.analyze
 
 .PHONY: fuzz
-fuzz: $(DEV) ## C core: 10 million runs of every fuzz target, the whole corpus; half an hour
+fuzz: $(DEV) ## C core: 10 million runs of every fuzz target, the whole corpus; over an hour
 	@$(VPY) -m build_scripts.corpus --all
 	@$(VPY) -m build_scripts.fuzz --runs 10000000
 

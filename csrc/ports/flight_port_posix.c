@@ -350,7 +350,7 @@ static int store(void *io, unsigned number, const uint8_t *data, size_t bytes)
 static int load(void *io, unsigned number, uint8_t *data, size_t capacity)
 {
     char name[512];
-    const int result = record_name(number, "", name, sizeof name);
+    int result = record_name(number, "", name, sizeof name);
     ssize_t got;
     int file;
 
@@ -363,8 +363,9 @@ static int load(void *io, unsigned number, uint8_t *data, size_t capacity)
         return errno == ENOENT ? 0 : failed();
     }
     got = read(file, data, capacity);
+    result = got < 0 ? failed() : (int)got; /* before close, which may change errno */
     close(file);
-    return got < 0 ? failed() : (int)got;
+    return result;
 }
 
 int flight_resolve(const char *name, char *out, size_t capacity)
