@@ -26,12 +26,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from flight_client.session.gateway import messages  # noqa: E402 - the folder above is not on the path before
-from flight_client.session.spec import HEADER_BYTES, MODE_PUBLISH, TYPE_OPENED, TYPE_WELCOME  # noqa: E402
-from flight_client.wire import encode_frame  # noqa: E402
+from flight_client.session.spec import HEADER_BYTES, MODE_PUBLISH, TYPE_OPENED, TYPE_WELCOME  # noqa: E402 - as above
+from flight_client.wire import encode_frame  # noqa: E402 - as above
 from tests.micropython import wasm32  # noqa: E402 - the folder above is not on the path before
-from tests.micropython.board import Board, figure, install_compiled  # noqa: E402
-from tests.support.ports import free_port  # noqa: E402
-from tests.support.process import GatewayProcess  # noqa: E402
+from tests.micropython.board import Board, figure, install_compiled  # noqa: E402 - as above
+from tests.support.ports import free_port  # noqa: E402 - as above
+from tests.support.process import GatewayProcess  # noqa: E402 - as above
 
 OUT = ROOT / "build" / "bench" / "micropython.json"
 PROGRAMS = ROOT / "benchmarks" / "micropython"
