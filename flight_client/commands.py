@@ -41,6 +41,15 @@ CommandHandler = Callable[[CommandRequest], object]
 """A function, or an async function, that answers bytes, or None for an empty answer; what it raises is the answer `failed`."""
 
 
+def _as_bytes(answer: object) -> bytes:
+    """What a handler answered. bytes() alone would turn the number 3 into three zeros."""
+    if answer is None:
+        return b""
+    if isinstance(answer, (bytes, bytearray, memoryview)):
+        return bytes(answer)
+    raise TypeError(f"the handler answered {type(answer).__name__}, not bytes or None")
+
+
 class _Asker:
     """The requests of one client that wait for their answers."""
 
@@ -106,7 +115,7 @@ class _Answerer:
             answer = handler(command)
             if inspect.isawaitable(answer):
                 answer = await answer
-            result.data = b"" if answer is None else bytes(answer)  # type: ignore[call-overload]
+            result.data = _as_bytes(answer)
             encode_event(result)
         except Exception as error:
             self._owner._hooks.report(f"the handler of the command {command.name!r} from {asker}")

@@ -21,7 +21,9 @@ class DeviceBook:
         self.counters: dict[str, Any] = {}
         self.delivered = 0  # events that the host tool received, each once
         self.doubled = 0
+        self.again = 0  # critical events that came once more because the log that had them was lost
         self.critical_seen: set[int] = set()
+        self._of_lost_log: set[int] = set()
         self.memory: tuple[int | None, int | None, int | None] = (None, None, None)  # used, total, budget
 
     def report(self, report: dict[str, Any]) -> None:
@@ -39,12 +41,24 @@ class DeviceBook:
         if event.type == "component-update":
             number = data.metadata["number"]
             if number in self.critical_seen:
-                self.doubled += 1
+                self._came_again(number)
                 return
             self.critical_seen.add(number)
         elif event.type == "memory-update":
             self.memory = (data.used_bytes, data.total_bytes, data.budget_bytes)
         self.delivered += 1
+
+    def log_was_lost(self) -> None:
+        """What came until now stood in a log that is gone; the device may not know that it was stored there."""
+        self._of_lost_log = set(self.critical_seen)
+
+    def _came_again(self, number: int) -> None:
+        """A gateway that loses its log loses which acknowledgements were under way, so those may come once more, and once."""
+        if number in self._of_lost_log:
+            self._of_lost_log.discard(number)
+            self.again += 1
+        else:
+            self.doubled += 1
 
     def number(self, name: str) -> int:
         """A counter of the device, 0 before its first report."""
@@ -75,6 +89,7 @@ class DeviceBook:
         return {
             "accepted": self.number("accepted"),
             "delivered": self.delivered,
+            "again": self.again,
             "acked": self.number("acked"),
             "queued": self.number("queued"),
             "dropped": self.dropped,
@@ -96,6 +111,13 @@ class Books:
         if book is not None:
             book.deliver(event)
 
+    def gap(self, gap: Gap) -> None:
+        """Take a gap that the host tool was told."""
+        self.gaps.append(gap)
+        if gap.reason == "epoch":
+            for book in self.devices.values():
+                book.log_was_lost()
+
     @property
     def critical_lost(self) -> int:
         """Critical events that were accepted and never came."""
@@ -108,7 +130,8 @@ class Books:
     def law_holds(self) -> bool:
         """Whether each device's own books balance, nothing came twice, and nothing is missing without a GAP that says so.
 
-        A gateway that lost its log cannot know how many events its GAP stands for, so behind one the count may be short.
+        A gateway that lost its log cannot know how many events its GAP stands for, so behind one the count may be short. Nor
+        can it know what the lost log had, so what was not acknowledged then may come again behind the GAP: that is counted.
         """
         for book in self.devices.values():
             if not book.law_held or book.doubled or book.missing < -book.dropped.get("unconfirmed", 0) or not book.done:

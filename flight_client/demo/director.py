@@ -143,7 +143,7 @@ class Director:
             self.screen.say(f"host tool  {change.old.value} -> {change.new.value} over {change.transport}")
 
     def _gap(self, gap: Gap) -> None:
-        self.books.gaps.append(gap)
+        self.books.gap(gap)
         if gap.reason == "epoch":
             self.screen.say(f"GAP on {gap.channel}: the gateway lost its log, it goes on in epoch {gap.epoch}")
         else:
@@ -158,6 +158,7 @@ class Director:
                 f"{book.name:<10} accepted {book.number('accepted')} = delivered {book.delivered} + queued "
                 f"{book.number('queued')} + dropped {sum(causes.values())} (lossy events: {lost})"
                 + (f" + {book.missing} behind a GAP" if book.missing else "")
+                + (f", {book.again} of them again behind a GAP" if book.again else "")
                 + f"; {book.number('reconnects')} reconnects, {book.number('transport_switches')} transport switches"
             )
         verdict = "the law holds" if self.books.law_holds() else "THE LAW IS BROKEN"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from flight_client.demo.books import Books
+from flight_client.events import ComponentUpdate
 from flight_client.observe import Gap
 
 
@@ -42,3 +46,35 @@ def test_a_device_that_never_finished_breaks_the_law() -> None:
     made = books(1, 1)
     made.devices["vita"].done = False
     assert not made.law_holds()
+
+
+def critical(number: int) -> Any:
+    """One critical event as the host tool gets it."""
+    data = ComponentUpdate(id="renderer", name="renderer", metadata={"number": number})
+    return SimpleNamespace(type="component-update", data=data, source=SimpleNamespace(device_id="vita"))
+
+
+LOST_LOG = Gap("component-events", "epoch", 0, 0, "00")
+
+
+@pytest.mark.parametrize(
+    ("happened", "again", "holds"),
+    [
+        ([1, 2, 2], 0, False),
+        ([1, 2, LOST_LOG, 2], 1, True),
+        ([1, 2, LOST_LOG, 2, 2], 1, False),
+        ([1, LOST_LOG, 2, 2], 0, False),
+        ([1, 2, Gap("component-events", "slow", 0, 1, "00"), 2], 0, False),
+    ],
+)
+def test_a_critical_event_may_come_again_only_behind_the_gap_of_a_lost_log_and_only_once(
+    happened: list[Any], again: int, holds: bool
+) -> None:
+    made = books(2, 0)
+    for item in happened:
+        if isinstance(item, Gap):
+            made.gap(item)
+        else:
+            made.deliver(critical(item))
+    assert made.devices["vita"].again == again
+    assert made.law_holds() is holds

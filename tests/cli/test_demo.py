@@ -62,7 +62,7 @@ def test_the_law_holds_for_three_devices_that_all_came_back(runs: dict[str, Run]
         assert device["delivered"] > 0
         assert device["queued"] == 0
         assert set(device) == {
-            "accepted", "delivered", "acked", "queued", "dropped", "reconnects", "transport_switches",
+            "accepted", "delivered", "again", "acked", "queued", "dropped", "reconnects", "transport_switches",
         }  # fmt: skip
     assert result["devices"]["vita"]["transport_switches"] >= 1, shown(run)
     blocked = next(i for i, line in enumerate(run.lines) if "turns WebSockets away" in line)
@@ -74,6 +74,7 @@ def test_with_sqlite_nothing_critical_is_lost_and_every_event_is_accounted_for(r
     result = runs["sqlite"].result
     assert result["critical_lost"] == 0, shown(runs["sqlite"])
     assert result["gaps"] == []
+    assert not any(device["again"] for device in result["devices"].values())
     for device in result["devices"].values():
         assert device["accepted"] == device["delivered"] + device["queued"] + sum(device["dropped"].values())
 

@@ -63,6 +63,7 @@ async def test_a_handler_that_raises_answers_so_and_is_not_tried_again(bench: Be
 
     device.on_command(reset, "reset")
     device.on_command(lambda command: b"x" * 321, "large")
+    device.on_command(lambda command: 3, "number")
     device.on_command(lambda command: b"any " + command.name.encode())
     await subscribed(device)
     with pytest.raises(CommandFailedError, match="OSError: the disc is out") as error:
@@ -71,8 +72,10 @@ async def test_a_handler_that_raises_answers_so_and_is_not_tried_again(bench: Be
     assert calls == ["reset"]
     with pytest.raises(CommandFailedError, match="321"):
         await within(tool.command("device-1", "large"))
+    with pytest.raises(CommandFailedError, match="the handler answered int, not bytes or None"):
+        await within(tool.command("device-1", "number"))
     assert await within(tool.command("device-1", "whatever")) == b"any whatever"
-    assert device.counters().callback_errors == 2
+    assert device.counters().callback_errors == 3
     assert device.dead_letters() == ()
 
 
