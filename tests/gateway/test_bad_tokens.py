@@ -62,7 +62,8 @@ def test_a_bad_token_is_refused_with_its_one_code(name: str, caplog: pytest.LogC
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.algorithm)
 def test_the_tokens_that_the_bad_ones_were_made_of_are_good(key: SigningKey) -> None:
     identity = verifier().verify_token(good(key, NOW, permissions=["debug"], org="acme"))
-    assert (identity.key_id, identity.org, identity.permissions) == (key.key_id, "acme", {"debug"})
+    assert (identity.key_id, identity.org) == (key.key_id, "acme")
+    assert identity.permissions == {"debug"}
 
 
 @pytest.mark.parametrize("key", [EDWARDS, NIST], ids=lambda key: key.algorithm)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from flight_client.session import spec
 from flight_client.wire.frames import encode_frame
 from tests.gateway.desk import skip_records
 from tests.support.bench import Bench
-from tests.support.raw import RawPoller, RawStream, lossy_frame, open_frame
+from tests.support.raw import Frame, RawPoller, RawStream, lossy_frame, open_frame
 from tests.support.waiting import eventually, within
 
 PUBLISH, SUBSCRIBE = spec.MODE_PUBLISH, spec.MODE_SUBSCRIBE
@@ -171,7 +172,7 @@ async def test_a_pair_is_allowed(rules: ChannelRules, pair: tuple[str, str, str,
     Hub(MemoryEngine(skip_records), permit=rules).open_channel(identity(*pair[:2]), *pair[2:])
 
 
-def with_rules(folder: Path, text: str = RULES, **settings: object) -> Bench:
+def with_rules(folder: Path, text: str = RULES, **settings: Any) -> Bench:
     path = folder / "channels.toml"
     path.write_text(text)
     return Bench(folder, channel_rules=path, **settings)
@@ -232,7 +233,7 @@ async def test_a_refresh_that_loses_a_permission_ends_delivery_at_once(bench: Be
         assert device.channel("free").emit(Log("open"), critical=True).accepted
         assert await within(device.flush(10), 20)
         await raw.send(encode_frame(spec.TYPE_RESEND, 0, 0, 0, 0, b""))
-        seen = []
+        seen: list[Frame] = []
         while not any(b"open" in frame.payload for frame in seen):
             frame = await raw.frame()
             assert frame is not None
