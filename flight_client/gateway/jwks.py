@@ -10,7 +10,6 @@ and a shared one would let whoever can read the file make tokens.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,23 +30,6 @@ JWKS_BYTES = 65536
 JWKS_KEYS = 64
 
 _SECRETS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
-_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
-_HERE = {"127.0.0.1", "localhost", "[::1]"}
-
-
-def is_url(source: str) -> bool:
-    return source.startswith(("https://", "http://"))
-
-
-def check_source(source: str) -> None:
-    """CallerError for a URL that is none, or that others on the network could answer for."""
-    if not is_url(source):
-        return
-    match = _URL.fullmatch(source)
-    if match is None or "@" in source:
-        raise _wrong(source, "is not a URL without user and password", "use https://HOST/PATH")
-    if source.startswith("http:") and match[1] not in _HERE:
-        raise _wrong(source, "is fetched without TLS, so anybody between could give other keys", "use https://")
 
 
 def parse_jwks(data: bytes, source: str) -> dict[str, VerifyKey]:

@@ -16,7 +16,7 @@ from typing import Any
 from flight_client.errors import CallerError
 from flight_client.gateway.engines import EngineLimits, check_engine_url
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
-from flight_client.gateway.jwks import check_source
+from flight_client.gateway.jwks_source import check_source
 from flight_client.session import spec
 
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
