@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -57,6 +59,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="devices that authenticate every frame: lines of a device id and a key of 32 to 128 hexadecimal digits "
         "(environment FLIGHT_DEVICE_KEYS)",
     )
+    parser.add_argument(
+        "--tls-cert",
+        metavar="FILE",
+        help="PEM certificate chain: all ports speak TLS. Read again when the file changes, and at SIGHUP (environment "
+        "FLIGHT_TLS_CERT)",
+    )
+    parser.add_argument("--tls-key", metavar="FILE", help="its key, PEM, no passphrase (environment FLIGHT_TLS_KEY)")
     parser.add_argument(
         "--allow-origin", action="append", metavar="ORIGIN", help="a web page's origin that may connect; repeatable"
     )
@@ -103,6 +112,8 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "state_dir": str(folder),
         "key_file": arguments.key_file,
         "device_keys": arguments.device_keys,
+        "tls_cert": arguments.tls_cert,
+        "tls_key": arguments.tls_key,
         "allowed_origins": ",".join(arguments.allow_origin) if arguments.allow_origin else None,
     }
     if given["engine"] is None and not os.environ.get("REALTIME_BROKER_URL"):
@@ -114,6 +125,8 @@ async def _serve(settings: GatewaySettings, device: str) -> int:
     gateway = Gateway(settings)
     try:
         await gateway.start()
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no such signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.reload_certificate)
         _announce(gateway, device)
         await asyncio.Event().wait()
     except OSError as error:
@@ -130,7 +143,6 @@ def _announce(gateway: Gateway, device: str) -> None:
     address = addresses[0]
     open_to = "this machine only; --lan opens it to the network" if len(addresses) == 1 else "open to the network"
     token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S)
-    host, _, port = address.removeprefix("http://").rpartition(":")
     days = DEVELOPMENT_LIFETIME_S // 86400
     lines = [
         f"flight gateway {__version__} listens on {', '.join(addresses)} ({open_to})",
@@ -142,20 +154,30 @@ def _announce(gateway: Gateway, device: str) -> None:
         "",
         "paste into a program, the line of its language:",
         "",
-        f'  C:            static const char flight_gateway[] = "{host}", flight_port[] = "{port}", flight_token[] = "{token}";',
-        f'  Python:       client = Client("{address}", token="{token}", device_id="my-device")',
-        f'  MicroPython:  ADDRESS, TOKEN = "{address}", "{token}"',
+        *_to_paste(gateway, address, token),
         "",
         f"watch: flight tail --gateway {address}      health: {address}/health      stop: Ctrl-C",
     ]
     print("\n".join(lines), flush=True)
 
 
+def _to_paste(gateway: Gateway, address: str, token: str) -> list[str]:
+    """The line of each language that can speak to this gateway."""
+    host, _, port = address.partition("://")[2].rpartition(":")
+    if gateway.tls is not None:
+        return [f'  Python:       client = Client("{address}", token="{token}", device_id="my-device", ca_file="FILE")']
+    return [
+        f'  C:            static const char flight_gateway[] = "{host}", flight_port[] = "{port}", flight_token[] = "{token}";',
+        f'  Python:       client = Client("{address}", token="{token}", device_id="my-device")',
+        f'  MicroPython:  ADDRESS, TOKEN = "{address}", "{token}"',
+    ]
+
+
 def _tcp_line(gateway: Gateway, addresses: list[str]) -> str:
     if not gateway.tcp_port:
         return f"no raw TCP ({gateway.tcp_absent})"
-    hosts = [address.removeprefix("http://").rpartition(":")[0] for address in addresses]
-    note = (
-        "" if gateway.tcp_port == gateway.port + 1 else "; clients must be given this address, it is not the next port"
-    )
-    return f"raw TCP on {', '.join(f'tcp://{host}:{gateway.tcp_port}' for host in hosts)}{note}"
+    hosts = [address.partition("://")[2].rpartition(":")[0] for address in addresses]
+    scheme = "tcp" if gateway.tls is None else "tls"
+    found = gateway.tls is None and gateway.tcp_port == gateway.port + 1
+    note = "" if found else "; clients must be given this address, they do not look there by themselves"
+    return f"raw TCP on {', '.join(f'{scheme}://{host}:{gateway.tcp_port}' for host in hosts)}{note}"

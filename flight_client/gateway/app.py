@@ -29,6 +29,7 @@ from flight_client.gateway.settings import GatewaySettings
 from flight_client.gateway.strangers import Strangers
 from flight_client.gateway.stream import serve_stream
 from flight_client.gateway.tcp import TcpListener
+from flight_client.gateway.tls import TlsFiles
 from flight_client.session import spec
 from flight_client.wire.records import skip_records
 
@@ -93,7 +94,8 @@ class Gateway:
         """Of raw TCP; 0 while there is none."""
         self.tcp_absent = "" if settings.tcp else "switched off"
         """Why there is none."""
-        self.strangers = Strangers(settings.strangers, settings.strangers_per_address)
+        self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -182,14 +184,22 @@ class Gateway:
     def addresses(self) -> list[str]:
         """The addresses to give to a device, the likeliest first."""
         host = self.settings.host
+        scheme = "http" if self.tls is None else "https"
         if host not in ("0.0.0.0", "::"):  # noqa: S104 - only compared
-            return [f"http://{host}:{self.port}"]
-        return [f"http://{found}:{self.port}" for found in (*_lan_addresses(), "127.0.0.1")]
+            return [f"{scheme}://{host}:{self.port}"]
+        return [f"{scheme}://{found}:{self.port}" for found in (*_lan_addresses(), "127.0.0.1")]
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRE_S)
             self.registry.expire()
+            if self.tls is not None:
+                self.tls.reload_if_changed()
+
+    def reload_certificate(self) -> None:
+        """Read certificate and key again now: for SIGHUP. Without TLS there is nothing to read."""
+        if self.tls is not None:
+            self.tls.reload()
 
     @web.middleware
     async def _check_origin(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -219,6 +229,9 @@ class Gateway:
             "version": flight_client.__version__,
             "protocol": spec.VERSION,
             "ports": {"http": self.port, "tcp": self.tcp_port or None, "tcp_absent": self.tcp_absent},
+            "tls": None
+            if self.tls is None
+            else {"expires": self.tls.expires.isoformat(), "reloads": self.tls.reloads, "trouble": self.tls.trouble},
             "engine": {"name": self.hub.engine.name, "ok": health.ok, "text": health.text, "queued": health.queued},
             "epoch": self.hub.epoch.hex(),
             "sessions": {

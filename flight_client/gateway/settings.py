@@ -33,6 +33,8 @@ ENVIRONMENT = {
     "state_dir": "FLIGHT_STATE_DIR",
     "key_file": "FLIGHT_KEY_FILE",
     "device_keys": "FLIGHT_DEVICE_KEYS",
+    "tls_cert": "FLIGHT_TLS_CERT",
+    "tls_key": "FLIGHT_TLS_KEY",
     "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
     "strangers": "FLIGHT_STRANGERS",
     "strangers_per_address": "FLIGHT_STRANGERS_PER_ADDRESS",
@@ -52,6 +54,8 @@ class GatewaySettings:
     state_dir: Path = Path.home() / ".flight"  # where the development key is kept
     key_file: Path | None = None  # instead of the development key
     device_keys: Path | None = None  # of devices that authenticate their frames (device_keys.py)
+    tls_cert: Path | None = None  # PEM chain; with it every port speaks TLS and nothing else
+    tls_key: Path | None = None
     allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
     channels: int = 1024
     sessions: int = spec.SESSIONS
@@ -68,6 +72,9 @@ class GatewaySettings:
             _check_number("tcp_port", self.tcp_port, 0, 65535)
             if self.tcp_port and self.tcp_port == self.port:
                 raise _bad("tcp_port", self.tcp_port, "another port than the one of HTTP")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_cert"
+            raise _bad(missing, None, "both --tls-cert FILE and --tls-key FILE, or neither")
         check_engine_url(self.engine)
         if self.mode not in ("development", "production"):
             raise _bad("mode", self.mode, "development or production")
@@ -133,7 +140,7 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
             values[name] = _from_text(name, value, name) if isinstance(value, str) else value
     if arguments.get("lan") and arguments.get("host") is None:
         values["host"] = LAN_HOST
-    for name in ("state_dir", "key_file", "device_keys"):
+    for name in ("state_dir", "key_file", "device_keys", "tls_cert", "tls_key"):
         if isinstance(values.get(name), str):
             values[name] = Path(values[name])
     if isinstance(values.get("allowed_origins"), list):
