@@ -44,7 +44,8 @@ enum flight_tried {
     FLIGHT_TRIED_SESSION = 8,
     FLIGHT_TRIED_RECEIVE = 16,
     FLIGHT_TRIED_SILENCE = 32,
-    FLIGHT_TRIED_ANSWER = 64
+    FLIGHT_TRIED_ANSWER = 64,
+    FLIGHT_TRIED_LISTEN = 128 /* something was sent: nothing more goes before a look at what came */
 };
 
 /* A place for a channel. */

@@ -11,9 +11,10 @@ import cffi
 
 from build_scripts import ctools
 from flight_client.session.spec import DROP_PRESSURE, TRANSPORT_TCP
+from flight_client.wire.records import write_record
 from tests.console.sim import between, declarations
 from tests.console.wires import Frame, LineWire
-from tests.console.world import PLATFORM_DREAMCAST, WIRES, RealGateway, text_of
+from tests.console.world import LAYOUT_PAYLOAD, PLATFORM_DREAMCAST, WIRES, RealGateway, text_of
 from tests.session import parts
 
 Store: Any = parts.Store  # the harness runs on MicroPython too, and has no types
@@ -176,6 +177,17 @@ class SimWorld:
     def give(self, data: bytes) -> None:
         if data:
             self.lib.flight_sim_peer_give(self.sim, 0, data, len(data))
+
+    def deliver(self, name: str, data: bytes) -> None:
+        """Another device's payload event, on its way to the console."""
+        number = next(number for number, known in self.gateway.names.items() if known == name)
+        body = struct.pack("<HHH", 1, 0, len(data)) + data
+        record = bytearray(256)
+        size = write_record(record, 0, LAYOUT_PAYLOAD, 0, body + bytes(-len(body) & 3))
+        offset = len(self.gateway.store.log) + 1
+        self.gateway.store.log.append(bytes(record[:size]))
+        self.gateway.position = offset
+        self.gateway.deliver(offset, offset - 1, bytes(record[:size]), b"tool-1", number)
 
     def lines(self) -> list[str]:
         """The texts of the log as the gateway has them."""
