@@ -216,9 +216,9 @@ static int texts_fit(const flight_config *config, const flight_plan *made)
     const int line = uses(&made->profile, FLIGHT_TRANSPORT_SERIAL);
 
     if (config->device_key != NULL &&
-        (!FLIGHT_SHA256 || line || config->device_key_bytes < FLIGHT_DEVICE_KEY_BYTES ||
+        (!FLIGHT_SHA256 || config->device_key_bytes < FLIGHT_DEVICE_KEY_BYTES ||
          config->device_key_bytes > FLIGHT_DEVICE_KEY_MOST_BYTES)) {
-        return 0; /* a line's frames have other headers than those that a tag covers */
+        return 0;
     }
     return config->host != NULL || (made->profile.transport_count == 1 && line);
 }
