@@ -13,6 +13,9 @@
 
 void flight_link_want(flight_client *client)
 {
+#if FLIGHT_PROBE
+    flight_probe_stop(client); /* its codec is needed now */
+#endif
     client->transport = flight_session_transport(&client->session);
     client->link = FLIGHT_LINK_WANTED;
     client->told = 0;
@@ -24,6 +27,9 @@ void flight_link_want(flight_client *client)
 /* The connection goes, with all that was on its way. */
 void flight_link_drop(flight_client *client)
 {
+#if FLIGHT_PROBE
+    flight_probe_stop(client);
+#endif
     client->link = FLIGHT_LINK_DOWN;
     client->told = 0;
     client->turn_done = 0;

@@ -121,7 +121,7 @@ static void header_of(const flight_client *client, const flight_frame *frame, ui
         if (frame->type != FLIGHT_TYPE_WELCOME) {
             header[2] &= (uint8_t)~FLIGHT_FLAG_CHECKED;
         }
-        flight_store16(header + 4, frame->payload_bytes + FLIGHT_TAG_BYTES);
+        flight_store16(header + 4, (uint16_t)(frame->payload_bytes + FLIGHT_TAG_BYTES));
         header[3] = flight_header_check(header);
     }
 }

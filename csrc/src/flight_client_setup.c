@@ -138,7 +138,7 @@ static void adapt_profile(flight_profile *profile, const flight_config *config)
     }
     profile->payload_bytes = flight_min(profile->payload_bytes, profile->frame_bytes - 128);
     profile->batch_delay_ms = flight_min(profile->batch_delay_ms, DELAY_MOST_MS);
-    profile->probe = 0;
+    profile->probe = FLIGHT_PROBE ? profile->probe : 0;
 }
 
 static uint32_t head_bytes(const flight_profile *profile)
@@ -389,6 +389,7 @@ static FLIGHT_APART int begin(flight_client *client, size_t bytes, const flight_
     client->config.frame_interval_ms = or_else(config->frame_interval_ms, FLIGHT_FRAME_INTERVAL_MS);
     client->config.frame_budget_us = or_else(config->frame_budget_us, FLIGHT_FRAME_BUDGET_US);
     client->profile = made.profile;
+    client->profile.probe = port->probe_io != NULL ? made.profile.probe : 0;
     identify(&client->identity, config, &made);
     flight_proof_init(client);
     lend(client, &made);
