@@ -6,7 +6,6 @@ import asyncio
 import errno
 import logging
 import socket
-from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -15,7 +14,7 @@ import flight_client
 from flight_client._tables import CODES, STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
-from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
+from flight_client.gateway.auth import SigningKey, TokenVerifier
 from flight_client.gateway.device_keys import load_device_keys
 from flight_client.gateway.engines import open_engine
 from flight_client.gateway.hub import Hub
@@ -23,13 +22,13 @@ from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.names import printable
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
-from flight_client.gateway.revoked import FILE as REVOKED_FILE
-from flight_client.gateway.revoked import RevokedTokens
+from flight_client.gateway.security import Security
 from flight_client.gateway.settings import GatewaySettings
 from flight_client.gateway.strangers import Strangers
 from flight_client.gateway.stream import serve_stream
 from flight_client.gateway.tcp import TcpListener
 from flight_client.gateway.tls import TlsFiles
+from flight_client.gateway.web_guard import WebGuard
 from flight_client.session import spec
 from flight_client.wire.records import skip_records
 
@@ -76,18 +75,20 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.key = self._load_key()
+        self.security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
-        self.hub = Hub(engine, settings.hub_limits, permit=permits)
-        verifier = TokenVerifier([self.key])
+        self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
         self.registry = Registry(
             self.hub,
-            verifier.verify_token,
+            TokenVerifier(self.security.keys).verify_token,
             monotonic_ms,
             settings.sessions,
             device_keys=device_keys,
-            revoked=RevokedTokens(settings.state_dir / REVOKED_FILE),
+            revoked=self.security.withdrawn,
+            prepare=self.security.keys.prepare,
+            note=self.security.note,
+            sessions_per_token=settings.sessions_per_token,
         )
         self.port = settings.port
         self.tcp_port = 0
@@ -101,16 +102,17 @@ class Gateway:
         self._sweeper: asyncio.Task[None] | None = None
         self._listeners: list[MemoryListener] = []
 
-    def _load_key(self) -> SigningKey:
-        settings = self.settings
-        key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
-        settings.check_key(key.development)
-        return key
+    @property
+    def key(self) -> SigningKey:
+        """What this gateway may make tokens with. CallerError when it only checks them."""
+        return self.security.signing_key()
 
     async def start(self) -> None:
         """Open the engine and the ports. Raises CallerError when a port is taken, LinkError when the log is not to be had."""
+        await self.security.start()
         await self.hub.start()
-        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[self._check_origin])
+        guard = WebGuard(self.settings.allowed_origins, self.settings.allowed_hosts, self.settings.host)
+        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[guard.middleware])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
         app.router.add_get(STRINGS["health_path"], self._health)
@@ -174,6 +176,7 @@ class Gateway:
         for listener in self._listeners:
             await listener.close()
         await self.hub.close()
+        await self.security.close()
 
     def listen_in_memory(self) -> MemoryListener:
         """Accept connections from this process, without a socket; closed by stop()."""
@@ -192,6 +195,7 @@ class Gateway:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRE_S)
+            self.security.look(self.registry)
             self.registry.expire()
             if self.tls is not None:
                 self.tls.reload_if_changed()
@@ -200,18 +204,6 @@ class Gateway:
         """Read certificate and key again now: for SIGHUP. Without TLS there is nothing to read."""
         if self.tls is not None:
             self.tls.reload()
-
-    @web.middleware
-    async def _check_origin(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """A browser names the page that asks; pages we do not know get nothing, on every route."""
-        origin = request.headers.get("Origin")
-        if origin is not None:
-            allowed = self.settings.allowed_origins
-            own = f"{request.url.scheme}://{request.host}"
-            if origin != own and origin not in allowed and "*" not in allowed:
-                return web.Response(status=403, text="this origin is not allowed; see --allow-origin\n")
-        answer: web.StreamResponse = await handler(request)
-        return answer
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         return await serve_stream(self.registry, request, self.strangers)

@@ -16,7 +16,7 @@ _log = logging.getLogger("flight.gateway")
 BUSY_RETRY_MS = 5000
 
 
-async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[Peer | None, bytes]:
+async def greet(registry: Registry, reader: FrameReader, data: bytes, address: str = "") -> tuple[Peer | None, bytes]:
     """Answer the frame that `reader` stands on: the session it led to, if any, and the bytes of the reply."""
     kind, start, end = reader.type, reader.start, reader.end
     if reader.flags & spec.FLAG_AUTHENTICATED and kind != spec.TYPE_ATTACH:
@@ -28,7 +28,7 @@ async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[P
             hello = messages.read_hello(data, start, end)
             if hello is None or not reader.flags & spec.FLAG_CHECKED:
                 return None, malformed(registry, "HELLO cannot be read")
-            peer, payload = await registry.hello(hello)
+            peer, payload = await registry.hello(hello, address)
             return peer, peer.sealing.frame(spec.TYPE_WELCOME, spec.FLAG_CHECKED, 0, 0, 0, payload)
         if kind == spec.TYPE_ATTACH:
             asked = messages.read_attach(data, start, untagged_end(reader))

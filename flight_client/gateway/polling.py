@@ -82,7 +82,7 @@ async def serve_poll(registry: Registry, request: web.Request, strangers: Strang
         if not reader.next():
             return _reply(malformed(registry, "an empty request"))
         if reader.type != spec.TYPE_POLL:
-            peer, answer = await greet(registry, reader, data)
+            peer, answer = await greet(registry, reader, data, request.remote or "")
             if peer is not None:
                 strangers.forget(request.transport)
                 peer.attach(PollPipe(peer), "polling")
