@@ -9,6 +9,9 @@ examples:
   flight gateway --engine memory: --port 9000     nothing is kept
   flight gateway --engine redis://localhost       shares its events with every gateway on that Redis
   flight gateway --print-token --device my-dc     a token for one device; then paste it into the program
+
+SIGTERM drains it: it takes no more connections, tells its clients when to come back, waits for them to go, and stops. A
+second SIGTERM or Ctrl-C stops it at once.
 """
 
 from __future__ import annotations
@@ -60,6 +63,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-origin", action="append", metavar="ORIGIN", help="a web page's origin that may connect; repeatable"
     )
+    parser.add_argument(
+        "--node",
+        metavar="ADDRESS",
+        help="behind a balancer: this gateway's own address, as the other ones reach it (environment FLIGHT_NODE)",
+    )
+    parser.add_argument(
+        "--nodes",
+        metavar="ADDRESSES",
+        help="... and those of all of them, with commas: polling requests find the session's node (environment FLIGHT_NODES)",
+    )
+    parser.add_argument(
+        "--drain",
+        metavar="SECONDS",
+        help="how long SIGTERM waits for clients to go (environment FLIGHT_DRAIN_S; default 10)",
+    )
     parser.add_argument("--print-token", action="store_true", help="print a token and exit")
     parser.add_argument(
         "--device", default="*", metavar="ID", help="the device id that the token is for (default: any)"
@@ -84,8 +102,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     level = logging.INFO if arguments.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    term = asyncio.Event()
     try:
-        return run_loop(_serve(settings, arguments.device))
+        return run_loop(_serve(settings, arguments.device, term), term.set)
     except KeyboardInterrupt:
         print("gateway stopped", file=sys.stderr)
         return 130
@@ -104,18 +123,24 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "key_file": arguments.key_file,
         "device_keys": arguments.device_keys,
         "allowed_origins": ",".join(arguments.allow_origin) if arguments.allow_origin else None,
+        "node": arguments.node,
+        "nodes": arguments.nodes,
+        "drain_s": arguments.drain,
     }
     if given["engine"] is None and not os.environ.get("REALTIME_BROKER_URL"):
         given["engine"] = f"sqlite:{folder / 'log.sqlite'}"
     return load_settings(given, os.environ)
 
 
-async def _serve(settings: GatewaySettings, device: str) -> int:
+async def _serve(settings: GatewaySettings, device: str, term: asyncio.Event) -> int:
     gateway = Gateway(settings)
     try:
         await gateway.start()
         _announce(gateway, device)
-        await asyncio.Event().wait()
+        await term.wait()
+        told, left = await gateway.drain()
+        gone = f"{left} had not gone after {settings.drain_s} s" if left else "all gone"
+        print(f"drained: {told} clients told, {gone}", file=sys.stderr)
     except OSError as error:
         raise CallerError(what="the gateway cannot start", value=str(error), next_step="see `flight doctor`") from error
     finally:

@@ -61,10 +61,14 @@ class Registry:
         wall_s: Callable[[], float] = time.time,
         device_keys: Mapping[str, bytes] | None = None,
         revoked: Revoked = lambda _identity: False,
+        node_tag: bytes = b"",
     ) -> None:
         """device_keys: secrets by device id; a device with one must authenticate its frames. revoked: asked at HELLO, at
-        TOKEN, and of every session at each expire().
+        TOKEN, and of every session at each expire(). node_tag: how session ids begin here, where there are several nodes.
         """
+        self.draining = False
+        """Whether this gateway is about to stop: no session begins here, or comes back."""
+        self._node_tag = node_tag
         self.hub = hub
         self.clock = clock
         self.counters = RegistryCounters()
@@ -105,6 +109,8 @@ class Registry:
         """A new session and the payload of its WELCOME; RefusedError says why there is none."""
         self.counters.hellos += 1
         try:
+            if self.draining:
+                raise RefusedError(spec.CODE_GOING_AWAY, "this gateway stops")
             identity, device_id = self._admit(hello)
             older = self._by_device.get(device_id)
             if older is None and len(self._by_id) >= self._limit:
@@ -160,7 +166,7 @@ class Registry:
         key = gateway_key(self._device_keys.get(device_id))
         nonce = os.urandom(spec.NONCE_BYTES)
         key.begin(hello.token, hello.nonce, nonce)
-        session_id = os.urandom(spec.SESSION_ID_BYTES)
+        session_id = self._node_tag + os.urandom(spec.SESSION_ID_BYTES - len(self._node_tag))
         short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
         source = Source(device_id, hello.platform_number, short_id)
         tool = profile["memory_bytes"] == 0
@@ -206,6 +212,8 @@ class Registry:
         Raises TagError when the frame, on which the reader stands, has not the tag that it must have.
         """
         self.counters.attaches += 1
+        if self.draining:
+            raise self._reset(spec.CODE_GOING_AWAY)
         peer = self._by_id.get(asked.session_id)
         if peer is None:
             raise self._reset(spec.CODE_UNKNOWN_SESSION)

@@ -16,6 +16,7 @@ from typing import Any
 from flight_client.errors import CallerError
 from flight_client.gateway.engines import EngineLimits, check_engine_url
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
+from flight_client.gateway.node_list import check_nodes
 from flight_client.session import spec
 
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
@@ -36,6 +37,9 @@ ENVIRONMENT = {
     "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
     "strangers": "FLIGHT_STRANGERS",
     "strangers_per_address": "FLIGHT_STRANGERS_PER_ADDRESS",
+    "node": "FLIGHT_NODE",
+    "nodes": "FLIGHT_NODES",
+    "drain_s": "FLIGHT_DRAIN_S",
 }
 
 
@@ -53,6 +57,9 @@ class GatewaySettings:
     key_file: Path | None = None  # instead of the development key
     device_keys: Path | None = None  # of devices that authenticate their frames (device_keys.py)
     allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
+    node: str = ""  # this gateway's own address among `nodes`
+    nodes: tuple[str, ...] = ()  # of all gateways behind one balancer, as they reach each other
+    drain_s: int = 10  # how long a stop waits for clients to go
     channels: int = 1024
     sessions: int = spec.SESSIONS
     strangers: int = 1024  # connections that have not shown a token yet
@@ -73,6 +80,8 @@ class GatewaySettings:
             raise _bad("mode", self.mode, "development or production")
         for origin in self.allowed_origins:
             _check_origin("allowed_origins", origin)
+        check_nodes(self.node, self.nodes, self.engine)
+        _check_number("drain_s", self.drain_s, 0, 3600)
         _check_number("channels", self.channels, 1, 100_000)
         _check_number("sessions", self.sessions, 1, 1_000_000)
         _check_number("strangers", self.strangers, 1, 1_000_000)
@@ -168,6 +177,10 @@ def _as_origins(text: str, shown: str) -> tuple[str, ...]:
     return origins
 
 
+def _as_list(text: str, _shown: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _as_port(text: str, shown: str) -> int:
     port = _as_number(text, shown)
     _check_number(shown, port, 0, 65535)
@@ -179,6 +192,8 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "tcp_port": _as_port,
     "mode": _as_mode,
     "allowed_origins": _as_origins,
+    "nodes": _as_list,
+    "drain_s": _as_number,
     "channels": _as_number,
     "sessions": _as_number,
     "strangers": _as_number,
