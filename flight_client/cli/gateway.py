@@ -23,6 +23,7 @@ import os
 import sys
 from pathlib import Path
 
+from flight_client.cli.log_format import json_line, set_up
 from flight_client.cli.loop import run_loop
 from flight_client.errors import CallerError
 from flight_client.gateway.app import Gateway
@@ -83,6 +84,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--device", default="*", metavar="ID", help="the device id that the token is for (default: any)"
     )
     parser.add_argument("--verbose", action="store_true", help="log every session")
+    parser.add_argument(
+        "--log-format",
+        metavar="FORMAT",
+        help="text, or json: one object a line, the start's too, which then shows no token (environment "
+        "FLIGHT_LOG_FORMAT; default text)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -101,12 +108,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(make_token(key, arguments.device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S))
         return 0
     level = logging.INFO if arguments.verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    set_up(settings.log_format, level)
     term = asyncio.Event()
     try:
         return run_loop(_serve(settings, arguments.device, term), term.set)
     except KeyboardInterrupt:
-        print("gateway stopped", file=sys.stderr)
+        said = "gateway stopped"
+        print(json_line(said) if settings.log_format == "json" else said, file=sys.stderr)
         return 130
 
 
@@ -126,6 +134,7 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "node": arguments.node,
         "nodes": arguments.nodes,
         "drain_s": arguments.drain,
+        "log_format": arguments.log_format,
     }
     if given["engine"] is None and not os.environ.get("REALTIME_BROKER_URL"):
         given["engine"] = f"sqlite:{folder / 'log.sqlite'}"
@@ -136,16 +145,34 @@ async def _serve(settings: GatewaySettings, device: str, term: asyncio.Event) ->
     gateway = Gateway(settings)
     try:
         await gateway.start()
-        _announce(gateway, device)
+        if settings.log_format == "json":
+            _say_in_json(gateway)
+        else:
+            _announce(gateway, device)
         await term.wait()
         told, left = await gateway.drain()
         gone = f"{left} had not gone after {settings.drain_s} s" if left else "all gone"
-        print(f"drained: {told} clients told, {gone}", file=sys.stderr)
+        said = f"drained: {told} clients told, {gone}"
+        print(json_line(said, told=told, left=left) if settings.log_format == "json" else said, file=sys.stderr)
     except OSError as error:
         raise CallerError(what="the gateway cannot start", value=str(error), next_step="see `flight doctor`") from error
     finally:
         await gateway.stop()
     return 0
+
+
+def _say_in_json(gateway: Gateway) -> None:
+    """For programs: no token, since logs are kept and read by many."""
+    settings = gateway.settings
+    line = json_line(
+        f"flight gateway {__version__} listens",
+        addresses=gateway.addresses(),
+        tcp_port=gateway.tcp_port or None,
+        engine=shown_url(settings.engine),
+        epoch=gateway.hub.epoch.hex(),
+        mode=settings.mode,
+    )
+    print(line, file=sys.stderr, flush=True)
 
 
 def _announce(gateway: Gateway, device: str) -> None:

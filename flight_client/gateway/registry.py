@@ -34,6 +34,11 @@ _PROFILES = {profile["name"]: profile for profile in PROFILES}
 _SETTLE_S = 5.0  # how long a new transport waits for the store to answer what came over the old one
 
 
+def _about(source: Source) -> dict[str, str]:
+    """Fields of a log record (cli/log_format.py)."""
+    return {"device": source.device_id, "session": source.short_id.decode()}
+
+
 @dataclass(slots=True)
 class RegistryCounters:
     """What happened since the gateway started."""
@@ -203,7 +208,7 @@ class Registry:
             agreed.auth,
         )
         payload = messages.welcome(session_id, short_id, incarnation, self.hub.epoch, nonce, numbers)
-        _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode())
+        _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode(), extra=_about(source))
         return peer, payload
 
     async def attach(self, asked: messages.Attach, reader: FrameReader) -> tuple[Peer, bytes]:
@@ -255,7 +260,8 @@ class Registry:
     def drop(self, peer: Peer, code: int, text: str = "") -> None:
         """The session is over."""
         if self._by_id.pop(peer.session_id, None) is not None:
-            _log.info("%s: session %s is over", peer.source.device_id, peer.source.short_id.decode())
+            source = peer.source
+            _log.info("%s: session %s is over", source.device_id, source.short_id.decode(), extra=_about(source))
         if self._by_device.get(peer.source.device_id) is peer:
             del self._by_device[peer.source.device_id]
         peer.discard(code, text)

@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "node": "FLIGHT_NODE",
     "nodes": "FLIGHT_NODES",
     "drain_s": "FLIGHT_DRAIN_S",
+    "log_format": "FLIGHT_LOG_FORMAT",
 }
 
 
@@ -60,6 +61,7 @@ class GatewaySettings:
     node: str = ""  # this gateway's own address among `nodes`
     nodes: tuple[str, ...] = ()  # of all gateways behind one balancer, as they reach each other
     drain_s: int = 10  # how long a stop waits for clients to go
+    log_format: str = "text"  # or json
     channels: int = 1024
     sessions: int = spec.SESSIONS
     strangers: int = 1024  # connections that have not shown a token yet
@@ -82,6 +84,8 @@ class GatewaySettings:
             _check_origin("allowed_origins", origin)
         check_nodes(self.node, self.nodes, self.engine)
         _check_number("drain_s", self.drain_s, 0, 3600)
+        if self.log_format not in ("text", "json"):
+            raise _bad("log_format", self.log_format, "text or json")
         _check_number("channels", self.channels, 1, 100_000)
         _check_number("sessions", self.sessions, 1, 1_000_000)
         _check_number("strangers", self.strangers, 1, 1_000_000)
