@@ -9,6 +9,9 @@ examples:
   flight gateway --engine memory: --port 9000     nothing is kept
   flight gateway --engine redis://localhost       shares its events with every gateway on that Redis
   flight gateway --print-token --device my-dc     a token for one device; then paste it into the program
+
+SIGTERM drains it: it takes no more connections, tells its clients when to come back, waits for them to go, and stops. A
+second SIGTERM or Ctrl-C stops it at once.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import signal
 import sys
 from pathlib import Path
 
+from flight_client.cli.log_format import json_line, set_up
 from flight_client.cli.loop import run_loop
 from flight_client.errors import CallerError
 from flight_client.gateway.app import Gateway
@@ -77,11 +81,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a name that this gateway goes by, beside its address; repeatable",
     )
+    parser.add_argument(
+        "--node",
+        metavar="ADDRESS",
+        help="behind a balancer: this gateway's own address, as the other ones reach it (environment FLIGHT_NODE)",
+    )
+    parser.add_argument(
+        "--nodes",
+        metavar="ADDRESSES",
+        help="... and those of all of them, with commas: polling requests find the session's node (environment FLIGHT_NODES)",
+    )
+    parser.add_argument(
+        "--drain",
+        metavar="SECONDS",
+        help="how long SIGTERM waits for clients to go (environment FLIGHT_DRAIN_S; default 10)",
+    )
     parser.add_argument("--print-token", action="store_true", help="print a token and exit")
     parser.add_argument(
         "--device", default="*", metavar="ID", help="the device id that the token is for (default: any)"
     )
     parser.add_argument("--verbose", action="store_true", help="log every session")
+    parser.add_argument(
+        "--log-format",
+        metavar="FORMAT",
+        help="text, or json: one object a line, the start's too, which then shows no token (environment "
+        "FLIGHT_LOG_FORMAT; default text)",
+    )
 
 
 def _configure_security(parser: argparse.ArgumentParser) -> None:
@@ -131,11 +156,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(make_token(key, arguments.device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S))
         return 0
     level = logging.INFO if arguments.verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    set_up(settings.log_format, level)
+    term = asyncio.Event()
     try:
-        return run_loop(_serve(settings, arguments.device))
+        return run_loop(_serve(settings, arguments.device, term), term.set)
     except KeyboardInterrupt:
-        print("gateway stopped", file=sys.stderr)
+        said = "gateway stopped"
+        print(json_line(said) if settings.log_format == "json" else said, file=sys.stderr)
         return 130
 
 
@@ -160,25 +187,50 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "sessions_per_token": arguments.sessions_per_token,
         "allowed_hosts": ",".join(arguments.allow_host) if arguments.allow_host else None,
         "allowed_origins": ",".join(arguments.allow_origin) if arguments.allow_origin else None,
+        "node": arguments.node,
+        "nodes": arguments.nodes,
+        "drain_s": arguments.drain,
+        "log_format": arguments.log_format,
     }
     if given["engine"] is None and not os.environ.get("REALTIME_BROKER_URL"):
         given["engine"] = f"sqlite:{folder / 'log.sqlite'}"
     return load_settings(given, os.environ)
 
 
-async def _serve(settings: GatewaySettings, device: str) -> int:
+async def _serve(settings: GatewaySettings, device: str, term: asyncio.Event) -> int:
     gateway = Gateway(settings)
     try:
         await gateway.start()
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no such signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.reload_certificate)
-        _announce(gateway, device)
-        await asyncio.Event().wait()
+        if settings.log_format == "json":
+            _say_in_json(gateway)
+        else:
+            _announce(gateway, device)
+        await term.wait()
+        told, left = await gateway.drain()
+        gone = f"{left} had not gone after {settings.drain_s} s" if left else "all gone"
+        said = f"drained: {told} clients told, {gone}"
+        print(json_line(said, told=told, left=left) if settings.log_format == "json" else said, file=sys.stderr)
     except OSError as error:
         raise CallerError(what="the gateway cannot start", value=str(error), next_step="see `flight doctor`") from error
     finally:
         await gateway.stop()
     return 0
+
+
+def _say_in_json(gateway: Gateway) -> None:
+    """For programs: no token, since logs are kept and read by many."""
+    settings = gateway.settings
+    line = json_line(
+        f"flight gateway {__version__} listens",
+        addresses=gateway.addresses(),
+        tcp_port=gateway.tcp_port or None,
+        engine=shown_url(settings.engine),
+        epoch=gateway.hub.epoch.hex(),
+        mode=settings.mode,
+    )
+    print(line, file=sys.stderr, flush=True)
 
 
 def _announce(gateway: Gateway, device: str) -> None:

@@ -34,7 +34,8 @@ from flight_client.gateway.auth import (
     make_token,
     new_key,
 )
-from flight_client.gateway.jwks import JWKS_BYTES, is_url, jwks_text, parse_jwks
+from flight_client.gateway.jwks import JWKS_BYTES, jwks_text, parse_jwks
+from flight_client.gateway.jwks_source import is_url
 from flight_client.gateway.key_files import key_text, write_secret
 from flight_client.gateway.keys import HS256
 from flight_client.gateway.revoked import FILE, revoke

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import secrets
 import socket
 
 from aiohttp import web
@@ -16,7 +17,10 @@ from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
 from flight_client.gateway.auth import SigningKey, TokenVerifier
 from flight_client.gateway.device_keys import load_device_keys
+from flight_client.gateway.drain import Drain
 from flight_client.gateway.engines import open_engine
+from flight_client.gateway.forwarding import Forwarder
+from flight_client.gateway.greeting import GOING_AWAY_RETRY_MS
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.names import printable
@@ -51,7 +55,6 @@ _EXPIRE_S = 5.0
 _SHUTDOWN_S = 2.0
 _BACKLOG = 4096
 _LINGER_S = 1.0  # how long the rest of a refused request is read, so that its sender gets to read why
-_GOING_AWAY_RETRY_MS = 500
 
 
 class _Site(web.TCPSite):
@@ -79,6 +82,8 @@ class Gateway:
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
         self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
+        self.forwarder = Forwarder(settings.node, settings.nodes) if settings.nodes else None
+        """The way to the other nodes behind the same balancer."""
         self.registry = Registry(
             self.hub,
             TokenVerifier(self.security.keys).verify_token,
@@ -89,6 +94,7 @@ class Gateway:
             prepare=self.security.keys.prepare,
             note=self.security.note,
             sessions_per_token=settings.sessions_per_token,
+            node_tag=self.forwarder.tag if self.forwarder else b"",
         )
         self.port = settings.port
         self.tcp_port = 0
@@ -161,6 +167,19 @@ class Gateway:
             next_step=f"stop what uses it, or choose another with {option} (0 takes any free one)",
         )
 
+    async def drain(self) -> tuple[int, int]:
+        """Before stop(): take no new connections, send the clients away, wait for them to go, at most drain_s.
+
+        Returns how many were told, and how many of them had not gone in time.
+        """
+        assert self._runner is not None
+        for site in self._runner.sites:
+            await site.stop()
+        self._tcp.stop_listening()
+        drain = Drain(self.registry, monotonic_ms, secrets.randbits)
+        left = await drain.run(self.settings.drain_s * 1000)
+        return drain.told, left
+
     async def stop(self) -> None:
         """Tell every client to come back later, store what is queued, close."""
         if self._sweeper is not None:
@@ -168,10 +187,12 @@ class Gateway:
             await asyncio.gather(self._sweeper, return_exceptions=True)
         for peer in self.registry.peers():
             if peer.pipe is not None:
-                peer.pipe.end(spec.CODE_GOING_AWAY, _GOING_AWAY_RETRY_MS, "the gateway stops")
+                peer.pipe.end(spec.CODE_GOING_AWAY, GOING_AWAY_RETRY_MS, "the gateway stops")
         await self._tcp.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self.forwarder is not None:
+            await self.forwarder.close()
         self.strangers.close()
         for listener in self._listeners:
             await listener.close()
@@ -209,7 +230,7 @@ class Gateway:
         return await serve_stream(self.registry, request, self.strangers)
 
     async def _poll(self, request: web.Request) -> web.StreamResponse:
-        return await serve_poll(self.registry, request, self.strangers)
+        return await serve_poll(self.registry, request, self.strangers, self.forwarder)
 
     async def _health(self, _request: web.Request) -> web.StreamResponse:
         health = self.hub.engine.health()
@@ -217,7 +238,7 @@ class Gateway:
         hub = self.hub.counters()
         codes = {code["value"]: code["name"] for code in CODES}
         body = {
-            "status": "ok" if health.ok else "failing",
+            "status": "draining" if self.registry.draining else "ok" if health.ok else "failing",
             "version": flight_client.__version__,
             "protocol": spec.VERSION,
             "ports": {"http": self.port, "tcp": self.tcp_port or None, "tcp_absent": self.tcp_absent},
@@ -234,6 +255,7 @@ class Gateway:
                 "forged": counters.forged,
             },
             "strangers": {"open": len(self.strangers), "refused": self.strangers.refused, "cut": self.strangers.cut},
+            "forwarded": self.forwarder.forwarded if self.forwarder else 0,
             "channels": len(self.hub.channels()),
             "subscribers": self.hub.subscribers(),
             "events": {
@@ -245,7 +267,9 @@ class Gateway:
                 "dropped": hub.dropped,
             },
         }
-        return web.json_response(body, status=200 if health.ok else 503, headers={"Cache-Control": "no-store"})
+        return web.json_response(
+            body, status=200 if body["status"] == "ok" else 503, headers={"Cache-Control": "no-store"}
+        )
 
 
 def _lan_addresses() -> list[str]:

@@ -10,11 +10,10 @@ and a shared one would let whoever can read the file make tokens.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
-from flight_client.errors import CallerError
+from flight_client.gateway.jwks_source import wrong
 from flight_client.gateway.keys import (
     CURVES,
     EDDSA,
@@ -31,50 +30,33 @@ JWKS_BYTES = 65536
 JWKS_KEYS = 64
 
 _SECRETS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
-_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
-_HERE = {"127.0.0.1", "localhost", "[::1]"}
-
-
-def is_url(source: str) -> bool:
-    return source.startswith(("https://", "http://"))
-
-
-def check_source(source: str) -> None:
-    """CallerError for a URL that is none, or that others on the network could answer for."""
-    if not is_url(source):
-        return
-    match = _URL.fullmatch(source)
-    if match is None or "@" in source:
-        raise _wrong(source, "is not a URL without user and password", "use https://HOST/PATH")
-    if source.startswith("http:") and match[1] not in _HERE:
-        raise _wrong(source, "is fetched without TLS, so anybody between could give other keys", "use https://")
 
 
 def parse_jwks(data: bytes, source: str) -> dict[str, VerifyKey]:
     """Keys by id. CallerError says what is wrong; a JWKS without a key that can be used is wrong too."""
     if len(data) > JWKS_BYTES:
-        raise _wrong(source, f"is larger than {JWKS_BYTES} bytes", "remove keys that have ended")
+        raise wrong(source, f"is larger than {JWKS_BYTES} bytes", "remove keys that have ended")
     try:
         members = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise _wrong(source, "is not JSON with each member once", "write it anew") from None
+        raise wrong(source, "is not JSON with each member once", "write it anew") from None
     keys = members.get("keys") if isinstance(members, dict) else None
     if not isinstance(keys, list):
-        raise _wrong(source, "is not an object with a list of keys", 'write {"keys": [...]}')
+        raise wrong(source, "is not an object with a list of keys", 'write {"keys": [...]}')
     if len(keys) > JWKS_KEYS:
-        raise _wrong(source, f"has more than {JWKS_KEYS} keys", "remove keys that have ended")
+        raise wrong(source, f"has more than {JWKS_KEYS} keys", "remove keys that have ended")
     found: dict[str, VerifyKey] = {}
     for number, members in enumerate(keys, 1):
         key = _key(members)
         if isinstance(key, str):
-            raise _wrong(source, f"has a key {number} that cannot be used: {key}", "correct or remove that key")
+            raise wrong(source, f"has a key {number} that cannot be used: {key}", "correct or remove that key")
         if key is None:
             continue
         if key.key_id in found:
-            raise _wrong(source, f"has the kid {printable(key.key_id)} twice", "give each key its own kid")
+            raise wrong(source, f"has the kid {printable(key.key_id)} twice", "give each key its own kid")
         found[key.key_id] = key
     if not found:
-        raise _wrong(source, "has no key of Ed25519 or P-256", "make one with `flight token key new`")
+        raise wrong(source, "has no key of Ed25519 or P-256", "make one with `flight token key new`")
     return found
 
 
@@ -120,7 +102,3 @@ def _key(members: Any) -> VerifyKey | str | None:
     if material is None:
         return "its numbers are no point of the curve"
     return VerifyKey(key_id, algorithm, material, ends_s)
-
-
-def _wrong(source: str, problem: str, next_step: str) -> CallerError:
-    return CallerError(f"the JWKS {problem}", value=printable(source), next_step=next_step)

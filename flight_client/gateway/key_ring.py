@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from flight_client.errors import CallerError
-from flight_client.gateway.jwks import JWKS_BYTES, is_url, parse_jwks
+from flight_client.gateway.jwks import JWKS_BYTES, parse_jwks
 from flight_client.gateway.jwks_fetch import Fetched, fetch_jwks
+from flight_client.gateway.jwks_source import is_url
 from flight_client.gateway.keys import VerifyKey
 from flight_client.gateway.tokens import key_id_of
 

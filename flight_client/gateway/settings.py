@@ -16,7 +16,8 @@ from typing import Any
 from flight_client.errors import CallerError
 from flight_client.gateway.engines import EngineLimits, check_engine_url
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
-from flight_client.gateway.jwks import check_source
+from flight_client.gateway.jwks_source import check_source
+from flight_client.gateway.node_list import check_nodes
 from flight_client.session import spec
 
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
@@ -46,6 +47,10 @@ ENVIRONMENT = {
     "sessions_per_token": "FLIGHT_SESSIONS_PER_TOKEN",
     "strangers": "FLIGHT_STRANGERS",
     "strangers_per_address": "FLIGHT_STRANGERS_PER_ADDRESS",
+    "node": "FLIGHT_NODE",
+    "nodes": "FLIGHT_NODES",
+    "drain_s": "FLIGHT_DRAIN_S",
+    "log_format": "FLIGHT_LOG_FORMAT",
 }
 
 
@@ -72,6 +77,10 @@ class GatewaySettings:
     channels_per_token: int = 256  # names that the holders of a token may make
     sessions_per_token: int = 0  # of all devices of one subject; 0: as many as `sessions`
     allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
+    node: str = ""  # this gateway's own address among `nodes`
+    nodes: tuple[str, ...] = ()  # of all gateways behind one balancer, as they reach each other
+    drain_s: int = 10  # how long a stop waits for clients to go
+    log_format: str = "text"  # or json
     channels: int = 1024
     sessions: int = spec.SESSIONS
     strangers: int = 1024  # connections that have not shown a token yet
@@ -102,6 +111,10 @@ class GatewaySettings:
         _check_number("audit_log_bytes", self.audit_log_bytes, 4096, 1 << 40)
         _check_number("channels_per_token", self.channels_per_token, 1, 100_000)
         _check_number("sessions_per_token", self.sessions_per_token, 0, 1_000_000)
+        check_nodes(self.node, self.nodes, self.engine)
+        _check_number("drain_s", self.drain_s, 0, 3600)
+        if self.log_format not in ("text", "json"):
+            raise _bad("log_format", self.log_format, "text or json")
         _check_number("channels", self.channels, 1, 100_000)
         _check_number("sessions", self.sessions, 1, 1_000_000)
         _check_number("strangers", self.strangers, 1, 1_000_000)
@@ -201,8 +214,8 @@ def _as_origins(text: str, shown: str) -> tuple[str, ...]:
     return origins
 
 
-def _as_hosts(text: str, _shown: str) -> tuple[str, ...]:
-    return tuple(host.strip() for host in text.split(",") if host.strip())
+def _as_list(text: str, _shown: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _as_port(text: str, shown: str) -> int:
@@ -216,10 +229,12 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "tcp_port": _as_port,
     "mode": _as_mode,
     "allowed_origins": _as_origins,
-    "allowed_hosts": _as_hosts,
+    "allowed_hosts": _as_list,
     "audit_log_bytes": _as_number,
     "channels_per_token": _as_number,
     "sessions_per_token": _as_number,
+    "nodes": _as_list,
+    "drain_s": _as_number,
     "channels": _as_number,
     "sessions": _as_number,
     "strangers": _as_number,

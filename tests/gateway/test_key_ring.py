@@ -15,8 +15,9 @@ from aiohttp import web
 from flight_client.cli.main import main
 from flight_client.errors import CallerError
 from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, make_token, new_key
-from flight_client.gateway.jwks import JWKS_BYTES, check_source, jwks_text, parse_jwks
+from flight_client.gateway.jwks import JWKS_BYTES, jwks_text, parse_jwks
 from flight_client.gateway.jwks_fetch import TIMEOUT_S, fetch_jwks
+from flight_client.gateway.jwks_source import check_source
 from flight_client.gateway.key_files import key_text
 from flight_client.gateway.key_ring import KEEP_S, UNKNOWN_SPACING_S, KeyRing
 from flight_client.gateway.settings import GatewaySettings
