@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from flight_client.errors import CallerError
+from flight_client.gateway.jwks_source import wrong
 from flight_client.gateway.keys import (
     CURVES,
     EDDSA,
@@ -35,28 +35,28 @@ _SECRETS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 def parse_jwks(data: bytes, source: str) -> dict[str, VerifyKey]:
     """Keys by id. CallerError says what is wrong; a JWKS without a key that can be used is wrong too."""
     if len(data) > JWKS_BYTES:
-        raise _wrong(source, f"is larger than {JWKS_BYTES} bytes", "remove keys that have ended")
+        raise wrong(source, f"is larger than {JWKS_BYTES} bytes", "remove keys that have ended")
     try:
         members = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise _wrong(source, "is not JSON with each member once", "write it anew") from None
+        raise wrong(source, "is not JSON with each member once", "write it anew") from None
     keys = members.get("keys") if isinstance(members, dict) else None
     if not isinstance(keys, list):
-        raise _wrong(source, "is not an object with a list of keys", 'write {"keys": [...]}')
+        raise wrong(source, "is not an object with a list of keys", 'write {"keys": [...]}')
     if len(keys) > JWKS_KEYS:
-        raise _wrong(source, f"has more than {JWKS_KEYS} keys", "remove keys that have ended")
+        raise wrong(source, f"has more than {JWKS_KEYS} keys", "remove keys that have ended")
     found: dict[str, VerifyKey] = {}
     for number, members in enumerate(keys, 1):
         key = _key(members)
         if isinstance(key, str):
-            raise _wrong(source, f"has a key {number} that cannot be used: {key}", "correct or remove that key")
+            raise wrong(source, f"has a key {number} that cannot be used: {key}", "correct or remove that key")
         if key is None:
             continue
         if key.key_id in found:
-            raise _wrong(source, f"has the kid {printable(key.key_id)} twice", "give each key its own kid")
+            raise wrong(source, f"has the kid {printable(key.key_id)} twice", "give each key its own kid")
         found[key.key_id] = key
     if not found:
-        raise _wrong(source, "has no key of Ed25519 or P-256", "make one with `flight token key new`")
+        raise wrong(source, "has no key of Ed25519 or P-256", "make one with `flight token key new`")
     return found
 
 
@@ -102,7 +102,3 @@ def _key(members: Any) -> VerifyKey | str | None:
     if material is None:
         return "its numbers are no point of the curve"
     return VerifyKey(key_id, algorithm, material, ends_s)
-
-
-def _wrong(source: str, problem: str, next_step: str) -> CallerError:
-    return CallerError(f"the JWKS {problem}", value=printable(source), next_step=next_step)

@@ -1,4 +1,7 @@
-"""Where a JWKS comes from: a file, or a URL that nobody else can answer for. Needs nothing that reads keys."""
+"""Where a JWKS comes from: a file, or a URL that nobody else on the network can answer for.
+
+Apart from reading one (jwks.py), so that settings can be checked where the packages for keys are not installed.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,11 @@ def check_source(source: str) -> None:
         return
     match = _URL.fullmatch(source)
     if match is None or "@" in source:
-        raise _bad_url(source, "is not a URL without user and password", "use https://HOST/PATH")
+        raise wrong(source, "is not a URL without user and password", "use https://HOST/PATH")
     if source.startswith("http:") and match[1] not in _HERE:
-        raise _bad_url(source, "is fetched without TLS, so anybody between could give other keys", "use https://")
+        raise wrong(source, "is fetched without TLS, so anybody between could give other keys", "use https://")
 
 
-def _bad_url(source: str, problem: str, next_step: str) -> CallerError:
+def wrong(source: str, problem: str, next_step: str) -> CallerError:
+    """What is the matter with a JWKS."""
     return CallerError(f"the JWKS {problem}", value=printable(source), next_step=next_step)

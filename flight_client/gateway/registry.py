@@ -37,6 +37,11 @@ _PROFILES = {profile["name"]: profile for profile in PROFILES}
 _SETTLE_S = 5.0  # how long a new transport waits for the store to answer what came over the old one
 
 
+def _about(source: Source) -> dict[str, str]:
+    """Fields of a log record (cli/log_format.py)."""
+    return {"device": source.device_id, "session": source.short_id.decode()}
+
+
 @dataclass(slots=True)
 class RegistryCounters:
     """What happened since the gateway started."""
@@ -71,11 +76,16 @@ class Registry:
         prepare: Callable[[str], Awaitable[None]] = _ready,
         note: Note = no_note,
         sessions_per_token: int = 0,
+        node_tag: bytes = b"",
     ) -> None:
         """device_keys: secrets by device id; a device with one must authenticate its frames. revoked: asked at HELLO, at
         TOKEN, and of every session at each expire(). prepare: awaited with the token of a HELLO before it is verified. note: writes
-        the audit log. sessions_per_token: for all devices of one subject; 0: no limit of its own.
+        the audit log. sessions_per_token: for all devices of one subject; 0: no limit of its own. node_tag: how session ids begin
+        here, where there are several nodes.
         """
+        self.draining = False
+        """Whether this gateway is about to stop: no session begins here, or comes back."""
+        self._node_tag = node_tag
         self.hub = hub
         self.clock = clock
         self.counters = RegistryCounters()
@@ -122,6 +132,8 @@ class Registry:
         """
         self.counters.hellos += 1
         try:
+            if self.draining:
+                raise RefusedError(spec.CODE_GOING_AWAY, "this gateway stops")
             await self._prepare(hello.token.decode("ascii", "replace"))
             identity, device_id = self._admit(hello)
             older = self._by_device.get(owner_of(identity.org, device_id))
@@ -191,7 +203,7 @@ class Registry:
         key = gateway_key(self._device_keys.get(owner))
         nonce = os.urandom(spec.NONCE_BYTES)
         key.begin(hello.token, hello.nonce, nonce)
-        session_id = os.urandom(spec.SESSION_ID_BYTES)
+        session_id = self._node_tag + os.urandom(spec.SESSION_ID_BYTES - len(self._node_tag))
         short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
         source = Source(device_id, hello.platform_number, short_id)
         tool = profile["memory_bytes"] == 0
@@ -231,7 +243,7 @@ class Registry:
             agreed.auth,
         )
         payload = messages.welcome(session_id, short_id, incarnation, self.hub.epoch, nonce, numbers)
-        _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode())
+        _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode(), extra=_about(source))
         return peer, payload
 
     async def attach(self, asked: messages.Attach, reader: FrameReader) -> tuple[Peer, bytes]:
@@ -240,6 +252,8 @@ class Registry:
         Raises TagError when the frame, on which the reader stands, has not the tag that it must have.
         """
         self.counters.attaches += 1
+        if self.draining:
+            raise self._reset(spec.CODE_GOING_AWAY)
         peer = self._by_id.get(asked.session_id)
         if peer is None:
             raise self._reset(spec.CODE_UNKNOWN_SESSION)
@@ -285,7 +299,8 @@ class Registry:
             self._by_holder[identity.holder] -= 1
             if not self._by_holder[identity.holder]:
                 del self._by_holder[identity.holder]
-            _log.info("%s: session %s is over", peer.source.device_id, peer.source.short_id.decode())
+            source = peer.source
+            _log.info("%s: session %s is over", source.device_id, source.short_id.decode(), extra=_about(source))
         owner = owner_of(identity.org, peer.source.device_id)
         if self._by_device.get(owner) is peer:
             del self._by_device[owner]

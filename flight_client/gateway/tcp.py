@@ -79,11 +79,16 @@ class TcpListener:
         finally:
             stream.abort()
 
+    def stop_listening(self) -> None:
+        """Take no more connections."""
+        if self._server is not None:
+            self._server.close()
+
     async def close(self) -> None:
         """Take no more connections; the pipes were told to end, and have a moment for that."""
         if self._server is None:
             return
-        self._server.close()
+        self.stop_listening()
         if self._tasks:
             _, left = await asyncio.wait(self._tasks, timeout=2 * _LINGER_S)
             for task in left:
