@@ -53,7 +53,7 @@ def read(data: Path, of: str) -> dict[str, FileCoverage]:
         "--rcfile=/dev/null",
         "-q",
         "-o",
-        report,
+        str(report),
     ]
     subprocess.run([*command, f"--include={of}"], cwd=ROOT, check=True, capture_output=True, text=True)
     files = json.loads(report.read_text(encoding="utf-8"))["files"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 import struct
 
@@ -188,13 +189,13 @@ async def test_a_frame_that_never_ends_is_no_sign_of_life(bench: Bench, monkeypa
 
 async def test_ids_of_sessions_are_the_systems_random_bytes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[bytes] = []
-    original = registry.os.urandom
+    original = os.urandom
 
     def watched(size: int) -> bytes:
         given.append(original(size))
         return given[-1]
 
-    monkeypatch.setattr(registry.os, "urandom", watched)
+    monkeypatch.setattr(os, "urandom", watched)
     ids = []
     async with RawPoller(bench.address) as poller:
         for _ in range(20):

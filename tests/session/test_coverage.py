@@ -32,7 +32,7 @@ def test_a_branch_that_is_left_out_is_named(tmp_path: Path) -> None:
         "--rcfile=/dev/null",
         "--branch",
         f"--data-file={data}",
-        program,
+        str(program),
     ]
     subprocess.run(command, check=True, cwd=tmp_path)
     files = coverage_session.read(data, f"{tmp_path}/*")
