@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from flight_client import lanes
 from flight_client.gateway import hub, peer, pipe, polling, registry
 from flight_client.gateway.engines import memory
 from flight_client.gateway.engines.base import AppendStatus
@@ -264,6 +265,13 @@ def _counters_begin_again() -> list[Patch]:
     return [(DeviceSession, "begin", begin)]
 
 
+def _queue_takes_one_more() -> list[Patch]:
+    def fits(self: Any, size: int) -> bool:
+        return bool(self.count <= self.limit_events)
+
+    return [(lanes.Lane, "fits", fits)]
+
+
 MUTANTS: dict[str, Callable[[], list[Patch]]] = {
     "no generation check": _no_generation_check,
     "ack before store": _ack_before_store,
@@ -289,5 +297,6 @@ MUTANTS: dict[str, Callable[[], list[Patch]]] = {
     "lossy events are never lost": _lossy_events_are_never_lost,
     "acknowledged events counted twice": _counted_twice,
     "a dead peer is never noticed": _a_dead_peer_is_never_noticed,
+    "a queue takes one event more": _queue_takes_one_more,
     "counters begin again in a new session": _counters_begin_again,
 }
