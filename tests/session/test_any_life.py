@@ -14,12 +14,21 @@ KINDS = len(PLATFORMS) * 4 * 3 * 7
 RESTS = (1, 20, 300, 2500, 12_000, 60_000)
 
 
+class Steered(Chaos):
+    """Takes its numbers from outside."""
+
+    number = 0
+
+    def pick(self, limit):
+        return self.number % limit
+
+
 class Life(RuleBasedStateMachine):
     """One device and its gateway."""
 
     @initialize(kind=st.integers(0, KINDS - 1))
     def begin(self, kind):
-        self.chaos = Chaos(kind)
+        self.chaos = Steered(kind)
         self.world = self.chaos.world
         self.world.device.channels.add(b"events", 3)
         self.world.start()
@@ -37,15 +46,15 @@ class Life(RuleBasedStateMachine):
             (self.chaos.critical if critical else self.chaos.lossy).append(self.world.accepted)
             self.world.emit(self.world.accepted, critical)
 
-    @rule()
-    def publish(self):
+    @rule(number=st.integers(0, 2))
+    def publish(self, number):
+        self.chaos.number = number
         self.chaos.publish()
 
     @rule(name=st.sampled_from(FAULTS), number=st.integers(0, 11))
     def fault(self, name, number):
-        self.chaos.pick = lambda limit: number % limit
+        self.chaos.number = number
         self.chaos.fault(name)
-        del self.chaos.pick
 
     @rule()
     def heal(self):
