@@ -32,6 +32,9 @@
 #define FLIGHT_PIPE 1 /* a serial line, a user channel of psplink: bytes may be lost or damaged */
 #endif
 
+#ifndef FLIGHT_DELTA
+#define FLIGHT_DELTA 1 /* batches go as differences, where the gateway reads them and FLIGHT_SESSION_PIECES is 1 */
+#endif
 /* A second socket is too dear on a Dreamcast: KallistiOS takes 66 KiB of heap for it. */
 #if defined(__DREAMCAST__) || defined(_arch_dreamcast)
 #define FLIGHT_SECOND_SOCKET 0

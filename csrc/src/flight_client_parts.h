@@ -19,6 +19,7 @@
 
 #if FLIGHT_CLIENT
 
+#define FLIGHT_WRITES_DELTA (FLIGHT_DELTA && FLIGHT_SESSION_PIECES) /* without pieces no frame can be written anew */
 #define FLIGHT_SLOT_BYTES 64u             /* of both rings */
 #define FLIGHT_LINE_BYTES 4u              /* that a byte pipe adds to a frame */
 #define FLIGHT_LINE_FRAME_BYTES (FLIGHT_HELLO_FRAME_BYTES + FLIGHT_LINE_BYTES)
@@ -224,7 +225,13 @@ struct flight_client {
     flight_ring critical;
     flight_ring lossy;
     flight_stream stream;
-    flight_batch batch;
+    union {
+        flight_batch batch;
+
+#if FLIGHT_WRITES_DELTA
+        flight_delta delta; /* to write a batch plain again */
+#endif
+    } work; /* of one step */
     flight_resume resume;
 
 #if FLIGHT_PROBE

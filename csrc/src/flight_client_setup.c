@@ -361,7 +361,7 @@ static void agree(flight_client *client, const flight_plan *made)
 {
     flight_session *session = &client->session;
 
-    session->agreement.sends = FLIGHT_FLAG_DELTA;
+    session->agreement.sends = FLIGHT_WRITES_DELTA ? FLIGHT_FLAG_DELTA : 0; /* and reads nothing by agreement: all comes plain */
     session->agreement.auth = client->config.device_key != NULL ? FLIGHT_AUTH_HMAC : FLIGHT_AUTH_NONE;
     session->out.turn_most_bytes = (int32_t)made->turn_bytes;
     flight_session_adapt(session);

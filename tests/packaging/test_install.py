@@ -130,7 +130,9 @@ def options_of_the_sources() -> list[str]:
 def test_every_option_of_the_sources_is_an_option_of_cmake(tmp_path: Path) -> None:
     shutil.copytree(CSRC, tmp_path / "csrc")
     path = tmp_path / "csrc" / "src" / "flight_example.c"
-    path.write_text("#ifndef FLIGHT_EXAMPLE\n#define FLIGHT_EXAMPLE 1\n#endif\nint flight_example(void);\n", encoding="utf-8")
+    path.write_text(
+        "#ifndef FLIGHT_EXAMPLE\n#define FLIGHT_EXAMPLE 1\n#endif\nint flight_example(void);\n", encoding="utf-8"
+    )
     run(
         program("cmake"),
         "-S",
