@@ -138,6 +138,8 @@ def test_its_options_leave_no_warning(compiler: str, options: list[str], folder:
         ["FLIGHT_WEBSOCKET=0"],
         ["FLIGHT_PROBE=0"],
         ["FLIGHT_DELTA=0"],
+        ["FLIGHT_COMMANDS=0"],
+        ["FLIGHT_RECORDS=0", "FLIGHT_FORMAT=0"],
         ["FLIGHT_TCP=0", "FLIGHT_PIPE=0"],
         ["FLIGHT_POLLING=0", "FLIGHT_WEBSOCKET=0", "FLIGHT_PIPE=0"],
         ["FLIGHT_SHA256=0"],
