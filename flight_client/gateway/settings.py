@@ -23,7 +23,7 @@ from flight_client.session import spec
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
 
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}", re.ASCII)
-_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 
 # argument -> environment variable
