@@ -7,6 +7,7 @@ import errno
 import logging
 import secrets
 import socket
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -117,7 +118,9 @@ class Gateway:
         """Open the engine and the ports. Raises CallerError when a port is taken, LinkError when the log is not to be had."""
         await self.security.start()
         await self.hub.start()
-        guard = WebGuard(self.settings.allowed_origins, self.settings.allowed_hosts, self.settings.host)
+        names = tuple(urlsplit(node).hostname or "" for node in self.settings.nodes)  # what other nodes ask it by
+        hosts = (*self.settings.allowed_hosts, *names)
+        guard = WebGuard(self.settings.allowed_origins, hosts, self.settings.host)
         app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[guard.middleware])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)

@@ -3,7 +3,8 @@
 A page of another site may not use the reader's browser to talk to a gateway on the reader's network. The browser says in Origin
 whose page it is. A site can also give its own name the gateway's address (DNS rebinding): its pages then are of the gateway's own
 origin by every header but Host, which has the site's name. An address cannot be rebound, so addresses are let in, and of names
-those of this machine and those that were allowed.
+those of this machine and those that were allowed. A request without Host, as balancers send to look whether a gateway is well, is no
+browser's and is let in.
 """
 
 from __future__ import annotations
@@ -43,15 +44,17 @@ class WebGuard:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer what is not let in, hand on what is."""
         hosts = request.headers.getall("Host", [])
-        if len(hosts) != 1 or not self._knows(hosts[0]):
+        if len(hosts) > 1 or not all(map(self._knows, hosts)):
             self._say(hosts)
             return web.Response(status=421, text="this gateway does not go by that name; see --allow-host\n")
         origins = request.headers.getall("Origin", [])
-        if origins and not (len(origins) == 1 and self._allows(origins[0], f"{request.url.scheme}://{hosts[0]}")):
+        if origins and not (
+            len(origins) == 1 and self._allows(origins[0], f"{request.url.scheme}://{hosts[0]}" if hosts else None)
+        ):
             return web.Response(status=403, text="this origin is not allowed; see --allow-origin\n")
         return await handler(request)
 
-    def _allows(self, origin: str, own: str) -> bool:
+    def _allows(self, origin: str, own: str | None) -> bool:
         return origin == own or origin in self._origins or "*" in self._origins
 
     def _knows(self, host: str) -> bool:

@@ -107,11 +107,13 @@ async def raw(bench: Bench, *lines: str) -> bytes:
     return answer.partition(b"\r\n")[0]
 
 
-async def test_no_host_and_two_hosts_are_refused(bench: Bench) -> None:
+async def test_no_host_is_no_browser_and_two_hosts_are_refused(bench: Bench) -> None:
     start = "GET /health HTTP/1.1"
     assert b" 200" in await raw(bench, start, "Host: localhost")
+    assert b" 200" in await raw(bench, "GET /health HTTP/1.0")  # how a balancer looks whether it is well
+    for origin in ("http://", "http://evil.example", ""):
+        assert b" 403" in await raw(bench, "GET /health HTTP/1.0", f"Origin: {origin}")
     for lines in (
-        (start,),
         (start, "Host: localhost", "Host: evil.example"),
         (start, "Host: localhost", "Host: localhost"),
     ):
