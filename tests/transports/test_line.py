@@ -374,6 +374,27 @@ async def test_a_bridge_waits_for_a_line_that_was_unplugged(bench: Bench, monkey
         assert await client.flush(20)
 
 
+async def test_frames_with_a_device_keys_tags_pass_a_line_both_ways(tmp_path: Path) -> None:
+    path = tmp_path / "device-keys"
+    path.write_text(f"device {bytes(32).hex()}\n")
+    path.chmod(0o600)
+    bench = Bench(tmp_path, device_keys=path)
+    await bench.start()
+    _, at_tool = await bench.tool("component-update")
+    async with line("serial", bench) as (address, bridge):
+        device = bench.client("device", address=address, device_key=bytes(32))
+        await within(device.connect())
+        at_device = Reader(device.events("component-update", channels=["down"]))
+        await subscribed(device)
+        for number in range(20):
+            assert device.channel("component-events").emit(component(number), critical=True).accepted
+            assert bench.clients[0].channel("down").emit(component(number), critical=True).accepted
+        assert numbers(await at_tool.take(20)) == list(range(20))
+        assert numbers(await at_device.take(20)) == list(range(20))
+        assert (bridge.counters.connections, bench.gateway.registry.counters.forged) == (1, 0)
+    await bench.stop()
+
+
 async def test_a_line_that_cannot_be_opened_is_told_at_once() -> None:
     nowhere = Address.parse("serial:///dev/ttyNobody9").line
     assert nowhere is not None
