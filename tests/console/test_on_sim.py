@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.console.world import PLATFORM_PSP, PLATFORM_VITA
 
 NO_LIMIT = 0xFFFFFFFF
 LATEST = 2
-CONSOLES = {
+CONSOLES: dict[str, dict[str, Any]] = {
     "modem": {},
     "bba": {"link_bytes_per_s": NO_LIMIT},
     "psp-wifi": {"platform": PLATFORM_PSP},
