@@ -47,7 +47,7 @@ from .session.spec import (
     STATE_WAITING,
     TOOL_CHANNELS,
 )
-from .sources import AddressSource, TokenSource, choose_transports, fixed_address
+from .sources import AddressSource, TokenSource, choose_transports, fixed_addresses
 from .steering import Steering
 from .streams import EventStream
 from .subscriptions import Subscriptions
@@ -83,6 +83,7 @@ class Client(Steering, Commanding):
         transport_factories: Mapping[str, TransportFactory] | None = None,
         long_poll: bool | None = None,
         proxy: str = "",
+        ca_file: str | Path = "",
         device_key: bytes | str | None = None,
         resume_file: str | Path | None = None,
         capture: str | Path | Recorder | None = None,
@@ -90,13 +91,15 @@ class Client(Steering, Commanding):
     ):
         """Prepare a client; nothing is sent before connect().
 
-        address: http://host:port of the gateway, or another form of transports/address.py. token: what `flight gateway`
+        address: http://host:port of the gateway, or another form of transports/address.py; several gateways that share
+        their events as a sequence, or in one text with commas (nodes.py: which one is taken). token: what `flight gateway`
         printed. Both may be a callable instead (plain, which must not block, or async) that is asked before each attempt.
         platform: a profile of the spec.
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. device_key: the secret
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. ca_file: the authorities
+        that may vouch for a gateway with TLS, as PEM, instead of the system's. device_key: the secret
         that the gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
         resume_file: where the numbers are kept while the program is off, see critical_done. capture: record the session
         into this new file (docs/capture.md). fatal: asked with each error that ended an attempt or a connection whether to
@@ -107,7 +110,7 @@ class Client(Steering, Commanding):
         """
         self.platform = get_platform(platform)
         own = dict(transport_factories or {})
-        chosen = choose_transports(transports, own, self.platform, fixed_address(address))
+        chosen = choose_transports(transports, own, self.platform, fixed_addresses(address))
         self.device_id = device_id or default_device_id()
         profile = profile_of(platform)
         assert profile is not None  # get_platform() knows the same names
@@ -121,7 +124,7 @@ class Client(Steering, Commanding):
         self._session.agreement.auth = key.auth
         offer_flags(self._session.agreement, self.platform)
         held = self.platform.memory_bytes == 0 if long_poll is None else long_poll
-        options = TransportOptions(profile.connect_timeout_ms // 2 if held else 0, proxy)
+        options = TransportOptions(profile.connect_timeout_ms // 2 if held else 0, proxy, str(ca_file))
         factories = {NAMES["transports"][name]: own.get(name) or factory(name, options) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter
@@ -398,9 +401,8 @@ class Client(Steering, Commanding):
     def counters(self) -> Counters:
         """A snapshot of all counters."""
         self._driver.check_thread()
-        return count(
-            self._session, self._outbox, self._subscriptions.delivered, self.threadsafe.refused, self._hooks.raised
-        )
+        delivered, refused = self._subscriptions.delivered, self.threadsafe.refused
+        return count(self._session, self._outbox, self._driver.nodes, delivered, refused, self._hooks.raised)
 
     def _queued(self) -> int:
         return queued_events(self._session, self._outbox)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import secrets
 import socket
-from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -15,20 +15,24 @@ import flight_client
 from flight_client._tables import CODES, STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
-from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
+from flight_client.gateway.auth import SigningKey, TokenVerifier
 from flight_client.gateway.device_keys import load_device_keys
+from flight_client.gateway.drain import Drain
 from flight_client.gateway.engines import open_engine
+from flight_client.gateway.forwarding import Forwarder
+from flight_client.gateway.greeting import GOING_AWAY_RETRY_MS
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.names import printable
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
-from flight_client.gateway.revoked import FILE as REVOKED_FILE
-from flight_client.gateway.revoked import RevokedTokens
+from flight_client.gateway.security import Security
 from flight_client.gateway.settings import GatewaySettings
 from flight_client.gateway.strangers import Strangers
 from flight_client.gateway.stream import serve_stream
 from flight_client.gateway.tcp import TcpListener
+from flight_client.gateway.tls import TlsFiles
+from flight_client.gateway.web_guard import WebGuard
 from flight_client.session import spec
 from flight_client.wire.records import skip_records
 
@@ -51,7 +55,6 @@ _EXPIRE_S = 5.0
 _SHUTDOWN_S = 2.0
 _BACKLOG = 4096
 _LINGER_S = 1.0  # how long the rest of a refused request is read, so that its sender gets to read why
-_GOING_AWAY_RETRY_MS = 500
 
 
 class _Site(web.TCPSite):
@@ -75,40 +78,47 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.key = self._load_key()
+        self.security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
-        self.hub = Hub(engine, settings.hub_limits, permit=permits)
-        verifier = TokenVerifier([self.key])
+        self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
+        self.forwarder = Forwarder(settings.node, settings.nodes) if settings.nodes else None
+        """The way to the other nodes behind the same balancer."""
         self.registry = Registry(
             self.hub,
-            verifier.verify_token,
+            TokenVerifier(self.security.keys).verify_token,
             monotonic_ms,
             settings.sessions,
             device_keys=device_keys,
-            revoked=RevokedTokens(settings.state_dir / REVOKED_FILE),
+            revoked=self.security.withdrawn,
+            prepare=self.security.keys.prepare,
+            note=self.security.note,
+            sessions_per_token=settings.sessions_per_token,
+            node_tag=self.forwarder.tag if self.forwarder else b"",
         )
         self.port = settings.port
         self.tcp_port = 0
         """Of raw TCP; 0 while there is none."""
         self.tcp_absent = "" if settings.tcp else "switched off"
         """Why there is none."""
-        self.strangers = Strangers(settings.strangers, settings.strangers_per_address)
+        self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._listeners: list[MemoryListener] = []
 
-    def _load_key(self) -> SigningKey:
-        settings = self.settings
-        key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
-        settings.check_key(key.development)
-        return key
+    @property
+    def key(self) -> SigningKey:
+        """What this gateway may make tokens with. CallerError when it only checks them."""
+        return self.security.signing_key()
 
     async def start(self) -> None:
         """Open the engine and the ports. Raises CallerError when a port is taken, LinkError when the log is not to be had."""
+        await self.security.start()
         await self.hub.start()
-        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[self._check_origin])
+        guard = WebGuard(self.settings.allowed_origins, self.settings.allowed_hosts, self.settings.host)
+        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[guard.middleware])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
         app.router.add_get(STRINGS["health_path"], self._health)
@@ -157,6 +167,19 @@ class Gateway:
             next_step=f"stop what uses it, or choose another with {option} (0 takes any free one)",
         )
 
+    async def drain(self) -> tuple[int, int]:
+        """Before stop(): take no new connections, send the clients away, wait for them to go, at most drain_s.
+
+        Returns how many were told, and how many of them had not gone in time.
+        """
+        assert self._runner is not None
+        for site in self._runner.sites:
+            await site.stop()
+        self._tcp.stop_listening()
+        drain = Drain(self.registry, monotonic_ms, secrets.randbits)
+        left = await drain.run(self.settings.drain_s * 1000)
+        return drain.told, left
+
     async def stop(self) -> None:
         """Tell every client to come back later, store what is queued, close."""
         if self._sweeper is not None:
@@ -164,14 +187,17 @@ class Gateway:
             await asyncio.gather(self._sweeper, return_exceptions=True)
         for peer in self.registry.peers():
             if peer.pipe is not None:
-                peer.pipe.end(spec.CODE_GOING_AWAY, _GOING_AWAY_RETRY_MS, "the gateway stops")
+                peer.pipe.end(spec.CODE_GOING_AWAY, GOING_AWAY_RETRY_MS, "the gateway stops")
         await self._tcp.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self.forwarder is not None:
+            await self.forwarder.close()
         self.strangers.close()
         for listener in self._listeners:
             await listener.close()
         await self.hub.close()
+        await self.security.close()
 
     def listen_in_memory(self) -> MemoryListener:
         """Accept connections from this process, without a socket; closed by stop()."""
@@ -182,32 +208,29 @@ class Gateway:
     def addresses(self) -> list[str]:
         """The addresses to give to a device, the likeliest first."""
         host = self.settings.host
+        scheme = "http" if self.tls is None else "https"
         if host not in ("0.0.0.0", "::"):  # noqa: S104 - only compared
-            return [f"http://{host}:{self.port}"]
-        return [f"http://{found}:{self.port}" for found in (*_lan_addresses(), "127.0.0.1")]
+            return [f"{scheme}://{host}:{self.port}"]
+        return [f"{scheme}://{found}:{self.port}" for found in (*_lan_addresses(), "127.0.0.1")]
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRE_S)
+            self.security.look(self.registry)
             self.registry.expire()
+            if self.tls is not None:
+                self.tls.reload_if_changed()
 
-    @web.middleware
-    async def _check_origin(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """A browser names the page that asks; pages we do not know get nothing, on every route."""
-        origin = request.headers.get("Origin")
-        if origin is not None:
-            allowed = self.settings.allowed_origins
-            own = f"{request.url.scheme}://{request.host}"
-            if origin != own and origin not in allowed and "*" not in allowed:
-                return web.Response(status=403, text="this origin is not allowed; see --allow-origin\n")
-        answer: web.StreamResponse = await handler(request)
-        return answer
+    def reload_certificate(self) -> None:
+        """Read certificate and key again now: for SIGHUP. Without TLS there is nothing to read."""
+        if self.tls is not None:
+            self.tls.reload()
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         return await serve_stream(self.registry, request, self.strangers)
 
     async def _poll(self, request: web.Request) -> web.StreamResponse:
-        return await serve_poll(self.registry, request, self.strangers)
+        return await serve_poll(self.registry, request, self.strangers, self.forwarder)
 
     async def _health(self, _request: web.Request) -> web.StreamResponse:
         health = self.hub.engine.health()
@@ -215,10 +238,13 @@ class Gateway:
         hub = self.hub.counters()
         codes = {code["value"]: code["name"] for code in CODES}
         body = {
-            "status": "ok" if health.ok else "failing",
+            "status": "draining" if self.registry.draining else "ok" if health.ok else "failing",
             "version": flight_client.__version__,
             "protocol": spec.VERSION,
             "ports": {"http": self.port, "tcp": self.tcp_port or None, "tcp_absent": self.tcp_absent},
+            "tls": None
+            if self.tls is None
+            else {"expires": self.tls.expires.isoformat(), "reloads": self.tls.reloads, "trouble": self.tls.trouble},
             "engine": {"name": self.hub.engine.name, "ok": health.ok, "text": health.text, "queued": health.queued},
             "epoch": self.hub.epoch.hex(),
             "sessions": {
@@ -229,6 +255,7 @@ class Gateway:
                 "forged": counters.forged,
             },
             "strangers": {"open": len(self.strangers), "refused": self.strangers.refused, "cut": self.strangers.cut},
+            "forwarded": self.forwarder.forwarded if self.forwarder else 0,
             "channels": len(self.hub.channels()),
             "subscribers": self.hub.subscribers(),
             "events": {
@@ -240,7 +267,9 @@ class Gateway:
                 "dropped": hub.dropped,
             },
         }
-        return web.json_response(body, status=200 if health.ok else 503, headers={"Cache-Control": "no-store"})
+        return web.json_response(
+            body, status=200 if body["status"] == "ok" else 503, headers={"Cache-Control": "no-store"}
+        )
 
 
 def _lan_addresses() -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flight_client import CallerError, Client
+from flight_client import CallerError, Client, Log
 from flight_client.bridge import Bridge
 from flight_client.errors import FrameError, LinkError
 from flight_client.gateway import registry
@@ -33,7 +33,7 @@ from tests.conformance.transports.routes import line
 from tests.faults.wire import Cable, Noise
 from tests.support.bench import Bench, Reader, component, numbers, subscribed
 from tests.support.ports import free_port
-from tests.support.raw import Frame, Session, frames_of, hello_frame, open_frame
+from tests.support.raw import Frame, Session, critical_frame, frames_of, hello_frame, lossy_frame, open_frame
 from tests.support.waiting import eventually, within
 
 ACK = encode_frame(spec.TYPE_ACK, 0, 0, 0, 1, bytes(4))
@@ -296,6 +296,27 @@ async def test_a_doubled_first_frame_begins_no_second_session(bench: Bench) -> N
         await device.expect(spec.TYPE_OPENED)
         assert bridge.counters.connections == 1
         assert bridge.counters.doubled == 1
+
+
+async def test_a_doubled_lossy_frame_is_stored_once_without_a_device_key(bench: Bench) -> None:
+    """It has no sequence number and no tag: the number that it has on the line is what tells it from another one."""
+    async with line("serial", bench) as (address, bridge), device_end(address) as port:
+        device = Device(port, 7)
+        await device.say(hello_frame(bench.token()))
+        await device.expect(spec.TYPE_WELCOME)
+        await device.say(open_frame(1, b"log"))
+        await device.expect(spec.TYPE_OPENED)
+        await device.say(lossy_frame(1, Log("once")))
+        await device.say(lossy_frame(1, Log("once")), 2)  # at once
+        device.sent = 3
+        await device.say(lossy_frame(1, Log("another")))
+        await device.say(lossy_frame(1, Log("once")), 2)  # and late
+        device.sent = 4
+        await device.say(critical_frame(1, 1, 1, Log("behind them")))
+        while (await device.hear()).ack != 2:
+            pass
+        assert bench.gateway.hub.counters().stored == 3
+        assert (bridge.counters.doubled, bridge.counters.broken) == (2, 0)
 
 
 async def test_a_device_that_was_reset_begins_anew_without_a_goodbye(bench: Bench) -> None:
