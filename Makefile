@@ -151,8 +151,9 @@ soak: $(DEV) ## hours of what `make test` runs for seconds
 	@FLIGHT_BROKER_KILLS=10 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_rabbitmq.py -k by_a_kill
 
 .PHONY: coverage
-coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
+coverage: $(DEV) ## branches and MC/DC of the C core, and branches of the session, that their own tests reach
 	@$(VPY) -m build_scripts.coverage_c
+	@$(VPY) -m build_scripts.coverage_session
 
 .PHONY: mutants
 mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? half an hour; goes on where it was interrupted

@@ -83,6 +83,7 @@ class Client(Steering, Commanding):
         transport_factories: Mapping[str, TransportFactory] | None = None,
         long_poll: bool | None = None,
         proxy: str = "",
+        ca_file: str | Path = "",
         device_key: bytes | str | None = None,
         resume_file: str | Path | None = None,
         capture: str | Path | Recorder | None = None,
@@ -97,7 +98,8 @@ class Client(Steering, Commanding):
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
         names in order of preference instead of the profile's. transport_factories: own makers of transports
         (transports/base.py), by name. long_poll: whether the gateway may hold a poll's reply until it has something to
-        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. device_key: the secret
+        say; by default on hosts. proxy: an HTTP proxy, or `environment` for what HTTP_PROXY says. ca_file: the authorities
+        that may vouch for a gateway with TLS, as PEM, instead of the system's. device_key: the secret
         that the gateway knows for this device id, as bytes or hexadecimal text; with it every frame is authenticated.
         resume_file: where the numbers are kept while the program is off, see critical_done. capture: record the session
         into this new file (docs/capture.md). fatal: asked with each error that ended an attempt or a connection whether to
@@ -122,7 +124,7 @@ class Client(Steering, Commanding):
         self._session.agreement.auth = key.auth
         offer_flags(self._session.agreement, self.platform)
         held = self.platform.memory_bytes == 0 if long_poll is None else long_poll
-        options = TransportOptions(profile.connect_timeout_ms // 2 if held else 0, proxy)
+        options = TransportOptions(profile.connect_timeout_ms // 2 if held else 0, proxy, str(ca_file))
         factories = {NAMES["transports"][name]: own.get(name) or factory(name, options) for name in chosen}
         self._outbox = Outbox(self.platform, profile.window_frames, lambda number: self._names[number])
         self._outbox.on_letter = self._tell_letter

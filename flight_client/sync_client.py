@@ -57,6 +57,7 @@ class SyncClient:
         transport_factories: Mapping[str, TransportFactory] | None = None,
         long_poll: bool | None = None,
         proxy: str = "",
+        ca_file: str | Path = "",
         device_key: bytes | str | None = None,
         resume_file: str | Path | None = None,
         capture: str | Path | None = None,
@@ -65,8 +66,8 @@ class SyncClient:
         """As Client(). No thread begins before the first call that needs one."""
         client = self._client = Client(
             address, token=token, platform=platform, device_id=device_id, version=version, transports=transports,
-            transport_factories=transport_factories, long_poll=long_poll, proxy=proxy, device_key=device_key,
-            resume_file=resume_file, capture=capture, fatal=fatal,
+            transport_factories=transport_factories, long_poll=long_poll, proxy=proxy, ca_file=ca_file,
+            device_key=device_key, resume_file=resume_file, capture=capture, fatal=fatal,
         )  # fmt: skip
         background = self._background = Background("client")
         self.device_id = client.device_id

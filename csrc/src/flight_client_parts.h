@@ -19,6 +19,7 @@
 
 #if FLIGHT_CLIENT
 
+#define FLIGHT_WRITES_DELTA (FLIGHT_DELTA && FLIGHT_SESSION_PIECES) /* without pieces no frame can be written anew */
 #define FLIGHT_SLOT_BYTES 64u             /* of both rings */
 #define FLIGHT_LINE_BYTES 4u              /* that a byte pipe adds to a frame */
 #define FLIGHT_LINE_FRAME_BYTES (FLIGHT_HELLO_FRAME_BYTES + FLIGHT_LINE_BYTES)
@@ -44,7 +45,8 @@ enum flight_tried {
     FLIGHT_TRIED_SESSION = 8,
     FLIGHT_TRIED_RECEIVE = 16,
     FLIGHT_TRIED_SILENCE = 32,
-    FLIGHT_TRIED_ANSWER = 64
+    FLIGHT_TRIED_ANSWER = 64,
+    FLIGHT_TRIED_LISTEN = 128 /* something was sent: nothing more goes before a look at what came */
 };
 
 /* A place for a channel. */
@@ -98,6 +100,7 @@ typedef struct flight_line {
     uint16_t named;    /* 1: `line` was chosen once */
 } flight_line;
 
+#if FLIGHT_COMMANDS
 /* Commands that were carried out (flight_client_commands.c). */
 typedef struct flight_requests {
     flight_command_handler handler;
@@ -112,6 +115,41 @@ typedef struct flight_requests {
     uint8_t knows_ahead;
     uint8_t running;       /* a handler is being called */
 } flight_requests;
+#endif
+
+#if FLIGHT_PROBE
+#define FLIGHT_PROBE_FRAME_BYTES (FLIGHT_HEADER_BYTES + FLIGHT_NONCE_BYTES) /* PROBE, and PROBED */
+#if FLIGHT_POLLING || FLIGHT_WEBSOCKET
+#define FLIGHT_PROBE_BYTES (FLIGHT_REQUEST_START_BYTES + 152u) /* an upgrade, or a request with PROBE */
+#else
+#define FLIGHT_PROBE_BYTES FLIGHT_PROBE_FRAME_BYTES
+#endif
+
+/* Where a probe stands. */
+enum flight_probe_stage {
+    FLIGHT_PROBE_NONE,
+    FLIGHT_PROBE_WANTED,     /* its connection is to be opened */
+    FLIGHT_PROBE_CONNECTING, /* begun */
+    FLIGHT_PROBE_ASKING,     /* bytes are to go: an upgrade, then PROBE */
+    FLIGHT_PROBE_LISTENING,  /* they are gone */
+    FLIGHT_PROBE_CLOSING     /* its connection is to be closed */
+};
+
+/* A better transport is tried (flight_client_probe.c). */
+typedef struct flight_probe {
+    uint32_t began_ms;
+    uint16_t start;     /* of what is to go, in `bytes` */
+    uint16_t end;
+    uint8_t stage;      /* flight_probe_stage */
+    uint8_t transport;  /* FLIGHT_TRANSPORT_... that is tried */
+    uint8_t open;       /* the port holds its connection */
+    uint8_t waited;     /* nothing more to try in this round */
+    uint8_t got_bytes;
+    uint8_t nonce[FLIGHT_NONCE_BYTES];
+    uint8_t got[FLIGHT_PROBE_FRAME_BYTES]; /* of the answer */
+    uint8_t bytes[FLIGHT_PROBE_BYTES];     /* what goes, then what came */
+} flight_probe;
+#endif
 
 /* Unsequenced DATA with a tag: what numbers the next one. */
 typedef struct flight_tagged {
@@ -156,7 +194,6 @@ struct flight_client {
     flight_bucket wire;    /* what the link drains */
     flight_frames_seen frames;
     flight_delivery delivery;
-    flight_requests requests;
     flight_outgoing out;
     flight_line line;
     uint8_t *in;           /* bytes as the port gave them, then without what belongs to the transport */
@@ -189,9 +226,23 @@ struct flight_client {
     flight_ring critical;
     flight_ring lossy;
     flight_stream stream;
-    flight_batch batch;
-    flight_resume resume;
+    union {
+        flight_batch batch;
 
+#if FLIGHT_WRITES_DELTA
+        flight_delta delta; /* to write a batch plain again */
+#endif
+    } work; /* of one step */
+
+#if FLIGHT_COMMANDS
+    flight_requests requests;
+#endif
+#if FLIGHT_RECORDS
+    flight_resume resume;
+#endif
+#if FLIGHT_PROBE
+    flight_probe probe;
+#endif
 #if FLIGHT_SHA256
     flight_hmac mac;
     flight_tagged tagged;
@@ -274,10 +325,12 @@ int flight_deliver_step(flight_client *client);
 void flight_deliver_begin(flight_client *client);
 
 /* flight_client_commands.c */
+#if FLIGHT_COMMANDS
 int flight_commands_step(flight_client *client);
 uint32_t flight_commands_bytes(uint32_t commands, uint32_t answer_bytes);
 uint32_t flight_commands_place_bytes(uint32_t answer_bytes);
 uint32_t flight_commands_body_bytes(uint32_t answer_bytes);
+#endif
 
 /* flight_client_log.c */
 void flight_client_mend(uint8_t *at, const uint8_t *end);
@@ -294,9 +347,18 @@ void flight_line_write(flight_client *client, uint8_t *at);
 int flight_line_take(flight_client *client, flight_frame *frame);
 #endif
 
+/* flight_client_probe.c */
+#if FLIGHT_PROBE
+int flight_probe_begin(flight_client *client);
+int flight_probe_step(flight_client *client);
+void flight_probe_stop(flight_client *client);
+#endif
+
 /* flight_client_record.c */
+#if FLIGHT_RECORDS
 void flight_record_load(flight_client *client);
 int flight_record_step(flight_client *client);
+#endif
 
 #endif
 #endif

@@ -48,6 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--proxy", default="", metavar="URL", help="HTTP proxy, or `environment` for what HTTP_PROXY says"
     )
+    parser.add_argument(
+        "--ca-file",
+        default=os.environ.get("FLIGHT_CA_FILE", ""),
+        metavar="FILE",
+        help="PEM file of the authorities to trust for an https or tls address (environment FLIGHT_CA_FILE)",
+    )
     parser.add_argument("--verbose", action="store_true", help="log every connection")
 
 
@@ -70,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not gateway.has(name):
         raise CallerError(what=f"{gateway} leads to no {name}", value=name, next_step=gateway.advice(name))
-    make = factory(name, TransportOptions(proxy=arguments.proxy))
+    make = factory(name, TransportOptions(proxy=arguments.proxy, ca_file=arguments.ca_file))
     level = logging.INFO if arguments.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:

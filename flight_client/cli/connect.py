@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser, *, capture: bool = True) -> N
         "--gateway",
         metavar="ADDRESS",
         default=os.environ.get("FLIGHT_GATEWAY", DEFAULT_ADDRESS),
-        help=f"where the gateway listens: http://host:port, tcp://host:port, serial:///dev/ttyUSB0 or pipe://host:port; "
-        f"several that share their events with commas "
+        help="where the gateway listens: http(s)://host:port, tcp://host:port, tls://host:port, serial:///dev/ttyUSB0 or "
+        "pipe://host:port; several that share their events with commas "
         f"(environment FLIGHT_GATEWAY; default {DEFAULT_ADDRESS})",
     )
     group.add_argument(
@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser, *, capture: bool = True) -> N
         default="",
         metavar="URL",
         help="HTTP proxy, or `environment` for what HTTP_PROXY says (default: none)",
+    )
+    group.add_argument(
+        "--ca-file",
+        default=os.environ.get("FLIGHT_CA_FILE", ""),
+        metavar="FILE",
+        help="PEM file of the authorities to trust for an https or tls address (environment FLIGHT_CA_FILE; default: the "
+        "system's)",
     )
     group.add_argument(
         "--wait", type=float, default=10.0, metavar="SECONDS", help="how long to wait for the first connection (10)"
@@ -113,6 +120,7 @@ def run_client(arguments: argparse.Namespace, work: Callable[[Client], Awaitable
             device_id=arguments.device_id,
             transports=arguments.transport,
             proxy=arguments.proxy,
+            ca_file=arguments.ca_file,
             capture=_recorder(arguments),
         )
         try:

@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -27,8 +29,9 @@ from flight_client.cli.log_format import json_line, set_up
 from flight_client.cli.loop import run_loop
 from flight_client.errors import CallerError
 from flight_client.gateway.app import Gateway
-from flight_client.gateway.auth import DEVELOPMENT_LIFETIME_S, development_key, load_key, make_token
+from flight_client.gateway.auth import DEVELOPMENT_LIFETIME_S, make_token
 from flight_client.gateway.engines import shown_url
+from flight_client.gateway.security import own_key
 from flight_client.gateway.settings import GatewaySettings, load_settings
 from flight_client.version import __version__
 
@@ -55,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--state-dir", metavar="DIR", help="folder of key and log (default ~/.flight)")
     parser.add_argument("--key-file", metavar="FILE", help="key to check tokens with, instead of the development key")
+    _configure_security(parser)
     parser.add_argument(
         "--device-keys",
         metavar="FILE",
@@ -62,7 +66,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(environment FLIGHT_DEVICE_KEYS)",
     )
     parser.add_argument(
+        "--tls-cert",
+        metavar="FILE",
+        help="PEM certificate chain: all ports speak TLS. Read again when the file changes, and at SIGHUP (environment "
+        "FLIGHT_TLS_CERT)",
+    )
+    parser.add_argument("--tls-key", metavar="FILE", help="its key, PEM, no passphrase (environment FLIGHT_TLS_KEY)")
+    parser.add_argument(
         "--allow-origin", action="append", metavar="ORIGIN", help="a web page's origin that may connect; repeatable"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        metavar="NAME",
+        help="a name that this gateway goes by, beside its address; repeatable",
     )
     parser.add_argument(
         "--node",
@@ -93,6 +110,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _configure_security(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jwks",
+        metavar="FILE|URL",
+        help="public keys to check tokens with (`flight token key new` makes them); the development key is not taken then "
+        "(environment FLIGHT_JWKS)",
+    )
+    parser.add_argument(
+        "--channels",
+        metavar="FILE",
+        help="which permissions channels ask for, TOML or JSON: docs/security.md (environment FLIGHT_CHANNELS)",
+    )
+    parser.add_argument(
+        "--audit-log",
+        metavar="FILE",
+        help="write each decision about rights into this file, a line of JSON each (environment FLIGHT_AUDIT_LOG)",
+    )
+    parser.add_argument(
+        "--channels-per-token", metavar="N", help="names that the holders of one token may make (default 256)"
+    )
+    parser.add_argument(
+        "--sessions-per-token", metavar="N", help="sessions of all devices of one token's subject (default: no limit)"
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """`flight gateway`."""
     settings = _settings(arguments)
@@ -105,7 +147,13 @@ def run(arguments: argparse.Namespace) -> int:
             next_step="choose a folder that this user may write: --state-dir FOLDER",
         ) from error
     if arguments.print_token:
-        key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
+        key = own_key(settings)
+        if key is None:
+            raise CallerError(
+                what="a gateway with --jwks makes no tokens",
+                value=settings.jwks,
+                next_step="make one where the private key is: flight token new --key FILE",
+            )
         print(make_token(key, arguments.device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S))
         return 0
     level = logging.INFO if arguments.verbose else logging.WARNING
@@ -131,6 +179,14 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "state_dir": str(folder),
         "key_file": arguments.key_file,
         "device_keys": arguments.device_keys,
+        "tls_cert": arguments.tls_cert,
+        "tls_key": arguments.tls_key,
+        "jwks": arguments.jwks,
+        "channel_rules": arguments.channels,
+        "audit_log": arguments.audit_log,
+        "channels_per_token": arguments.channels_per_token,
+        "sessions_per_token": arguments.sessions_per_token,
+        "allowed_hosts": ",".join(arguments.allow_host) if arguments.allow_host else None,
         "allowed_origins": ",".join(arguments.allow_origin) if arguments.allow_origin else None,
         "node": arguments.node,
         "nodes": arguments.nodes,
@@ -146,6 +202,8 @@ async def _serve(settings: GatewaySettings, device: str, term: asyncio.Event) ->
     gateway = Gateway(settings)
     try:
         await gateway.start()
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no such signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.reload_certificate)
         if settings.log_format == "json":
             _say_in_json(gateway)
         else:
@@ -182,33 +240,49 @@ def _announce(gateway: Gateway, device: str) -> None:
     addresses = gateway.addresses()
     address = addresses[0]
     open_to = "this machine only; --lan opens it to the network" if len(addresses) == 1 else "open to the network"
-    token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S)
-    host, _, port = address.removeprefix("http://").rpartition(":")
+    signs = gateway.security.signs
+    token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S) if signs else "YOUR-TOKEN"
     days = DEVELOPMENT_LIFETIME_S // 86400
     lines = [
         f"flight gateway {__version__} listens on {', '.join(addresses)} ({open_to})",
         _tcp_line(gateway, addresses),
         f"engine {shown_url(settings.engine)}, epoch {gateway.hub.epoch.hex()}",
-        f"token for {'any device' if device == '*' else device}, good for {days} days:",
+        f"token for {'any device' if device == '*' else device}, good for {days} days:"
+        if signs
+        else f"tokens are made where the private key is (flight token new --key FILE); keys: {_shown_keys(gateway)}",
         "",
-        f"  {token}",
-        "",
+        *([f"  {token}", ""] if signs else []),
         "paste into a program, the line of its language:",
         "",
-        f'  C:            static const char flight_gateway[] = "{host}", flight_port[] = "{port}", flight_token[] = "{token}";',
-        f'  Python:       client = Client("{address}", token="{token}", device_id="my-device")',
-        f'  MicroPython:  ADDRESS, TOKEN = "{address}", "{token}"',
+        *_to_paste(gateway, address, token),
         "",
         f"watch: flight tail --gateway {address}      health: {address}/health      stop: Ctrl-C",
     ]
     print("\n".join(lines), flush=True)
 
 
+def _to_paste(gateway: Gateway, address: str, token: str) -> list[str]:
+    """The line of each language that can speak to this gateway."""
+    host, _, port = address.partition("://")[2].rpartition(":")
+    if gateway.tls is not None:
+        return [f'  Python:       client = Client("{address}", token="{token}", device_id="my-device", ca_file="FILE")']
+    return [
+        f'  C:            static const char flight_gateway[] = "{host}", flight_port[] = "{port}", flight_token[] = "{token}";',
+        f'  Python:       client = Client("{address}", token="{token}", device_id="my-device")',
+        f'  MicroPython:  ADDRESS, TOKEN = "{address}", "{token}"',
+    ]
+
+
+def _shown_keys(gateway: Gateway) -> str:
+    """The ids of the keys that are taken."""
+    return ", ".join(gateway.security.keys)
+
+
 def _tcp_line(gateway: Gateway, addresses: list[str]) -> str:
     if not gateway.tcp_port:
         return f"no raw TCP ({gateway.tcp_absent})"
-    hosts = [address.removeprefix("http://").rpartition(":")[0] for address in addresses]
-    note = (
-        "" if gateway.tcp_port == gateway.port + 1 else "; clients must be given this address, it is not the next port"
-    )
-    return f"raw TCP on {', '.join(f'tcp://{host}:{gateway.tcp_port}' for host in hosts)}{note}"
+    hosts = [address.partition("://")[2].rpartition(":")[0] for address in addresses]
+    scheme = "tcp" if gateway.tls is None else "tls"
+    found = gateway.tls is None and gateway.tcp_port == gateway.port + 1
+    note = "" if found else "; clients must be given this address, they do not look there by themselves"
+    return f"raw TCP on {', '.join(f'{scheme}://{host}:{gateway.tcp_port}' for host in hosts)}{note}"

@@ -7,7 +7,6 @@ import errno
 import logging
 import secrets
 import socket
-from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -16,7 +15,7 @@ import flight_client
 from flight_client._tables import CODES, STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
-from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
+from flight_client.gateway.auth import SigningKey, TokenVerifier
 from flight_client.gateway.device_keys import load_device_keys
 from flight_client.gateway.drain import Drain
 from flight_client.gateway.engines import open_engine
@@ -27,12 +26,13 @@ from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.names import printable
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
-from flight_client.gateway.revoked import FILE as REVOKED_FILE
-from flight_client.gateway.revoked import RevokedTokens
+from flight_client.gateway.security import Security
 from flight_client.gateway.settings import GatewaySettings
 from flight_client.gateway.strangers import Strangers
 from flight_client.gateway.stream import serve_stream
 from flight_client.gateway.tcp import TcpListener
+from flight_client.gateway.tls import TlsFiles
+from flight_client.gateway.web_guard import WebGuard
 from flight_client.session import spec
 from flight_client.wire.records import skip_records
 
@@ -78,20 +78,22 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.key = self._load_key()
+        self.security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
-        self.hub = Hub(engine, settings.hub_limits, permit=permits)
-        verifier = TokenVerifier([self.key])
+        self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
         self.forwarder = Forwarder(settings.node, settings.nodes) if settings.nodes else None
         """The way to the other nodes behind the same balancer."""
         self.registry = Registry(
             self.hub,
-            verifier.verify_token,
+            TokenVerifier(self.security.keys).verify_token,
             monotonic_ms,
             settings.sessions,
             device_keys=device_keys,
-            revoked=RevokedTokens(settings.state_dir / REVOKED_FILE),
+            revoked=self.security.withdrawn,
+            prepare=self.security.keys.prepare,
+            note=self.security.note,
+            sessions_per_token=settings.sessions_per_token,
             node_tag=self.forwarder.tag if self.forwarder else b"",
         )
         self.port = settings.port
@@ -99,22 +101,24 @@ class Gateway:
         """Of raw TCP; 0 while there is none."""
         self.tcp_absent = "" if settings.tcp else "switched off"
         """Why there is none."""
-        self.strangers = Strangers(settings.strangers, settings.strangers_per_address)
+        self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._listeners: list[MemoryListener] = []
 
-    def _load_key(self) -> SigningKey:
-        settings = self.settings
-        key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
-        settings.check_key(key.development)
-        return key
+    @property
+    def key(self) -> SigningKey:
+        """What this gateway may make tokens with. CallerError when it only checks them."""
+        return self.security.signing_key()
 
     async def start(self) -> None:
         """Open the engine and the ports. Raises CallerError when a port is taken, LinkError when the log is not to be had."""
+        await self.security.start()
         await self.hub.start()
-        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[self._check_origin])
+        guard = WebGuard(self.settings.allowed_origins, self.settings.allowed_hosts, self.settings.host)
+        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[guard.middleware])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
         app.router.add_get(STRINGS["health_path"], self._health)
@@ -193,6 +197,7 @@ class Gateway:
         for listener in self._listeners:
             await listener.close()
         await self.hub.close()
+        await self.security.close()
 
     def listen_in_memory(self) -> MemoryListener:
         """Accept connections from this process, without a socket; closed by stop()."""
@@ -203,26 +208,23 @@ class Gateway:
     def addresses(self) -> list[str]:
         """The addresses to give to a device, the likeliest first."""
         host = self.settings.host
+        scheme = "http" if self.tls is None else "https"
         if host not in ("0.0.0.0", "::"):  # noqa: S104 - only compared
-            return [f"http://{host}:{self.port}"]
-        return [f"http://{found}:{self.port}" for found in (*_lan_addresses(), "127.0.0.1")]
+            return [f"{scheme}://{host}:{self.port}"]
+        return [f"{scheme}://{found}:{self.port}" for found in (*_lan_addresses(), "127.0.0.1")]
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRE_S)
+            self.security.look(self.registry)
             self.registry.expire()
+            if self.tls is not None:
+                self.tls.reload_if_changed()
 
-    @web.middleware
-    async def _check_origin(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """A browser names the page that asks; pages we do not know get nothing, on every route."""
-        origin = request.headers.get("Origin")
-        if origin is not None:
-            allowed = self.settings.allowed_origins
-            own = f"{request.url.scheme}://{request.host}"
-            if origin != own and origin not in allowed and "*" not in allowed:
-                return web.Response(status=403, text="this origin is not allowed; see --allow-origin\n")
-        answer: web.StreamResponse = await handler(request)
-        return answer
+    def reload_certificate(self) -> None:
+        """Read certificate and key again now: for SIGHUP. Without TLS there is nothing to read."""
+        if self.tls is not None:
+            self.tls.reload()
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         return await serve_stream(self.registry, request, self.strangers)
@@ -240,6 +242,9 @@ class Gateway:
             "version": flight_client.__version__,
             "protocol": spec.VERSION,
             "ports": {"http": self.port, "tcp": self.tcp_port or None, "tcp_absent": self.tcp_absent},
+            "tls": None
+            if self.tls is None
+            else {"expires": self.tls.expires.isoformat(), "reloads": self.tls.reloads, "trouble": self.tls.trouble},
             "engine": {"name": self.hub.engine.name, "ok": health.ok, "text": health.text, "queued": health.queued},
             "epoch": self.hub.epoch.hex(),
             "sessions": {

@@ -18,7 +18,7 @@ GOING_AWAY_RETRY_MS = 500  # about what a restart takes; clients with a list of 
 _RETRY_MS = {spec.CODE_BUSY: BUSY_RETRY_MS, spec.CODE_GOING_AWAY: GOING_AWAY_RETRY_MS}
 
 
-async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[Peer | None, bytes]:
+async def greet(registry: Registry, reader: FrameReader, data: bytes, address: str = "") -> tuple[Peer | None, bytes]:
     """Answer the frame that `reader` stands on: the session it led to, if any, and the bytes of the reply."""
     kind, start, end = reader.type, reader.start, reader.end
     if reader.flags & spec.FLAG_AUTHENTICATED and kind != spec.TYPE_ATTACH:
@@ -30,7 +30,7 @@ async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[P
             hello = messages.read_hello(data, start, end)
             if hello is None or not reader.flags & spec.FLAG_CHECKED:
                 return None, malformed(registry, "HELLO cannot be read")
-            peer, payload = await registry.hello(hello)
+            peer, payload = await registry.hello(hello, address)
             return peer, peer.sealing.frame(spec.TYPE_WELCOME, spec.FLAG_CHECKED, 0, 0, 0, payload)
         if kind == spec.TYPE_ATTACH:
             asked = messages.read_attach(data, start, untagged_end(reader))

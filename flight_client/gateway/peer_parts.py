@@ -12,10 +12,11 @@ from flight_client.wire.records import decode_age
 class OpenChannel:
     """A channel that this peer opened."""
 
-    __slots__ = ("mode", "name", "subscription")
+    __slots__ = ("inner", "mode", "name", "subscription")
 
-    def __init__(self, name: str, mode: int) -> None:
+    def __init__(self, name: str, mode: int, inner: str = "") -> None:
         self.name = name
+        self.inner = inner or name  # in the hub and the log (names.py)
         self.mode = mode
         self.subscription: Subscription | None = None
 

@@ -90,7 +90,7 @@ async def serve_poll(
             if owner:
                 return await _forward(forwarder, owner, request, reader.type, data, strangers)
         if reader.type != spec.TYPE_POLL:
-            peer, answer = await greet(registry, reader, data)
+            peer, answer = await greet(registry, reader, data, request.remote or "")
             if peer is not None:
                 strangers.forget(request.transport)
                 peer.attach(PollPipe(peer), "polling")

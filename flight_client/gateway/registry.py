@@ -9,18 +9,21 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from flight_client._tables import NAMES, PROFILES
 from flight_client.clock import Clock
 from flight_client.errors import FlightError, FrameError, RefusedError, TagError
+from flight_client.gateway.audit import Note, no_note
 from flight_client.gateway.auth import Identity
 from flight_client.gateway.engines.base import Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.names import check_device_id, printable, refusal
+from flight_client.gateway.names import check_device_id, owner_of, printable, refusal
 from flight_client.gateway.peer import Peer
-from flight_client.gateway.tenure import Revoked, Tenure, Verify
+from flight_client.gateway.tenure import Revoked, Tenure, Verify, described
 from flight_client.proof import gateway_key
 from flight_client.session import spec
 from flight_client.session.common.clock import elapsed
@@ -54,8 +57,12 @@ class RegistryCounters:
     by_code: dict[int, int] = field(default_factory=dict)
 
 
+async def _ready(_token: str) -> None:
+    """Nothing is needed before a token is verified."""
+
+
 class Registry:
-    """Sessions by id, and by device: a device has one."""
+    """Sessions by id, and by device within its organisation: a device has one."""
 
     def __init__(
         self,
@@ -66,10 +73,15 @@ class Registry:
         wall_s: Callable[[], float] = time.time,
         device_keys: Mapping[str, bytes] | None = None,
         revoked: Revoked = lambda _identity: False,
+        prepare: Callable[[str], Awaitable[None]] = _ready,
+        note: Note = no_note,
+        sessions_per_token: int = 0,
         node_tag: bytes = b"",
     ) -> None:
         """device_keys: secrets by device id; a device with one must authenticate its frames. revoked: asked at HELLO, at
-        TOKEN, and of every session at each expire(). node_tag: how session ids begin here, where there are several nodes.
+        TOKEN, and of every session at each expire(). prepare: awaited with the token of a HELLO before it is verified. note: writes
+        the audit log. sessions_per_token: for all devices of one subject; 0: no limit of its own. node_tag: how session ids begin
+        here, where there are several nodes.
         """
         self.draining = False
         """Whether this gateway is about to stop: no session begins here, or comes back."""
@@ -83,7 +95,11 @@ class Registry:
         self._limit = session_limit
         self._wall_s = wall_s
         self._by_id: dict[bytes, Peer] = {}
-        self._by_device: dict[str, Peer] = {}
+        self._by_device: dict[str, Peer] = {}  # device within its organisation
+        self._by_holder: Counter[str] = Counter()
+        self._prepare = prepare
+        self._note = note
+        self._holder_limit = sessions_per_token or session_limit
         hub.on_new_log = self._forget_all
 
     def __len__(self) -> int:
@@ -107,26 +123,41 @@ class Registry:
     def _verify(self, token: str) -> Identity:
         identity = self._verify_signed(token)
         if self._revoked(identity):
-            raise refusal(spec.CODE_CREDENTIAL, "the token was revoked, its key", printable(identity.key_id))
+            raise refusal(spec.CODE_CREDENTIAL, "the token or its key was revoked, the key", printable(identity.key_id))
         return identity
 
-    async def hello(self, hello: messages.Hello) -> tuple[Peer, bytes]:
-        """A new session and the payload of its WELCOME; RefusedError says why there is none."""
+    async def hello(self, hello: messages.Hello, address: str = "") -> tuple[Peer, bytes]:
+        """A new session and the payload of its WELCOME; RefusedError says why there is none. address: of who asks, for the
+        audit log.
+        """
         self.counters.hellos += 1
         try:
             if self.draining:
                 raise RefusedError(spec.CODE_GOING_AWAY, "this gateway stops")
+            await self._prepare(hello.token.decode("ascii", "replace"))
             identity, device_id = self._admit(hello)
-            older = self._by_device.get(device_id)
-            if older is None and len(self._by_id) >= self._limit:
-                raise refusal(spec.CODE_BUSY, "sessions", str(len(self._by_id)))
-            if older is not None:
+            older = self._by_device.get(owner_of(identity.org, device_id))
+            if older is None:
+                self._check_room(identity)
+            else:
                 self.drop(older, spec.CODE_REPLACED)
-            return await self._create(hello, identity, device_id)
+            peer, payload = await self._create(hello, identity, device_id)
         except RefusedError as error:
             self.counters.refused += 1
             self.counters.by_code[error.code] = self.counters.by_code.get(error.code, 0) + 1
+            claimed = hello.device_id.decode("utf-8", "replace")
+            self._note("refused", code=error.name, text=error.text, device=claimed, address=address)
             raise
+        session = peer.source.short_id.decode()
+        self._note("connect", device=device_id, session=session, address=address, **described(identity))
+        return peer, payload
+
+    def _check_room(self, identity: Identity) -> None:
+        """RefusedError unless there may be one more session, and one more of this token."""
+        if len(self._by_id) >= self._limit:
+            raise refusal(spec.CODE_BUSY, "sessions", str(len(self._by_id)))
+        if self._by_holder[identity.holder] >= self._holder_limit:
+            raise refusal(spec.CODE_TOO_MANY, "sessions with tokens of this subject", str(self._holder_limit))
 
     def _admit(self, hello: messages.Hello) -> tuple[Identity, str]:
         if not hello.version_min <= spec.VERSION <= hello.version_max:
@@ -148,7 +179,7 @@ class Registry:
             raise refusal(spec.CODE_UNKNOWN_PLATFORM, "platform", printable(platform))
         if hello.client_type not in NAMES["client_types"].values():
             raise refusal(spec.CODE_UNSUPPORTED, "client type", str(hello.client_type))
-        code = refusal_of(hello, device_id in self._device_keys)
+        code = refusal_of(hello, owner_of(identity.org, device_id) in self._device_keys)
         if code:
             raise refusal(code, "lanes and authentication asked for", f"{hello.lanes:#x}, {hello.auth}")
         allowed = NAMES["capabilities"]["polling-mode"]
@@ -159,16 +190,17 @@ class Registry:
         return identity, device_id
 
     async def _create(self, hello: messages.Hello, identity: Identity, device_id: str) -> tuple[Peer, bytes]:
+        owner = owner_of(identity.org, device_id)
         fresh = hello.incarnation == bytes(8)
         incarnation = os.urandom(8) if fresh else hello.incarnation
         mark = lossy_stored = 0
         if not fresh:
             try:
-                mark, lossy_stored = await self.hub.engine.marks(device_id, incarnation)
+                mark, lossy_stored = await self.hub.engine.marks(owner, incarnation)
             except FlightError as error:
                 raise refusal(spec.CODE_STORE, "marks", error.what) from error
         profile = _PROFILES[hello.platform.decode()]
-        key = gateway_key(self._device_keys.get(device_id))
+        key = gateway_key(self._device_keys.get(owner))
         nonce = os.urandom(spec.NONCE_BYTES)
         key.begin(hello.token, hello.nonce, nonce)
         session_id = self._node_tag + os.urandom(spec.SESSION_ID_BYTES - len(self._node_tag))
@@ -180,18 +212,21 @@ class Registry:
         window = profile["window_frames"]
         window_bytes = window * profile["frame_bytes"]
         windows = window, window_bytes
-        tenure = Tenure(identity, self._verify, self._wall_s)
+        note = partial(self._note, device=device_id, org=identity.org, session=short_id.decode())
+        tenure = Tenure(identity, self._verify, self._wall_s, note)
         peer = Peer(self.hub, tenure, hello, source, session_id, key, incarnation, heartbeat_ms, windows, limit)
         agreed = peer.agreement
         now = self.clock()
         peer.session.heard_at = peer.session.sent_at = peer.detached_at = now
         peer.session.lossy_stored = lossy_stored
         peer.session.spread_ms = self.spread_ms()
-        concurrent = self._by_device.get(device_id)  # a second HELLO of the device came while we asked the engine
+        concurrent = self._by_device.get(owner)  # a second HELLO of the device came while we asked the engine
         if concurrent is not None:
             self.drop(concurrent, spec.CODE_REPLACED)
+        self._check_room(identity)  # again: others may have come meanwhile
         self._by_id[session_id] = peer
-        self._by_device[device_id] = peer
+        self._by_device[owner] = peer
+        self._by_holder[identity.holder] += 1
         numbers = (
             heartbeat_ms,
             window,
@@ -259,11 +294,16 @@ class Registry:
 
     def drop(self, peer: Peer, code: int, text: str = "") -> None:
         """The session is over."""
+        identity = peer.tenure.identity
         if self._by_id.pop(peer.session_id, None) is not None:
+            self._by_holder[identity.holder] -= 1
+            if not self._by_holder[identity.holder]:
+                del self._by_holder[identity.holder]
             source = peer.source
             _log.info("%s: session %s is over", source.device_id, source.short_id.decode(), extra=_about(source))
-        if self._by_device.get(peer.source.device_id) is peer:
-            del self._by_device[peer.source.device_id]
+        owner = owner_of(identity.org, peer.source.device_id)
+        if self._by_device.get(owner) is peer:
+            del self._by_device[owner]
         peer.discard(code, text)
 
     def _forget_all(self) -> None:
@@ -279,9 +319,11 @@ class Registry:
                 self.drop(peer, spec.CODE_UNKNOWN_SESSION)
             elif self._revoked(peer.tenure.identity):
                 self.counters.revoked += 1
-                self.drop(peer, spec.CODE_CREDENTIAL, "the token was revoked")
+                peer.tenure.note_identity("revoked")
+                self.drop(peer, spec.CODE_CREDENTIAL, "the token or its key was revoked")
             elif peer.tenure.over():
                 self.counters.expired += 1
+                peer.tenure.note_identity("expired")
                 self.drop(peer, spec.CODE_EXPIRED_TOKEN)
             elif peer.pipe is not None and peer.pipe.turn_based:
                 if elapsed(now, peer.session.heard_at) > spec.SESSION_TTL_MS:

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from flight_client.gateway.secure_gate import SecureGate
+from flight_client.gateway.tls import TlsFiles
 from flight_client.session.spec import PREAUTH_MS
 
 # Whoever says the first frame too late hears why; this comes behind that.
@@ -21,12 +23,16 @@ PATIENCE_S = PREAUTH_MS / 1000 + 2.0
 class Strangers:
     """Those of one gateway, on all its ports."""
 
-    def __init__(self, limit: int, limit_per_address: int) -> None:
+    def __init__(self, limit: int, limit_per_address: int, tls: TlsFiles | None = None) -> None:
+        """tls: connections begin with a handshake, as strangers."""
+        self.tls = tls
         self.refused = 0
         """Connections closed because there were too many."""
         self.cut = 0
         """Connections closed because they took too long."""
         self.patience_s = PATIENCE_S
+        self.handshakes: set[asyncio.Task[None]] = set()
+        """Of TLS, under way."""
         self._limit = limit
         self._limit_per_address = limit_per_address
         self._waiting: dict[asyncio.BaseTransport, tuple[str, asyncio.TimerHandle]] = {}
@@ -54,6 +60,17 @@ class Strangers:
         self._by_address[address] += 1
         return True
 
+    def goes_on_as(self, transport: asyncio.BaseTransport, secure: asyncio.BaseTransport) -> None:
+        """After the handshake it is another object, and as much a stranger as before; its time goes on."""
+        found = self._waiting.pop(transport, None)
+        if found is None:
+            return
+        address, timer = found
+        left_s = timer.when() - asyncio.get_running_loop().time()
+        timer.cancel()
+        timer = asyncio.get_running_loop().call_later(max(0.0, left_s), self._cut, secure)
+        self._waiting[secure] = address, timer
+
     def forget(self, transport: asyncio.BaseTransport | None) -> None:
         """It is a stranger no more: known, or gone."""
         if transport not in self._waiting:
@@ -65,9 +82,11 @@ class Strangers:
             del self._by_address[address]
 
     def close(self) -> None:
-        """Forget all."""
+        """Forget all, and end those that are still in their handshake."""
         for transport in list(self._waiting):
             self.forget(transport)
+        for task in self.handshakes:
+            task.cancel()
 
     def _full(self, address: str) -> bool:
         return len(self._waiting) >= self._limit or self._by_address[address] >= self._limit_per_address
@@ -90,6 +109,13 @@ class _Gate(asyncio.Protocol):
         """Let it in, or close it."""
         if not self._strangers.arrived(transport):
             transport.abort()  # type: ignore[attr-defined]  # a socket's transport has it
+            return
+        strangers = self._strangers
+        if strangers.tls is not None:
+            gate = SecureGate(strangers.tls.context, self._make, strangers.goes_on_as, strangers.patience_s)
+            task = gate.shake_hands(transport, strangers.forget)
+            strangers.handshakes.add(task)
+            task.add_done_callback(strangers.handshakes.discard)
             return
         protocol = self._make()
         transport.set_protocol(protocol)

@@ -71,7 +71,9 @@ class TcpListener:
 
     async def _serve(self, stream: FrameStream) -> None:
         try:
-            await DuplexPipe(self._registry, TcpCarrier(stream, self._strangers)).run()
+            peer = stream.transport.get_extra_info("peername") if stream.transport is not None else None
+            address = str(peer[0]) if isinstance(peer, tuple) else ""
+            await DuplexPipe(self._registry, TcpCarrier(stream, self._strangers), address).run()
         except Exception:  # a mistake of ours ends this connection, not the others
             _log.exception("a TCP connection failed")
         finally:

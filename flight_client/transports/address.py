@@ -38,14 +38,15 @@ class Line:
 class Address:
     """Host and ports of a gateway; every transport takes its own of it.
 
-    `only` names the one transport of an address that fits no other: tcp:// or a line.
+    `only` names the one transport of an address that fits no other: tcp://, tls:// or a line.
     """
 
     host: str
     port: int
     secure: bool
     tcp_port: int = 0
-    """Of raw TCP; by default the one above the port of HTTP. 0 where there is none: TCP has no TLS here."""
+    """Of raw TCP; by default the one above the port of HTTP. 0 where there is none: behind a proxy that speaks TLS there is
+    no second port, so tls:// names the port of a gateway that does so itself."""
     line: Line | None = None
     only: str = ""
 
@@ -58,7 +59,7 @@ class Address:
         """Read an address.
 
         `http://host:port` (or `host:port`, `https://…`, `ws://…`, `wss://…`): WebSocket and polling on this port, raw TCP
-        on the next one. `tcp://host:port`: raw TCP on this port, nothing else. `serial:///dev/ttyUSB0?baud=115200`,
+        on the next one. `tcp://host:port`: raw TCP on this port, nothing else; `tls://host:port`: the same in TLS. `serial:///dev/ttyUSB0?baud=115200`,
         `serial:///COM3`: a serial port with a bridge at its other end. `pipe://host:port`: such a line behind a TCP port.
 
         Raises CallerError, also when the text carries a user, a password, a path or a query of another kind: a token never
@@ -72,10 +73,10 @@ class Address:
         except ValueError:
             port = -1
         extra = parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/")
-        if parts.scheme in ("tcp", "pipe") and parts.hostname and port and port != -1 and not extra:
+        if parts.scheme in ("tcp", "tls", "pipe") and parts.hostname and port and port != -1 and not extra:
             if parts.scheme == "pipe":
                 return cls("", 0, False, line=Line(host=parts.hostname, port=port), only="serial")
-            return cls(parts.hostname, port, False, tcp_port=port, only="tcp")
+            return cls(parts.hostname, port, parts.scheme == "tls", tcp_port=port, only="tcp")
         if parts.scheme not in _SCHEMES or not parts.hostname or port == -1 or extra:
             raise _no_address(text)
         secure = _SCHEMES[parts.scheme]
@@ -99,7 +100,7 @@ class Address:
     @property
     def tcp_url(self) -> str:
         """Where raw TCP is, as a person would write it."""
-        return f"tcp://{_netloc(self.host, self.tcp_port)}"
+        return f"{'tls' if self.secure else 'tcp'}://{_netloc(self.host, self.tcp_port)}"
 
     def has(self, transport: str) -> bool:
         """Whether this address leads anywhere for the transport."""
@@ -112,7 +113,9 @@ class Address:
         if transport == "serial":
             return "give the line itself: serial:///dev/ttyUSB0?baud=115200 or pipe://127.0.0.1:10004"
         if transport == "tcp" and self.secure:
-            return "raw TCP has no TLS, and the token would go in the clear: use websocket or polling"
+            return (
+                "give the second port of a gateway that speaks TLS itself, tls://host:port, or use websocket or polling"
+            )
         return f"give the gateway's HTTP address, http://host:port, for {transport}"
 
     def __str__(self) -> str:
@@ -147,6 +150,6 @@ def _no_address(text: str) -> CallerError:
     return CallerError(
         what="not a gateway address",
         value=shown,
-        next_step="write it like http://192.168.1.10:8080, tcp://192.168.1.10:8081, serial:///dev/ttyUSB0?baud=115200 or "
+        next_step="write it like http://192.168.1.10:8080, https://gateway.example:8443, tcp://192.168.1.10:8081, serial:///dev/ttyUSB0?baud=115200 or "
         "pipe://127.0.0.1:10004",
     )

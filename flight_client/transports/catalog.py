@@ -14,7 +14,7 @@ from .tcp import TcpTransport
 from .websocket import WebSocketTransport
 
 _MAKERS: dict[str, Callable[[Address, TransportOptions], Transport]] = {
-    "tcp": lambda address, _options: TcpTransport(address),
+    "tcp": TcpTransport,
     "websocket": WebSocketTransport,
     "polling": PollingTransport,
     "serial": lambda address, _options: SerialTransport(address),

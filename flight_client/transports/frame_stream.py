@@ -91,7 +91,9 @@ class FrameStream(asyncio.BufferedProtocol):
         try:
             if linger_s > 0:
                 async with asyncio.timeout(linger_s):
-                    if transport.can_write_eof() and not transport.is_closing():
+                    if not transport.can_write_eof():  # TLS, which says goodbye in its own way
+                        transport.close()
+                    elif not transport.is_closing():
                         transport.write_eof()
                     await self._gone.wait()
         except (TimeoutError, OSError):

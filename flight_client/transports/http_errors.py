@@ -6,6 +6,7 @@ import os
 
 from ..errors import FlightError, LinkError, PeerError
 from .address import Address
+from .tls import handshake_failed
 
 
 def refused_status(status: int, address: Address, path: str) -> FlightError:
@@ -31,6 +32,8 @@ def refused_status(status: int, address: Address, path: str) -> FlightError:
 
 def unreachable(address: Address | str, error: BaseException) -> LinkError:
     """The error for a gateway that cannot be reached."""
+    if (insecure := handshake_failed(address, error)) is not None:
+        return insecure
     reason = getattr(error, "os_error", None) or error
     number = getattr(reason, "errno", None)  # asyncio's own words repeat the address
     text = os.strerror(number) if isinstance(number, int) and number > 0 else str(reason) or type(error).__name__

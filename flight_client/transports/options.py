@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import ssl
 from urllib.parse import urlsplit
 
 from ..errors import CallerError
+from .tls import client_context
 
 ENVIRONMENT = "environment"
 
@@ -19,8 +21,12 @@ class TransportOptions:
     proxy: str = ""
     """An HTTP proxy for WebSocket and polling, as http://host:port; `environment`: what HTTP_PROXY, HTTPS_PROXY and
     NO_PROXY say. Empty: none, whatever the environment says, because a gateway is usually on the same desk."""
+    ca_file: str = ""
+    """Certificates of the authorities that may vouch for a gateway with TLS, a PEM file. Empty: those of the system."""
 
     def __post_init__(self) -> None:
+        if self.ca_file:
+            client_context(self.ca_file)  # a file that cannot be used is a mistake of the caller, and told at once
         if self.proxy in ("", ENVIRONMENT):
             return
         parts = urlsplit(self.proxy)
@@ -30,6 +36,10 @@ class TransportOptions:
                 value=self.proxy if "@" not in self.proxy else "(hidden: it may hold a secret)",
                 next_step="write it like http://proxy.example:3128, or `environment` for what HTTP_PROXY says",
             )
+
+    def tls(self, secure: bool) -> ssl.SSLContext | None:
+        """How to speak TLS, for an address that asks for it."""
+        return client_context(self.ca_file) if secure else None
 
     @property
     def from_environment(self) -> bool:

@@ -63,6 +63,7 @@ class PollingTransport:
                 headers=self._headers,
                 allow_redirects=False,
                 proxy=self._options.proxy_url,
+                ssl=self._options.tls(self._address.secure) or True,
             ) as response:
                 if response.status != 200:
                     raise refused_status(response.status, self._address, STRINGS["poll_path"])

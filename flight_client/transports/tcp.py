@@ -9,6 +9,7 @@ from ..session.spec import MAX_FRAME_BYTES
 from .address import Address
 from .frame_stream import FrameStream
 from .http_errors import unreachable
+from .options import TransportOptions
 
 _LINGER_S = 0.25  # for the gateway to read our goodbye
 
@@ -19,16 +20,18 @@ class TcpTransport:
     turn_based = False
     hold_ms = 0
 
-    def __init__(self, address: Address):
+    def __init__(self, address: Address, options: TransportOptions = TransportOptions()):  # noqa: B008 - frozen
         self._address = address
+        self._options = options
         self._stream: FrameStream | None = None
 
     async def open(self) -> None:
         """Connect."""
         loop = asyncio.get_running_loop()
         stream = FrameStream(MAX_FRAME_BYTES)
+        secure = self._options.tls(self._address.secure)
         try:
-            await loop.create_connection(lambda: stream, self._address.host, self._address.tcp_port)
+            await loop.create_connection(lambda: stream, self._address.host, self._address.tcp_port, ssl=secure)
         except OSError as error:
             raise unreachable(self._address.tcp_url, error) from error
         self._stream = stream

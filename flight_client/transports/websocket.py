@@ -46,6 +46,7 @@ class WebSocketTransport:
                 max_msg_size=_MAX_MESSAGE_BYTES,
                 autoping=True,
                 proxy=self._options.proxy_url,
+                ssl=self._options.tls(self._address.secure) or True,
             )
         except aiohttp.WSServerHandshakeError as error:
             raise refused_status(error.status, self._address, STRINGS["stream_path"]) from None

@@ -1,6 +1,7 @@
 """A client with several gateways: which one it tries, when it goes on to the next, and what it is told of bad lists."""
 
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from flight_client import Client, Log, Outcome, SyncClient
 from flight_client.capture.replay import replay
 from flight_client.errors import CallerError, RefusedError
+from flight_client.gateway.key_files import KEY_FILE
 from flight_client.nodes import Nodes
 from flight_client.session.common.profile import profile_of
 from flight_client.session.device.policy import Policy
@@ -199,13 +201,18 @@ def test_a_sync_client_takes_the_same_list(tmp_path: Path) -> None:
     SyncClient("http://a:1,http://b:1", token="t").close()
 
 
+def beside(bench: Bench, folder: Path) -> Path:
+    """The folder of another gateway with the same key."""
+    folder.mkdir()
+    shutil.copy2(bench.folder / KEY_FILE, folder / KEY_FILE)
+    return folder
+
+
 async def test_a_full_node_sends_the_client_on_at_once(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "full").mkdir()
-    full = Bench(tmp_path / "full", sessions=1)
+    full = Bench(beside(bench, tmp_path / "full"), sessions=1)
     await full.start()
     only_one = await full.connected("only-one", token=full.token())
     token = bench.token()
-    full.gateway.registry._verify_signed = bench.gateway.registry._verify_signed
     client = hurry(bench.client("bench-1", "websocket", address=[full.address, bench.address], token=token))
     assert client._driver.nodes is not None
     client._driver.nodes._order.sort(key=lambda address: str(address) != full.address)
@@ -230,10 +237,8 @@ async def test_a_gateway_that_stops_hands_its_clients_to_the_other_one_without_l
     tmp_path: Path, bench: Bench
 ) -> None:
     """Separate logs: the critical event that is not acknowledged goes with the client."""
-    (tmp_path / "two").mkdir()
-    other = Bench(tmp_path / "two")
+    other = Bench(beside(bench, tmp_path / "two"))
     await other.start()
-    other.gateway.registry._verify_signed = bench.gateway.registry._verify_signed
     device = hurry(bench.client("bench-1", "websocket", address=[bench.address, other.address]))
     await within(device.connect())
     first, second = (bench, other) if str(device.address) == bench.address else (other, bench)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import pytest
 
+from build_scripts import measure_client
 from flight_client.session.spec import TRANSPORT_POLLING, TRANSPORT_SERIAL, TRANSPORT_TCP, TRANSPORT_WEBSOCKET
 from tests.console.sim import REFUSES, SILENT
 from tests.console.sim_world import BUDGET_US, SimWorld
@@ -13,7 +15,7 @@ from tests.console.world import PLATFORM_PSP, PLATFORM_VITA
 
 NO_LIMIT = 0xFFFFFFFF
 LATEST = 2
-CONSOLES = {
+CONSOLES: dict[str, dict[str, Any]] = {
     "modem": {},
     "bba": {"link_bytes_per_s": NO_LIMIT},
     "psp-wifi": {"platform": PLATFORM_PSP},
@@ -67,16 +69,41 @@ def test_values_stay_fresh_and_every_log_line_arrives(profile: str) -> None:
     assert world.status().connections == 1
 
 
-def test_a_link_rate_that_is_too_high_costs_one_step_beyond_the_budget_and_no_more() -> None:
+@pytest.mark.parametrize("transport", [TRANSPORT_TCP, TRANSPORT_WEBSOCKET])
+def test_a_link_rate_that_is_too_high_costs_steps_beyond_the_budget_and_no_connection(transport: int) -> None:
     # SimWorld.poll checks each: no longer than the budget and the longest single call.
-    world = SimWorld("modem", link_bytes_per_s=NO_LIMIT, lossy_slots=256, critical_slots=256, window_frames=16)
+    world = SimWorld(
+        "modem", transport, link_bytes_per_s=NO_LIMIT, lossy_slots=256, critical_slots=256, window_frames=16
+    )
     world.connect()
-    for number in range(600):
+    world.run(2)
+    given: list[bytes] = []
+    logged: list[str] = []
+    given_us = longest_us = 0
+    for number in range(900):
+        if number % 100 == 0:
+            assert world.heard == given
+            given.append(b"command %d" % number)
+            world.deliver("command", given[-1])
+            given_us = world.now_us
+        if number % 10 == 0 and world.log(f"line {number}") >= 0:
+            logged.append(f"line {number}")
         for piece in range(8):
             world.send("burst", struct.pack("<II", number, piece) + bytes(200))
         world.frame()
+        if world.heard != given:
+            longest_us = max(longest_us, world.now_us - given_us)
+    print(
+        f"longest call {world.longest_held_us} us, longest poll {world.longest_poll_us} us, a command took {longest_us} us"
+    )
+    assert longest_us < 2_000_000, "it took turns with sending, not the place behind all of it"
     assert world.longest_held_us > 0, "the modem holds whoever sends more than it drains"
-    print(f"longest call {world.longest_held_us} us, longest poll {world.longest_poll_us} us", world.status().trouble)
+    assert world.now_us > 40_000_000, "each send took most of a budget: the rounds of that time hardly ended"
+    assert (world.status().connections, world.status().failures) == (1, 0)
+    world.run(60)
+    assert world.heard == given
+    assert world.lines() == logged
+    assert (world.status().connections, world.status().failures) == (1, 0)
 
 
 @pytest.mark.parametrize("profile", CONSOLES)
@@ -152,6 +179,22 @@ def test_every_transport_carries_both_ways(profile: str, transport: int) -> None
     game.settle()
     assert world.status().failures == 0
     assert {"player", "memory-updates", "frame-time"} <= {event.channel for event in world.gateway.events}
+
+
+def test_the_least_client_that_can_be_compiled_carries_what_is_left_of_it() -> None:
+    world = SimWorld("modem", TRANSPORT_POLLING, options=tuple(measure_client.LEAST))
+    world.connect()
+    for number in range(60):
+        assert world.lib.flight_log(world.client, 1, b"%d as it stands\xff", world.ffi.cast("int", number)) >= 0
+        world.send("player", struct.pack("<I", number), LATEST)
+        if number % 20 == 19:
+            world.deliver("command", b"go %d" % number)
+        world.run(0.5)
+    world.run(10)
+    assert world.lines() == ["%d as it stands?"] * 60
+    assert world.values("player")[-1] == 59
+    assert world.heard == [b"go 19", b"go 39", b"go 59"]
+    assert (world.status().failures, world.status().resume) == (0, 0)
 
 
 def test_a_cable_carries_what_its_speed_allows() -> None:

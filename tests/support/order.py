@@ -26,6 +26,7 @@ FIRST = (
     "tests/core/test_ring_threads.py",
     "tests/simulation/test_mutants.py",
     "tests/simulation/test_fleet.py",
+    "tests/session/test_coverage.py",
     "tests/cli/test_send.py",
     "tests/cli/test_tail.py",
     "tests/client/test_delivery.py",

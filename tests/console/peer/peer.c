@@ -1,6 +1,6 @@
 /* A console at a real gateway, for a test that sits at its standard input and output: it logs, sends values, carries commands out
- * and says what happens. Arguments: HOST PORT TCP_PORT TRANSPORT DEVICE TOKEN KEY, the key in hexadecimal digits or "-". A
- * letter on its input: a short pause without a connection. It ends, politely, with its input. Output: lines of words and numbers. */
+ * hears the channel "down", and says what happens. Arguments: HOST PORT TCP_PORT TRANSPORT DEVICE TOKEN KEY, the key in hexadecimal digits or "-"; for
+ * a byte pipe HOST is its path. A letter on its input: a short pause without a connection. It ends, politely, with its input. Output: lines of words and numbers. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +39,13 @@ static int on_task(void *user, const flight_task *task)
     return FLIGHT_COMMAND_UNKNOWN;
 }
 
+static void on_event(void *user, const flight_message *message)
+{
+    (void)user;
+    printf("event %u %u %u %08x\n", message->layout, message->kind, (unsigned)message->bytes,
+           (unsigned)flight_crc32c(message->data, message->bytes, 0));
+}
+
 static uint32_t read_key(const char *text, uint8_t *key)
 {
     uint32_t bytes = 0;
@@ -57,9 +64,14 @@ static flight_client *start(char **words)
     static flight_config config;
     static uint8_t key[FLIGHT_DEVICE_KEY_MOST_BYTES];
     static uint8_t transports[1];
+    const flight_port *port = &flight_port_posix;
     flight_client *client;
 
     transports[0] = (uint8_t)atoi(words[4]);
+    if (transports[0] == FLIGHT_TRANSPORT_SERIAL) {
+        port = &flight_port_posix_pipe;
+        flight_port_pipe_path = words[1];
+    }
     config.host = words[1];
     config.port = (uint16_t)atoi(words[2]);
     config.tcp_port = (uint16_t)atoi(words[3]);
@@ -72,9 +84,10 @@ static flight_client *start(char **words)
     config.commands = FLIGHT_COMMANDS_LEAST;
     config.device_key_bytes = read_key(words[7], key);
     config.device_key = config.device_key_bytes != 0 ? key : NULL;
-    client = flight_init(memory, sizeof memory, &config, &flight_port_posix);
-    if (client == NULL || flight_on_command(client, on_task, NULL) != 0) {
-        printf("no-client %s\n", flight_error_text(flight_check(memory, sizeof memory, &config, &flight_port_posix)));
+    client = flight_init(memory, sizeof memory, &config, port);
+    if (client == NULL || flight_on_command(client, on_task, NULL) != 0 ||
+        flight_on(client, flight_channel(client, "down"), on_event, NULL) != 0) {
+        printf("no-client %s\n", flight_error_text(flight_check(memory, sizeof memory, &config, port)));
         exit(1);
     }
     return client;
@@ -87,6 +100,9 @@ static void tell(const flight_status *now)
 
     if (now->connections != last.connections) {
         printf("connected %u\n", (unsigned)now->connections);
+    }
+    if (now->missed != last.missed) {
+        printf("missed %u\n", (unsigned)now->missed);
     }
     if (now->failures != last.failures || now->trouble != last.trouble) {
         printf("trouble %u %u\n", now->trouble, now->trouble_detail);
