@@ -24,6 +24,7 @@ from flight_client.gateway.greeting import GOING_AWAY_RETRY_MS
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.names import printable
+from flight_client.gateway.node_list import hosts_of
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.security import Security
@@ -117,7 +118,8 @@ class Gateway:
         """Open the engine and the ports. Raises CallerError when a port is taken, LinkError when the log is not to be had."""
         await self.security.start()
         await self.hub.start()
-        guard = WebGuard(self.settings.allowed_origins, self.settings.allowed_hosts, self.settings.host)
+        hosts = self.settings.allowed_hosts + hosts_of(self.settings.nodes)
+        guard = WebGuard(self.settings.allowed_origins, hosts, self.settings.host)
         app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[guard.middleware])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
