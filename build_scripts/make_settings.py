@@ -22,6 +22,8 @@ from flight_client.gateway.settings import ENVIRONMENT, GatewaySettings  # noqa:
 DOCUMENT = ROOT / "docs" / "operations.md"
 _BLOCK = re.compile(r"(<!-- generated: settings -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMENT = re.compile(r"^    (\w+): [^#\n]*?(?:  # (.*))?$", re.MULTILINE)
+# Settings whose option has another name, or none although one has theirs.
+_OPTIONS = {"channel_rules": "channels", "channels": ""}
 _ENVIRONMENT = re.compile(r"\s*[(;]?\s*\(?environment [A-Z_]+[^()]*\)?")
 
 
@@ -34,6 +36,8 @@ def options() -> dict[str, argparse.Action]:
 
 def option_of(name: str, known: dict[str, argparse.Action]) -> argparse.Action | None:
     """The option that sets this setting: of the same name, or near it."""
+    if name in _OPTIONS:
+        return known.get(_OPTIONS[name])
     near = (name, name.removesuffix("_s"), f"no_{name}", name.replace("allowed_", "allow_").removesuffix("s"))
     return next((known[one] for one in near if one in known), None)
 

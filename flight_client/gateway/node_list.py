@@ -24,6 +24,11 @@ def tag_of(node: str) -> bytes:
     return hashlib.sha256(node.encode()).digest()[:TAG_BYTES]
 
 
+def hosts_of(nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """The names by which the nodes ask each other."""
+    return tuple(urlsplit(node).hostname or "" for node in nodes)
+
+
 def check_nodes(node: str, nodes: tuple[str, ...], engine: str) -> None:
     """Raises CallerError for a list that cannot work."""
     if not nodes:

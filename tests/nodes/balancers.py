@@ -53,7 +53,7 @@ class Balancer:
         """Whether it has a node to hand a request to."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                connection.sendall(b"GET /health HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+                connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
                 return connection.recv(64).startswith(b"HTTP/1.1 200")
         except OSError:
             return False

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.nodes.balancers import Balancer, HAProxy, Nginx, has_no_complaint
 from tests.nodes.traffic import Traffic, health
+from tests.support.brokers import RedisServer
 from tests.support.figures import Figure
 from tests.support.process import GatewayProcess
 from tests.support.waiting import eventually
@@ -56,3 +58,18 @@ async def test_a_killed_node_costs_nothing_critical(
     figure(
         f"{type(balancer).__name__}, {transport}: 2 nodes killed, {sent} critical events, {again} new sessions, 0 lost"
     )
+
+
+async def test_a_node_goes_by_the_names_of_the_list_and_by_no_stranger_s(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    node = GatewayProcess(tmp_path, redis_server.url("names"))
+    node.words += ["--node", "http://node-a.test:8080", "--nodes", "http://node-a.test:8080,http://node-b.test:8080"]
+    await node.start_beside()
+    try:
+        async with aiohttp.ClientSession() as http:
+            for host, status in (("node-a.test:8080", 200), ("node-b.test:8080", 200), ("node-c.test:8080", 421)):
+                async with http.get(node.address + "/health", headers={"Host": host}) as answer:
+                    assert answer.status == status
+    finally:
+        node.kill()

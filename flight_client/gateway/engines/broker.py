@@ -437,6 +437,9 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=0.05)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # a library may answer its cancellation with a broken connection: no news to anybody
 
 
 def _short(error: BaseException) -> str:

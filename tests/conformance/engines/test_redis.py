@@ -16,7 +16,7 @@ from tests.conformance.engines.kills import kill_under_load, opened
 from tests.conformance.engines.nodes import kill_nodes_in_turn
 from tests.project import readme_examples
 from tests.support.bench import Bench as Gateway
-from tests.support.bench import Reader, component, hurry, numbers, subscribed
+from tests.support.bench import Reader, Watch, component, hurry, numbers, subscribed
 from tests.support.brokers import RedisServer
 from tests.support.figures import Figure
 from tests.support.ports import free_port
@@ -419,3 +419,20 @@ async def test_streams_are_trimmed_in_redis_and_not_only_for_readers(redis: Benc
     answer = redis_server.command("XLEN", f"{{{prefix}}}:log:log")
     assert 10 <= int(answer[1:-2]) < 300
     assert await redis.engine.bounds("log") == (991, 1000)
+
+
+async def test_work_that_answers_its_cancellation_with_an_error_leaves_no_complaint_behind() -> None:
+    """As redis-py does now and then when a gateway stops: the log said "exception was never retrieved"."""
+    watch = Watch()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError("connection closed by server") from None
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)  # it waits
+    await broker._end([task])
+    del task
+    await watch.check()
