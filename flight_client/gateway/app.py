@@ -6,7 +6,6 @@ import asyncio
 import errno
 import logging
 import socket
-from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -20,7 +19,11 @@ from flight_client.gateway.device_keys import load_device_keys
 from flight_client.gateway.engines import open_engine
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.inside import MemoryListener
+from flight_client.gateway.json_protocol.messages import MESSAGE_BYTES
+from flight_client.gateway.json_protocol.polling import serve_json_poll
+from flight_client.gateway.json_protocol.stream import serve_json_stream
 from flight_client.gateway.names import printable
+from flight_client.gateway.origins import check_origins
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.revoked import FILE as REVOKED_FILE
@@ -110,7 +113,7 @@ class Gateway:
     async def start(self) -> None:
         """Open the engine and the ports. Raises CallerError when a port is taken, LinkError when the log is not to be had."""
         await self.hub.start()
-        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[self._check_origin])
+        app = web.Application(client_max_size=MESSAGE_BYTES, middlewares=[check_origins(self.settings.allowed_origins)])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
         app.router.add_get(STRINGS["health_path"], self._health)
@@ -164,9 +167,8 @@ class Gateway:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for peer in self.registry.peers():
-            if peer.pipe is not None:
-                peer.pipe.end(spec.CODE_GOING_AWAY, _GOING_AWAY_RETRY_MS, "the gateway stops")
+        for session in self.registry.sessions():
+            session.end_transport(spec.CODE_GOING_AWAY, _GOING_AWAY_RETRY_MS, "the gateway stops")
         await self._tcp.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -201,22 +203,19 @@ class Gateway:
         if self.tls is not None:
             self.tls.reload()
 
-    @web.middleware
-    async def _check_origin(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """A browser names the page that asks; pages we do not know get nothing, on every route."""
-        origin = request.headers.get("Origin")
-        if origin is not None:
-            allowed = self.settings.allowed_origins
-            own = f"{request.url.scheme}://{request.host}"
-            if origin != own and origin not in allowed and "*" not in allowed:
-                return web.Response(status=403, text="this origin is not allowed; see --allow-origin\n")
-        answer: web.StreamResponse = await handler(request)
-        return answer
-
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        return await serve_stream(self.registry, request, self.strangers)
+        """The first of the client's subprotocols that we speak."""
+        serve = {STRINGS["subprotocol"]: serve_stream, STRINGS["json_subprotocol"]: serve_json_stream}
+        offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        for name in offered:
+            if name in serve:
+                return await serve[name](self.registry, request, self.strangers)
+        shown = ", ".join(filter(None, offered)) or "nothing"
+        return web.Response(status=400, text=f"this gateway speaks {' and '.join(serve)}, offered was: {shown}\n")
 
     async def _poll(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type == "application/json":
+            return await serve_json_poll(self.registry, request, self.strangers)
         return await serve_poll(self.registry, request, self.strangers)
 
     async def _health(self, _request: web.Request) -> web.StreamResponse:
@@ -236,7 +235,7 @@ class Gateway:
             "epoch": self.hub.epoch.hex(),
             "sessions": {
                 "open": len(self.registry),
-                "attached": sum(1 for peer in self.registry.peers() if peer.pipe is not None),
+                "attached": sum(1 for session in self.registry.sessions() if session.attached),
                 "refused": {codes.get(code, str(code)): count for code, count in counters.by_code.items()},
                 "malformed": counters.malformed,
                 "forged": counters.forged,

@@ -104,6 +104,10 @@ class Hub:
         self._channels = {name: Channel(name, offset) for name, offset in last.items()}
         self._fingerprints = Fingerprints()
 
+    def now_ms(self) -> int:
+        """The clock that entries are stamped with, ms since 1970."""
+        return self._clock_ms()
+
     @property
     def epoch(self) -> bytes:
         return self.engine.epoch

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from flight_client._tables import NAMES, PROFILES
 from flight_client.clock import Clock
@@ -23,7 +24,6 @@ from flight_client.gateway.peer import Peer
 from flight_client.gateway.tenure import Revoked, Tenure, Verify
 from flight_client.proof import gateway_key
 from flight_client.session import spec
-from flight_client.session.common.clock import elapsed
 from flight_client.session.gateway import messages
 from flight_client.session.gateway.agreement import refusal_of
 from flight_client.wire.frames import FrameReader
@@ -47,6 +47,43 @@ class RegistryCounters:
     forged: int = 0  # of those, frames without their right tag
     revoked: int = 0
     by_code: dict[int, int] = field(default_factory=dict)
+
+
+class Accepted(NamedTuple):
+    """What a session is made of, whatever protocol it speaks."""
+
+    session_id: bytes
+    source: Source
+    tenure: Tenure
+    profile: dict[str, Any]
+    incarnation: bytes
+    mark: int
+    lossy_stored: int
+
+
+class Session(Protocol):
+    """What every session has: that of the binary protocol (peer.py) and that of JSON."""
+
+    session_id: bytes
+    source: Source
+    tenure: Tenure
+    platform: str
+    version: str
+    transport: str
+    gone: bool
+
+    @property
+    def attached(self) -> bool:
+        """Whether its client is connected now."""
+
+    def away_ms(self, now: int) -> int:
+        """For how long nothing has been heard of its client, as far as that could end the session."""
+
+    def end_transport(self, code: int, retry_after_ms: int, text: str) -> None:
+        """Tell the client why, and close its transport; the session stays."""
+
+    def discard(self, code: int, text: str = "") -> None:
+        """It is over: leave all channels, tell the client."""
 
 
 class Registry:
@@ -73,14 +110,18 @@ class Registry:
         self._revoked = revoked
         self._limit = session_limit
         self._wall_s = wall_s
-        self._by_id: dict[bytes, Peer] = {}
-        self._by_device: dict[str, Peer] = {}
+        self._by_id: dict[bytes, Session] = {}
+        self._by_device: dict[str, Session] = {}
         hub.on_new_log = self._forget_all
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def peers(self) -> list[Peer]:
+        """Those of the binary protocol."""
+        return [session for session in self._by_id.values() if isinstance(session, Peer)]
+
+    def sessions(self) -> list[Session]:
         """All sessions, attached or not."""
         return list(self._by_id.values())
 
@@ -103,15 +144,26 @@ class Registry:
 
     async def hello(self, hello: messages.Hello) -> tuple[Peer, bytes]:
         """A new session and the payload of its WELCOME; RefusedError says why there is none."""
+        return self._create(hello, await self.accept(hello))
+
+    async def accept(self, hello: messages.Hello) -> Accepted:
+        """Judge what a client says of itself, and end the session that its device had; RefusedError: it gets none.
+
+        Whoever makes a session of this seats it in the same step of the event loop.
+        """
         self.counters.hellos += 1
         try:
             identity, device_id = self._admit(hello)
             older = self._by_device.get(device_id)
-            if older is None and len(self._by_id) >= self._limit:
-                raise refusal(spec.CODE_BUSY, "sessions", str(len(self._by_id)))
+            if older is None and len(self) >= self._limit:
+                raise refusal(spec.CODE_BUSY, "sessions", str(len(self)))
             if older is not None:
                 self.drop(older, spec.CODE_REPLACED)
-            return await self._create(hello, identity, device_id)
+            accepted = await self._with_marks(hello, identity, device_id)
+            concurrent = self._by_device.get(device_id)  # a second HELLO of the device came while we asked the engine
+            if concurrent is not None:
+                self.drop(concurrent, spec.CODE_REPLACED)
+            return accepted
         except RefusedError as error:
             self.counters.refused += 1
             self.counters.by_code[error.code] = self.counters.by_code.get(error.code, 0) + 1
@@ -147,7 +199,7 @@ class Registry:
             raise refusal(spec.CODE_FORBIDDEN, "capabilities beyond the platform's", f"{hello.capabilities:#x}")
         return identity, device_id
 
-    async def _create(self, hello: messages.Hello, identity: Identity, device_id: str) -> tuple[Peer, bytes]:
+    async def _with_marks(self, hello: messages.Hello, identity: Identity, device_id: str) -> Accepted:
         fresh = hello.incarnation == bytes(8)
         incarnation = os.urandom(8) if fresh else hello.incarnation
         mark = lossy_stored = 0
@@ -156,31 +208,31 @@ class Registry:
                 mark, lossy_stored = await self.hub.engine.marks(device_id, incarnation)
             except FlightError as error:
                 raise refusal(spec.CODE_STORE, "marks", error.what) from error
-        profile = _PROFILES[hello.platform.decode()]
+        short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
+        source = Source(device_id, hello.platform_number, short_id)
+        tenure = Tenure(identity, self._verify, self._wall_s)
+        session_id = os.urandom(spec.SESSION_ID_BYTES)
+        return Accepted(session_id, source, tenure, _PROFILES[hello.platform.decode()], incarnation, mark, lossy_stored)
+
+    def _create(self, hello: messages.Hello, accepted: Accepted) -> tuple[Peer, bytes]:
+        session_id, source, tenure, profile, incarnation, mark, lossy_stored = accepted
+        device_id = source.device_id
         key = gateway_key(self._device_keys.get(device_id))
         nonce = os.urandom(spec.NONCE_BYTES)
         key.begin(hello.token, hello.nonce, nonce)
-        session_id = os.urandom(spec.SESSION_ID_BYTES)
-        short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
-        source = Source(device_id, hello.platform_number, short_id)
         tool = profile["memory_bytes"] == 0
         limit = spec.TOOL_CHANNELS if tool else spec.DEVICE_CHANNELS
         heartbeat_ms = profile["heartbeat_ms"]
         window = profile["window_frames"]
         window_bytes = window * profile["frame_bytes"]
         windows = window, window_bytes
-        tenure = Tenure(identity, self._verify, self._wall_s)
         peer = Peer(self.hub, tenure, hello, source, session_id, key, incarnation, heartbeat_ms, windows, limit)
         agreed = peer.agreement
         now = self.clock()
         peer.session.heard_at = peer.session.sent_at = peer.detached_at = now
         peer.session.lossy_stored = lossy_stored
         peer.session.spread_ms = self.spread_ms()
-        concurrent = self._by_device.get(device_id)  # a second HELLO of the device came while we asked the engine
-        if concurrent is not None:
-            self.drop(concurrent, spec.CODE_REPLACED)
-        self._by_id[session_id] = peer
-        self._by_device[device_id] = peer
+        self.seat(peer)
         numbers = (
             heartbeat_ms,
             window,
@@ -196,9 +248,24 @@ class Registry:
             agreed.down,
             agreed.auth,
         )
-        payload = messages.welcome(session_id, short_id, incarnation, self.hub.epoch, nonce, numbers)
-        _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode())
+        payload = messages.welcome(session_id, source.short_id, incarnation, self.hub.epoch, nonce, numbers)
         return peer, payload
+
+    def seat(self, session: Session) -> None:
+        """A session that accept() led to."""
+        self._by_id[session.session_id] = session
+        self._by_device[session.source.device_id] = session
+        short_id = session.source.short_id.decode()
+        _log.info("%s (%s) said hello: session %s", session.source.device_id, session.platform, short_id)
+
+    def _peer(self, session_id: bytes) -> Peer | None:
+        """The session of the binary protocol with this id."""
+        found = self._by_id.get(session_id)
+        return found if isinstance(found, Peer) else None
+
+    def session(self, session_id: bytes) -> Session | None:
+        """Any session with this id."""
+        return self._by_id.get(session_id)
 
     async def attach(self, asked: messages.Attach, reader: FrameReader) -> tuple[Peer, bytes]:
         """The session that ATTACH goes on with and the payload of RESUMED; RefusedError becomes RESET.
@@ -206,7 +273,7 @@ class Registry:
         Raises TagError when the frame, on which the reader stands, has not the tag that it must have.
         """
         self.counters.attaches += 1
-        peer = self._by_id.get(asked.session_id)
+        peer = self._peer(asked.session_id)
         if peer is None:
             raise self._reset(spec.CODE_UNKNOWN_SESSION)
         if not peer.key.attach_is_true(asked.proof, asked.generation):
@@ -231,7 +298,7 @@ class Registry:
 
     def polled(self, asked: messages.Attach) -> Peer:
         """The session that a polling request belongs to; RefusedError becomes RESET."""
-        peer = self._by_id.get(asked.session_id)
+        peer = self._peer(asked.session_id)
         if peer is None:
             raise self._reset(spec.CODE_UNKNOWN_SESSION)
         if not peer.key.poll_is_true(asked.proof, asked.generation, asked.number):
@@ -244,7 +311,7 @@ class Registry:
         self.counters.resets += 1
         return RefusedError(code)
 
-    def drop(self, peer: Peer, code: int, text: str = "") -> None:
+    def drop(self, peer: Session, code: int, text: str = "") -> None:
         """The session is over."""
         if self._by_id.pop(peer.session_id, None) is not None:
             _log.info("%s: session %s is over", peer.source.device_id, peer.source.short_id.decode())
@@ -254,13 +321,13 @@ class Registry:
 
     def _forget_all(self) -> None:
         """Sessions and their marks belong to a log that is gone: devices say HELLO again and learn the new epoch."""
-        for peer in self.peers():
-            self.drop(peer, spec.CODE_UNKNOWN_SESSION, "the log is another one")
+        for session in self.sessions():
+            self.drop(session, spec.CODE_UNKNOWN_SESSION, "the log is another one")
 
     def expire(self) -> None:
         """Forget sessions that ended by themselves or were away longer than their time to live."""
         now = self.clock()
-        for peer in list(self._by_id.values()):
+        for peer in self.sessions():
             if peer.gone:
                 self.drop(peer, spec.CODE_UNKNOWN_SESSION)
             elif self._revoked(peer.tenure.identity):
@@ -269,10 +336,6 @@ class Registry:
             elif peer.tenure.over():
                 self.counters.expired += 1
                 self.drop(peer, spec.CODE_EXPIRED_TOKEN)
-            elif peer.pipe is not None and peer.pipe.turn_based:
-                if elapsed(now, peer.session.heard_at) > spec.SESSION_TTL_MS:
-                    self.counters.expired += 1
-                    self.drop(peer, spec.CODE_UNKNOWN_SESSION)
-            elif peer.pipe is None and elapsed(now, peer.detached_at) > spec.SESSION_TTL_MS:
+            elif peer.away_ms(now) > spec.SESSION_TTL_MS:
                 self.counters.expired += 1
                 self.drop(peer, spec.CODE_UNKNOWN_SESSION)
