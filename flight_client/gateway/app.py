@@ -26,6 +26,7 @@ from flight_client.gateway.names import printable
 from flight_client.gateway.origins import check_origins
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
+from flight_client.gateway.rest.handlers import Rest
 from flight_client.gateway.revoked import FILE as REVOKED_FILE
 from flight_client.gateway.revoked import RevokedTokens
 from flight_client.gateway.settings import GatewaySettings
@@ -99,6 +100,7 @@ class Gateway:
         """Why there is none."""
         self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
         self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
+        self.rest = Rest(self.registry, self.strangers)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -117,6 +119,7 @@ class Gateway:
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
         app.router.add_get(STRINGS["health_path"], self._health)
+        self.rest.add_to(app.router)
         self._runner = web.AppRunner(
             app,
             access_log=None,

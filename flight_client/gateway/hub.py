@@ -120,6 +120,14 @@ class Hub:
     def channels(self) -> list[str]:
         return sorted(self._channels)
 
+    def overview(self) -> list[tuple[str, int, int]]:
+        """Of every channel its name, last offset and number of subscribers, by name."""
+        return [(name, channel.last, len(channel.subscribers)) for name, channel in sorted(self._channels.items())]
+
+    def permits(self, identity: Any, name: str, mode: int) -> bool:
+        """Whether this identity may do that."""
+        return self._permit(identity, name, mode)
+
     def subscribers(self) -> int:
         return sum(len(channel.subscribers) for channel in self._channels.values())
 

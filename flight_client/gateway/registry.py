@@ -136,7 +136,8 @@ class Registry:
         if isinstance(error, TagError):
             self.counters.forged += 1
 
-    def _verify(self, token: str) -> Identity:
+    def verify(self, token: str) -> Identity:
+        """Who a token is for; RefusedError for one that is not accepted, or was revoked."""
         identity = self._verify_signed(token)
         if self._revoked(identity):
             raise refusal(spec.CODE_CREDENTIAL, "the token was revoked, its key", printable(identity.key_id))
@@ -182,7 +183,7 @@ class Registry:
             platform = hello.platform.decode("utf-8")
         except UnicodeDecodeError as error:
             raise refusal(spec.CODE_BAD_NAME, "not valid text", error.encoding) from None
-        identity = self._verify(token)
+        identity = self.verify(token)
         identity.check_device(check_device_id(device_id))
         profile = _PROFILES.get(platform)
         if profile is None or profile["id"] != hello.platform_number:
@@ -210,7 +211,7 @@ class Registry:
                 raise refusal(spec.CODE_STORE, "marks", error.what) from error
         short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
         source = Source(device_id, hello.platform_number, short_id)
-        tenure = Tenure(identity, self._verify, self._wall_s)
+        tenure = Tenure(identity, self.verify, self._wall_s)
         session_id = os.urandom(spec.SESSION_ID_BYTES)
         return Accepted(session_id, source, tenure, _PROFILES[hello.platform.decode()], incarnation, mark, lossy_stored)
 

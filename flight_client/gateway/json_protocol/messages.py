@@ -136,17 +136,18 @@ class Unreadable(Exception):  # noqa: N818 - it is answered, it is no error of t
 
 def read_message(text: str | bytes) -> Message:
     """One message. Raises Unreadable."""
-    found: Message = _read(_message, text)
+    found: Message = read_with(_message, text)
     return found
 
 
 def read_poll(text: bytes) -> Poll:
     """One polling request. Raises Unreadable."""
-    found: Poll = _read(_poll, text)
+    found: Poll = read_with(_poll, text)
     return found
 
 
-def _read(decode: Any, text: str | bytes) -> Any:
+def read_with(decode: Any, text: str | bytes) -> Any:
+    """What a decoder of msgspec makes of a text. Raises Unreadable."""
     try:
         return decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is a DecodeError
