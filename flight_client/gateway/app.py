@@ -10,8 +10,7 @@ import socket
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-import flight_client
-from flight_client._tables import CODES, STRINGS
+from flight_client._tables import STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
 from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
@@ -24,6 +23,7 @@ from flight_client.gateway.json_protocol.polling import serve_json_poll
 from flight_client.gateway.json_protocol.stream import serve_json_stream
 from flight_client.gateway.names import printable
 from flight_client.gateway.origins import check_origins
+from flight_client.gateway.pages import Pages
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.rest.handlers import Rest
@@ -99,6 +99,8 @@ class Gateway:
         self.tcp_absent = "" if settings.tcp else "switched off"
         """Why there is none."""
         self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        self.stopping = False
+        """From stop() on: not ready for anybody."""
         self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
         self.rest = Rest(self.registry, self.strangers)
         self._tcp = TcpListener(self.registry, self.strangers)
@@ -118,7 +120,7 @@ class Gateway:
         app = web.Application(client_max_size=MESSAGE_BYTES, middlewares=[check_origins(self.settings.allowed_origins)])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
-        app.router.add_get(STRINGS["health_path"], self._health)
+        Pages(self).add_to(app.router)
         self.rest.add_to(app.router)
         self._runner = web.AppRunner(
             app,
@@ -167,6 +169,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Tell every client to come back later, store what is queued, close."""
+        self.stopping = True
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
@@ -220,42 +223,6 @@ class Gateway:
         if request.content_type == "application/json":
             return await serve_json_poll(self.registry, request, self.strangers)
         return await serve_poll(self.registry, request, self.strangers)
-
-    async def _health(self, _request: web.Request) -> web.StreamResponse:
-        health = self.hub.engine.health()
-        counters = self.registry.counters
-        hub = self.hub.counters()
-        codes = {code["value"]: code["name"] for code in CODES}
-        body = {
-            "status": "ok" if health.ok else "failing",
-            "version": flight_client.__version__,
-            "protocol": spec.VERSION,
-            "ports": {"http": self.port, "tcp": self.tcp_port or None, "tcp_absent": self.tcp_absent},
-            "tls": None
-            if self.tls is None
-            else {"expires": self.tls.expires.isoformat(), "reloads": self.tls.reloads, "trouble": self.tls.trouble},
-            "engine": {"name": self.hub.engine.name, "ok": health.ok, "text": health.text, "queued": health.queued},
-            "epoch": self.hub.epoch.hex(),
-            "sessions": {
-                "open": len(self.registry),
-                "attached": sum(1 for session in self.registry.sessions() if session.attached),
-                "refused": {codes.get(code, str(code)): count for code, count in counters.by_code.items()},
-                "malformed": counters.malformed,
-                "forged": counters.forged,
-            },
-            "strangers": {"open": len(self.strangers), "refused": self.strangers.refused, "cut": self.strangers.cut},
-            "channels": len(self.hub.channels()),
-            "subscribers": self.hub.subscribers(),
-            "events": {
-                "published": hub.published,
-                "stored": hub.stored,
-                "duplicate": hub.duplicate,
-                "failed": hub.failed,
-                "delivered": hub.delivered,
-                "dropped": hub.dropped,
-            },
-        }
-        return web.json_response(body, status=200 if health.ok else 503, headers={"Cache-Control": "no-store"})
 
 
 def _lan_addresses() -> list[str]:

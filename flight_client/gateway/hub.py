@@ -78,6 +78,8 @@ class Hub:
         self._on_the_way: dict[Key, list[int]] = {}  # critical: appends without a result, counter of the last event
         self._counters = HubCounters()
         self._fingerprints = Fingerprints()
+        self.refused: dict[int, int] = {}
+        """Events that sessions refused, by code."""
         self.on_new_log: Callable[[], None] = lambda: None  # the engine has another log: end every session
 
     async def start(self) -> None:
@@ -123,6 +125,10 @@ class Hub:
     def overview(self) -> list[tuple[str, int, int]]:
         """Of every channel its name, last offset and number of subscribers, by name."""
         return [(name, channel.last, len(channel.subscribers)) for name, channel in sorted(self._channels.items())]
+
+    def count_refused(self, code: int, events: int) -> None:
+        """From a session: it did not take these."""
+        self.refused[code] = self.refused.get(code, 0) + events
 
     def permits(self, identity: Any, name: str, mode: int) -> bool:
         """Whether this identity may do that."""

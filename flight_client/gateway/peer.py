@@ -182,6 +182,7 @@ class Peer:
 
         Raises Violation when the device broke the protocol.
         """
+        self.counters.frames_in += 1
         if seq and kind not in (spec.TYPE_DATA, spec.TYPE_SKIP):
             raise Violation(spec.CODE_MALFORMED, f"frame type {kind} has no sequence number")
         if flags & spec.FLAGS_BY_AGREEMENT and kind != spec.TYPE_DATA:
@@ -278,6 +279,7 @@ class Peer:
 
     def _refuse(self, seq: int, number: int, events: int, code: int) -> None:
         self.counters.refused += events
+        self.hub.count_refused(code, events)
         payload = messages.refused(seq, code, events)
         if seq:
             self.session.refuse(seq, number, payload)
@@ -444,6 +446,7 @@ class Peer:
             data = self.sealing.frame(kind, flags, channel, seq, session.ack(), payload)
             out.append(data)
             size += len(data)
+        self.counters.frames_out += len(out)
         return b"".join(out)
 
     def _pull(self) -> bool:

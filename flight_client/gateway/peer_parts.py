@@ -37,9 +37,11 @@ class OpenChannel:
 class PeerCounters:
     """Events of one session, by what became of them."""
 
-    __slots__ = ("failed", "received", "refused", "stored")
+    __slots__ = ("failed", "frames_in", "frames_out", "received", "refused", "stored")
 
     def __init__(self) -> None:
+        self.frames_in = 0  # frames, or messages of JSON
+        self.frames_out = 0
         self.received = 0
         self.stored = 0
         self.refused = 0

@@ -21,6 +21,7 @@ from flight_client.gateway.engines.base import Source
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.names import check_device_id, printable, refusal
 from flight_client.gateway.peer import Peer
+from flight_client.gateway.peer_parts import PeerCounters
 from flight_client.gateway.tenure import Revoked, Tenure, Verify
 from flight_client.proof import gateway_key
 from flight_client.session import spec
@@ -46,6 +47,8 @@ class RegistryCounters:
     malformed: int = 0
     forged: int = 0  # of those, frames without their right tag
     revoked: int = 0
+    frames_in: int = 0  # of sessions that are over; frames() has all
+    frames_out: int = 0
     by_code: dict[int, int] = field(default_factory=dict)
 
 
@@ -71,6 +74,7 @@ class Session(Protocol):
     version: str
     transport: str
     gone: bool
+    counters: PeerCounters
 
     @property
     def attached(self) -> bool:
@@ -124,6 +128,14 @@ class Registry:
     def sessions(self) -> list[Session]:
         """All sessions, attached or not."""
         return list(self._by_id.values())
+
+    def frames(self) -> tuple[int, int]:
+        """Frames and messages of JSON in sessions since the start: taken, given."""
+        taken, given = self.counters.frames_in, self.counters.frames_out
+        for session in self._by_id.values():
+            taken += session.counters.frames_in
+            given += session.counters.frames_out
+        return taken, given
 
     def spread_ms(self) -> int:
         """How widely clients spread their first retry: little for a few, enough for a fleet (spec: timing)."""
@@ -315,6 +327,8 @@ class Registry:
     def drop(self, peer: Session, code: int, text: str = "") -> None:
         """The session is over."""
         if self._by_id.pop(peer.session_id, None) is not None:
+            self.counters.frames_in += peer.counters.frames_in
+            self.counters.frames_out += peer.counters.frames_out
             _log.info("%s: session %s is over", peer.source.device_id, peer.source.short_id.decode())
         if self._by_device.get(peer.source.device_id) is peer:
             del self._by_device[peer.source.device_id]

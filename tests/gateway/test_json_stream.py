@@ -157,8 +157,20 @@ async def test_a_batch_that_was_not_stored_has_to_come_again_before_newer_ones(
         fails = False
         answer = await browser.ask(publish("b", "log", log_event("2"), counter=2))
         assert (answer["code"], answer["value"][-2:]) == ("store", " 1")
+        numbered = {"type": "log", "data": {"text": "the gateway numbers it"}}
+        assert (await browser.ask(publish("c", "log", numbered, priority="critical")))["code"] == "store"
         assert (await browser.ask(publish("a", "log", log_event("1"), counter=1)))["status"] == "stored"
         assert (await browser.ask(publish("b", "log", log_event("2"), counter=2)))["mark"] == 2
+        fails = True
+        assert (await browser.ask(publish("c", "log", numbered, priority="critical")))["code"] == "store"
+        fails = False  # nobody but the gateway knew the number that failed
+        assert (await browser.ask(publish("c", "log", numbered, priority="critical")))["type"] == "ack"
+        fails = True
+        assert (await browser.ask(publish("d", "log", log_event("5"), counter=5)))["code"] == "store"
+        fails = False
+        assert (await browser.ask(publish("b", "log", log_event("2"), counter=2)))["status"] == "duplicate"
+        assert (await browser.ask(publish("e", "log", log_event("6"), counter=6)))["code"] == "store"
+        assert (await browser.ask(publish("d", "log", log_event("5"), counter=5)))["status"] == "stored"
 
 
 async def test_every_bad_message_is_answered_with_whose_fault_what_which_value_and_what_next(bench: Bench) -> None:

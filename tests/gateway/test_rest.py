@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from flight_client import V6REvent
@@ -25,7 +25,7 @@ from tests.support.waiting import within
 
 DESCRIPTION = description()
 _REGISTRY: Any = Registry().with_resource(
-    "urn:description", Resource(contents=json.loads(json.dumps(DESCRIPTION)), specification=DRAFT202012)
+    "urn:description", DRAFT202012.create_resource(json.loads(json.dumps(DESCRIPTION)))
 )
 
 
@@ -295,3 +295,8 @@ async def test_a_channel_that_only_a_publisher_opened_has_an_empty_history(
         await browser.subscribe("log")
         _, body = await caller.ask("history")
     assert (body["entries"], body["next"], body["last"]) == ([], 0, 0)
+
+
+def test_every_route_stands_on_the_page_about_rest() -> None:
+    page = Path("docs/rest.md").read_text(encoding="utf-8")
+    assert [route.path for route in ROUTES if f"{route.method} {route.path}" not in page] == []

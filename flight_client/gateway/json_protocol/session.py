@@ -124,6 +124,7 @@ class JsonSession:
     def take(self, message: messages.Message, now: int) -> None:
         """One message of the client."""
         self.heard_at = now
+        self.counters.frames_in += 1
         request = getattr(message, "id", "")
         try:
             if len(request) > messages.ID_CHARACTERS:
@@ -132,7 +133,7 @@ class JsonSession:
                 )
             self._take(message, request, now)
         except (RefusedError, EventError) as error:
-            self._refuse(request, error)
+            self._refuse(request, error, len(message.events) if isinstance(message, messages.Publish) else 0)
         if len(self._answers) > _ANSWERS:
             self.end_transport(spec.CODE_TOO_MANY, 0, "answers are asked for and not read")
 
@@ -183,43 +184,40 @@ class JsonSession:
         self._idle.clear()
 
         def done(result: AppendResult) -> None:
-            self._stored(message.id, counter, events, result)
+            self._stored(message.id, bool(message.counter), counter, events, result)
 
         self._hub.publish(channel, self.source, self._incarnation, counter, events, 0, records, done)
 
     def _counter_of(self, message: messages.Publish, events: int) -> int:
         """The counter of the first event, 0 for lossy ones; RefusedError for one that may not be stored now."""
         counter = message.counter
-        if not 0 <= counter < spec.NUMBER_LIMIT - events:
-            raise refusal(spec.CODE_SEQUENCE, f"counter is not 1 to {spec.NUMBER_LIMIT - events}", str(counter))
         if not counter:
             asked = message.routing is not None and message.routing.requires_ack
             if not (asked or message.priority == "critical" or CHANNELS.get(message.channel, {}).get("critical")):
                 return 0
             counter = self._next_counter
-            if counter >= spec.NUMBER_LIMIT - events:
-                raise refusal(spec.CODE_SEQUENCE, "the incarnation's counters are used up", str(counter))
-        elif self._failed_at and counter > self._failed_at:
-            raise refusal(
-                spec.CODE_STORE, "send the batch that was not stored again first, counter", str(self._failed_at)
-            )
-        if counter <= self._failed_at:
+        limit = spec.NUMBER_LIMIT - events
+        if not 0 < counter < limit:
+            raise refusal(spec.CODE_SEQUENCE, f"counter is not 1 to {limit - 1}", str(counter))
+        if self._failed_at and counter > self._failed_at:
+            text = "send the batch that was not stored again first, counter"
+            raise refusal(spec.CODE_STORE, text, str(self._failed_at))
+        if counter <= self._failed_at < counter + events:
             self._failed_at = 0
         self._next_counter = max(self._next_counter, counter + events)
         return counter
 
-    def _stored(self, request: str, counter: int, events: int, result: AppendResult) -> None:
+    def _stored(self, request: str, own: bool, counter: int, events: int, result: AppendResult) -> None:
         self._settled()
         if self.gone:
             return
         if result.status is AppendStatus.FAILED:
             self.counters.failed += events
             _log.error("%s: an append failed: %s", self.source.device_id, result.error)
-            if counter:
+            if own:  # its sender knows the number, and may use it again
                 self._failed_at = min(self._failed_at or counter, counter)
-            self._refuse(
-                request, refusal(spec.CODE_STORE, "counter" if counter else "lossy events", str(counter or events))
-            )
+            what = refusal(spec.CODE_STORE, "counter" if counter else "lossy events", str(counter or events))
+            self._refuse(request, what, events)
             return
         self.counters.stored += result.events
         answer = {"type": "ack", "id": request, "status": result.status.value, "stored": result.events}
@@ -311,8 +309,10 @@ class JsonSession:
 
     # What goes out
 
-    def _refuse(self, request: str, error: RefusedError | EventError) -> None:
-        self.counters.refused += 1
+    def _refuse(self, request: str, error: RefusedError | EventError, events: int = 0) -> None:
+        self.counters.refused += events
+        if events:
+            self._hub.count_refused(error.code if isinstance(error, RefusedError) else spec.CODE_MALFORMED, events)
         fields: dict[str, Any] = {"type": "error", **messages.error_of(error)}
         if request:
             fields["id"] = request[: messages.ID_CHARACTERS]
@@ -330,6 +330,11 @@ class JsonSession:
 
     def next_text(self) -> bytes | None:
         """The next message to send; None when there is nothing now."""
+        text = self._next_text()
+        self.counters.frames_out += text is not None
+        return text
+
+    def _next_text(self) -> bytes | None:
         if self._answers:
             return self._answers.popleft()
         if self.tenure.ended():

@@ -86,6 +86,6 @@ class Publishing:
                 while len(writer.failed) > spec.MARKS_PER_DEVICE:
                     del writer.failed[next(iter(writer.failed))]
             raise RefusedError(spec.CODE_STORE, printable(result.error))
-        if own and writer.failed.get(incarnation) == counter:
+        if own and counter <= writer.failed.get(incarnation, 0) < counter + events:
             del writer.failed[incarnation]
         return result, incarnation, counter
