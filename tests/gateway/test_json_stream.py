@@ -398,3 +398,24 @@ async def test_what_a_device_wrote_into_its_event_and_nobody_can_read_is_counted
         heard = await browser.expect("events")
         assert heard["unreadable"] == 1
         assert [event["type"] for event in heard["events"]] == ["component-update"]
+
+
+async def test_after_a_restart_of_the_gateway_nothing_is_lost_or_doubled(tmp_path: Any) -> None:
+    bench = Bench(tmp_path, f"sqlite:{tmp_path / 'log.sqlite'}")
+    await bench.start()
+    async with JsonStream(bench.address) as browser:
+        welcome = await browser.hello(bench.token())
+        await browser.subscribe("log")
+        for counter in (1, 2):
+            await browser.say(publish(str(counter), "log", log_event(str(counter)), counter=counter))
+        heard = [await browser.expect("events") for _ in range(2)]
+    await bench.restart()
+    async with JsonStream(bench.address) as browser:
+        again = await browser.hello(bench.token(), incarnation=welcome["incarnation"])
+        assert (again["mark"], again["epoch"]) == (2, welcome["epoch"])
+        answer = await browser.ask(publish("2", "log", log_event("2"), counter=2))  # its ack was lost, say
+        assert answer["status"] == "duplicate"
+        assert (await browser.ask(publish("3", "log", log_event("3"), counter=3)))["status"] == "stored"
+        await browser.subscribe("log", start="after", epoch=heard[0]["epoch"], offset=heard[0]["offset"])
+        assert [event["data"]["text"] for event in await browser.events(2)] == ["2", "3"]
+    await bench.stop()
