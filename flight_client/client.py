@@ -47,7 +47,7 @@ from .session.spec import (
     STATE_WAITING,
     TOOL_CHANNELS,
 )
-from .sources import AddressSource, TokenSource, choose_transports, fixed_address
+from .sources import AddressSource, TokenSource, choose_transports, fixed_addresses
 from .steering import Steering
 from .streams import EventStream
 from .subscriptions import Subscriptions
@@ -91,7 +91,8 @@ class Client(Steering, Commanding):
     ):
         """Prepare a client; nothing is sent before connect().
 
-        address: http://host:port of the gateway, or another form of transports/address.py. token: what `flight gateway`
+        address: http://host:port of the gateway, or another form of transports/address.py; several gateways that share
+        their events as a sequence, or in one text with commas (nodes.py: which one is taken). token: what `flight gateway`
         printed. Both may be a callable instead (plain, which must not block, or async) that is asked before each attempt.
         platform: a profile of the spec.
         device_id: up to 32 bytes, the same one after every restart; by default host name and process number. transports:
@@ -109,7 +110,7 @@ class Client(Steering, Commanding):
         """
         self.platform = get_platform(platform)
         own = dict(transport_factories or {})
-        chosen = choose_transports(transports, own, self.platform, fixed_address(address))
+        chosen = choose_transports(transports, own, self.platform, fixed_addresses(address))
         self.device_id = device_id or default_device_id()
         profile = profile_of(platform)
         assert profile is not None  # get_platform() knows the same names
@@ -400,9 +401,8 @@ class Client(Steering, Commanding):
     def counters(self) -> Counters:
         """A snapshot of all counters."""
         self._driver.check_thread()
-        return count(
-            self._session, self._outbox, self._subscriptions.delivered, self.threadsafe.refused, self._hooks.raised
-        )
+        delivered, refused = self._subscriptions.delivered, self.threadsafe.refused
+        return count(self._session, self._outbox, self._driver.nodes, delivered, refused, self._hooks.raised)
 
     def _queued(self) -> int:
         return queued_events(self._session, self._outbox)

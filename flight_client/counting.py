@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .nodes import Nodes
 from .observe import Counters, Outcome
 from .outbox import Outbox
 from .session.device.machine import DeviceSession
@@ -12,7 +13,9 @@ def queued_events(session: DeviceSession, outbox: Outbox) -> int:
     return outbox.waiting + session.store.events_held
 
 
-def count(session: DeviceSession, outbox: Outbox, delivered: int, refused_from_threads: int, errors: int) -> Counters:
+def count(
+    session: DeviceSession, outbox: Outbox, nodes: Nodes | None, delivered: int, refused_from_threads: int, errors: int
+) -> Counters:
     """A snapshot. refused_from_threads: events that found no room on their way to the loop. errors: of callbacks."""
     tally = session.tally
     dropped = {**outbox.dropped, "link": tally.link_dropped, "unconfirmed": tally.unconfirmed}
@@ -37,7 +40,7 @@ def count(session: DeviceSession, outbox: Outbox, delivered: int, refused_from_t
         resent_frames=tally.resent_frames,
         connections=tally.connections,
         reconnects=max(0, tally.connections - 1),
-        transport_switches=session.policy.switches,
+        transport_switches=session.policy.switches - (nodes.taken_back if nodes else 0),
         forged=tally.forged,
         callback_errors=errors,
     )

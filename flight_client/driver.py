@@ -17,6 +17,7 @@ from .clock import monotonic_ms
 from .errors import FlightError, FrameError, LinkError, RefusedError, TagError
 from .judgement import Judgement
 from .links import end_tasks, probe_answered, refusal, release, silent, source_failed, unexpected
+from .nodes import Nodes
 from .observe import plain
 from .outbox import Outbox
 from .own_loop import OwnLoop
@@ -52,7 +53,7 @@ from .session.spec import (
     TYPE_RESET,
     TYPE_WELCOME,
 )
-from .sources import AddressSource, TokenSource, fixed_address, fresh_address, fresh_token
+from .sources import AddressSource, TokenSource, fixed_addresses, fresh_address, fresh_token
 from .transports import Transport, TransportFactory
 from .wire.frames import FrameReader, seal_frame
 
@@ -101,11 +102,14 @@ class Driver(OwnLoop):
         self.last_error: FlightError | None = None
         self.fatal_error: FlightError | None = None
         """What was judged to be fatal, where the gateway itself did not say so."""
-        self.address = fixed_address(address)
+        nodes = fixed_addresses(address)
+        retries, shuffle = session.profile.max_retries, secrets.SystemRandom().shuffle
+        self.nodes = Nodes(nodes, retries, shuffle) if len(nodes) > 1 else None
+        self.address = self.nodes.current() if self.nodes else nodes[0] if nodes else None
         """Where the last attempt went."""
         session.renewal.renewable = not isinstance(token, str)
         self._packing = Packing(session, outbox)
-        self._address = self.address or address
+        self._address = self.nodes.current if self.nodes else self.address or address
         self._token = token
         self._judgement = judgement
         self._factories = factories
@@ -191,6 +195,8 @@ class Driver(OwnLoop):
         if session.policy.failed_total == self._failures:
             return
         self._failures = session.policy.failed_total
+        if self.nodes:
+            self.nodes.failed(session.policy, session.tally.connections)
         error, self._failure = self._failure or silent(), None
         session.recover(self._listener.on_failure(error))
 
@@ -248,6 +254,8 @@ class Driver(OwnLoop):
 
     async def _open(self, number: int) -> None:
         try:
+            if self.nodes:
+                self.nodes.opening(number)
             self.address = await fresh_address(self._address, number)
             token = await fresh_token(self._token)
         except Exception as error:
@@ -437,6 +445,8 @@ class Driver(OwnLoop):
             error = refusal(ending, data)
             fatal = self._judgement.is_fatal(error, default=ending.code in FATAL_CODES)
             self.session.fatal_codes = (ending.code,) if fatal else ()
+            if self.nodes and ending.retry_after_ms:
+                self.nodes.sent_away()
 
     def _drop(self) -> None:
         """Give up the present transport; its tasks end, its late news are not listened to."""

@@ -32,6 +32,16 @@
 #define FLIGHT_PIPE 1 /* a serial line, a user channel of psplink: bytes may be lost or damaged */
 #endif
 
+/* A second socket is too dear on a Dreamcast: KallistiOS takes 66 KiB of heap for it. */
+#if defined(__DREAMCAST__) || defined(_arch_dreamcast)
+#define FLIGHT_SECOND_SOCKET 0
+#else
+#define FLIGHT_SECOND_SOCKET 1
+#endif
+#ifndef FLIGHT_PROBE
+#define FLIGHT_PROBE FLIGHT_SECOND_SOCKET /* a better transport is tried while a worse one works, where profile and port allow it */
+#endif
+
 #define FLIGHT_DEFAULT_PORT 8080u      /* of a gateway */
 #define FLIGHT_CLIENT_CHANNELS 8u      /* a client has, unless it says otherwise; its own three are among them */
 #define FLIGHT_FRAME_INTERVAL_MS 1000u /* between two frame-time events */

@@ -34,7 +34,7 @@ typedef struct flight_port {
     const char *name; /* for people: "kos", "psp", "vita", "posix", "sim" */
 
     void *io;         /* handed to every call: the connection */
-    void *probe_io;   /* a second one, to try a better transport while the first one works; not used yet */
+    void *probe_io;   /* a second one, to try a better transport while the first one works; null: none */
 
     /* Microseconds of a clock that never goes back, from any beginning. */
     uint64_t (*now_us)(void *io);

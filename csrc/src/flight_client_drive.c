@@ -73,9 +73,13 @@ static void obey(flight_client *client, int command)
     case FLIGHT_DO_RECODE: /* packed for a gateway that read more than this one: nothing here can write it anew */
         flight_session_recoded(session, 0);
         break;
+#if FLIGHT_PROBE
     case FLIGHT_DO_PROBE:
-        flight_session_probed(session, 0, client->now_ms);
+        if (!flight_probe_begin(client)) {
+            flight_session_probed(session, 0, client->now_ms);
+        }
         break;
+#endif
     case FLIGHT_DO_REFRESH:
         flight_session_token(session, NULL, client->now_ms);
         break;

@@ -13,6 +13,9 @@
 
 void flight_link_want(flight_client *client)
 {
+#if FLIGHT_PROBE
+    flight_probe_stop(client); /* its codec is needed now */
+#endif
     client->transport = flight_session_transport(&client->session);
     client->link = FLIGHT_LINK_WANTED;
     client->told = 0;
@@ -24,6 +27,9 @@ void flight_link_want(flight_client *client)
 /* The connection goes, with all that was on its way. */
 void flight_link_drop(flight_client *client)
 {
+#if FLIGHT_PROBE
+    flight_probe_stop(client);
+#endif
     client->link = FLIGHT_LINK_DOWN;
     client->told = 0;
     client->turn_done = 0;
@@ -208,6 +214,8 @@ static void sent(flight_client *client, uint32_t bytes)
     flight_bucket_take(&client->wire, bytes + (is_line(client) ? 0u : PACKET_HEAD_BYTES));
 }
 
+/* A driver that holds its caller may take a whole budget for each send, so that the round never ends; so a look at what came
+ * follows each one. */
 int flight_link_send(flight_client *client)
 {
     const flight_port *port = client->port;
@@ -216,7 +224,8 @@ int flight_link_send(flight_client *client)
     uint32_t allowed;
     int result;
 
-    if ((client->link != FLIGHT_LINK_UP && client->link != FLIGHT_LINK_SHAKING) || (client->tried & FLIGHT_TRIED_SEND)) {
+    if ((client->link != FLIGHT_LINK_UP && client->link != FLIGHT_LINK_SHAKING) ||
+        (client->tried & (FLIGHT_TRIED_SEND | FLIGHT_TRIED_LISTEN))) {
         return 0;
     }
     bytes = flight_out_waiting(client, &data);
@@ -240,6 +249,7 @@ int flight_link_send(flight_client *client)
     } else if (result == 0) {
         client->tried |= FLIGHT_TRIED_SEND;
     } else {
+        client->tried |= FLIGHT_TRIED_LISTEN;
         sent(client, (uint32_t)result <= bytes ? (uint32_t)result : bytes);
         flight_out_gone(client, (uint32_t)result <= bytes ? (uint32_t)result : bytes);
     }
@@ -301,9 +311,10 @@ int flight_link_receive(flight_client *client)
     int result;
 
     if ((client->link != FLIGHT_LINK_UP && client->link != FLIGHT_LINK_SHAKING) || client->in_start != client->in_end ||
-        (client->tried & FLIGHT_TRIED_RECEIVE)) {
+        (client->tried & (FLIGHT_TRIED_RECEIVE | FLIGHT_TRIED_LISTEN)) == FLIGHT_TRIED_RECEIVE) {
         return 0;
     }
+    client->tried &= (uint8_t)~FLIGHT_TRIED_LISTEN;
     result = port->recv(port->io, client->in, client->in_capacity);
     if (result < 0) {
         ended(client, result);

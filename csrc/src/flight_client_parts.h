@@ -44,7 +44,8 @@ enum flight_tried {
     FLIGHT_TRIED_SESSION = 8,
     FLIGHT_TRIED_RECEIVE = 16,
     FLIGHT_TRIED_SILENCE = 32,
-    FLIGHT_TRIED_ANSWER = 64
+    FLIGHT_TRIED_ANSWER = 64,
+    FLIGHT_TRIED_LISTEN = 128 /* something was sent: nothing more goes before a look at what came */
 };
 
 /* A place for a channel. */
@@ -112,6 +113,40 @@ typedef struct flight_requests {
     uint8_t knows_ahead;
     uint8_t running;       /* a handler is being called */
 } flight_requests;
+
+#if FLIGHT_PROBE
+#define FLIGHT_PROBE_FRAME_BYTES (FLIGHT_HEADER_BYTES + FLIGHT_NONCE_BYTES) /* PROBE, and PROBED */
+#if FLIGHT_POLLING || FLIGHT_WEBSOCKET
+#define FLIGHT_PROBE_BYTES (FLIGHT_REQUEST_START_BYTES + 152u) /* an upgrade, or a request with PROBE */
+#else
+#define FLIGHT_PROBE_BYTES FLIGHT_PROBE_FRAME_BYTES
+#endif
+
+/* Where a probe stands. */
+enum flight_probe_stage {
+    FLIGHT_PROBE_NONE,
+    FLIGHT_PROBE_WANTED,     /* its connection is to be opened */
+    FLIGHT_PROBE_CONNECTING, /* begun */
+    FLIGHT_PROBE_ASKING,     /* bytes are to go: an upgrade, then PROBE */
+    FLIGHT_PROBE_LISTENING,  /* they are gone */
+    FLIGHT_PROBE_CLOSING     /* its connection is to be closed */
+};
+
+/* A better transport is tried (flight_client_probe.c). */
+typedef struct flight_probe {
+    uint32_t began_ms;
+    uint16_t start;     /* of what is to go, in `bytes` */
+    uint16_t end;
+    uint8_t stage;      /* flight_probe_stage */
+    uint8_t transport;  /* FLIGHT_TRANSPORT_... that is tried */
+    uint8_t open;       /* the port holds its connection */
+    uint8_t waited;     /* nothing more to try in this round */
+    uint8_t got_bytes;
+    uint8_t nonce[FLIGHT_NONCE_BYTES];
+    uint8_t got[FLIGHT_PROBE_FRAME_BYTES]; /* of the answer */
+    uint8_t bytes[FLIGHT_PROBE_BYTES];     /* what goes, then what came */
+} flight_probe;
+#endif
 
 /* Unsequenced DATA with a tag: what numbers the next one. */
 typedef struct flight_tagged {
@@ -192,6 +227,9 @@ struct flight_client {
     flight_batch batch;
     flight_resume resume;
 
+#if FLIGHT_PROBE
+    flight_probe probe;
+#endif
 #if FLIGHT_SHA256
     flight_hmac mac;
     flight_tagged tagged;
@@ -292,6 +330,13 @@ int flight_proof_check(flight_client *client, flight_frame *frame);
 void flight_line_begin(flight_client *client, uint32_t random);
 void flight_line_write(flight_client *client, uint8_t *at);
 int flight_line_take(flight_client *client, flight_frame *frame);
+#endif
+
+/* flight_client_probe.c */
+#if FLIGHT_PROBE
+int flight_probe_begin(flight_client *client);
+int flight_probe_step(flight_client *client);
+void flight_probe_stop(flight_client *client);
 #endif
 
 /* flight_client_record.c */

@@ -129,6 +129,11 @@ static int step(flight_client *client)
     if (finish(client) || flight_record_step(client) || flight_commands_step(client)) {
         return 1;
     }
+#if FLIGHT_PROBE
+    if (flight_probe_step(client)) {
+        return 1;
+    }
+#endif
     return flight_in_step(client) || flight_link_step(client) || flight_link_send(client) || flight_drive_step(client) ||
            flight_link_receive(client);
 }
@@ -165,6 +170,9 @@ int flight_poll(flight_client *client, uint32_t budget_us)
         }
     }
     client->tried = 0; /* the round is over: another call, another round */
+#if FLIGHT_PROBE
+    client->probe.waited = 0;
+#endif
     client->received = 0;
     return bits_of(client, 0);
 }

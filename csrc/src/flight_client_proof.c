@@ -112,11 +112,26 @@ void flight_proof_sign(flight_client *client, uint8_t *at, flight_frame *frame)
     frame->payload_bytes += FLIGHT_TAG_BYTES;
 }
 
+/* The header that a tag covers. On a byte pipe a bridge has put its four bytes and the flag `checked` into those of the
+ * gateway, where only WELCOME has that flag of its own. */
+static void header_of(const flight_client *client, const flight_frame *frame, uint8_t *header)
+{
+    memcpy(header, frame->payload - FLIGHT_HEADER_BYTES, FLIGHT_HEADER_BYTES);
+    if (FLIGHT_PIPE && client->transport == FLIGHT_TRANSPORT_SERIAL) {
+        if (frame->type != FLIGHT_TYPE_WELCOME) {
+            header[2] &= (uint8_t)~FLIGHT_FLAG_CHECKED;
+        }
+        flight_store16(header + 4, (uint16_t)(frame->payload_bytes + FLIGHT_TAG_BYTES));
+        header[3] = flight_header_check(header);
+    }
+}
+
 /* Take the tag off a frame that has one. Returns whether it is the right one. */
 int flight_proof_check(flight_client *client, flight_frame *frame)
 {
     const flight_session *session = &client->session;
     uint32_t generation = (uint32_t)session->generation;
+    uint8_t header[FLIGHT_HEADER_BYTES];
     uint8_t tag[FLIGHT_TAG_BYTES];
 
     if (frame->payload_bytes < FLIGHT_TAG_BYTES) {
@@ -130,8 +145,10 @@ int flight_proof_check(flight_client *client, flight_frame *frame)
         generation = 0; /* the frame carries what the key is made with; a wrong one makes a key that nobody has */
         begin(client, session->identity->token, session->nonce, frame->payload + SERVER_NONCE_AT);
     }
+    header_of(client, frame, header);
     begin_tag(client, DOWN, generation);
-    flight_sha256_add(&client->mac.hash, frame->payload - FLIGHT_HEADER_BYTES, FLIGHT_HEADER_BYTES + frame->payload_bytes);
+    flight_sha256_add(&client->mac.hash, header, sizeof header);
+    flight_sha256_add(&client->mac.hash, frame->payload, frame->payload_bytes);
     flight_hmac_end(&client->mac, tag, FLIGHT_TAG_BYTES);
     return flight_same_code(tag, frame->payload + frame->payload_bytes, FLIGHT_TAG_BYTES);
 }

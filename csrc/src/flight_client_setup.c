@@ -138,7 +138,7 @@ static void adapt_profile(flight_profile *profile, const flight_config *config)
     }
     profile->payload_bytes = flight_min(profile->payload_bytes, profile->frame_bytes - 128);
     profile->batch_delay_ms = flight_min(profile->batch_delay_ms, DELAY_MOST_MS);
-    profile->probe = 0;
+    profile->probe = FLIGHT_PROBE ? profile->probe : 0;
 }
 
 static uint32_t head_bytes(const flight_profile *profile)
@@ -216,9 +216,9 @@ static int texts_fit(const flight_config *config, const flight_plan *made)
     const int line = uses(&made->profile, FLIGHT_TRANSPORT_SERIAL);
 
     if (config->device_key != NULL &&
-        (!FLIGHT_SHA256 || line || config->device_key_bytes < FLIGHT_DEVICE_KEY_BYTES ||
+        (!FLIGHT_SHA256 || config->device_key_bytes < FLIGHT_DEVICE_KEY_BYTES ||
          config->device_key_bytes > FLIGHT_DEVICE_KEY_MOST_BYTES)) {
-        return 0; /* a line's frames have other headers than those that a tag covers */
+        return 0;
     }
     return config->host != NULL || (made->profile.transport_count == 1 && line);
 }
@@ -389,6 +389,7 @@ static FLIGHT_APART int begin(flight_client *client, size_t bytes, const flight_
     client->config.frame_interval_ms = or_else(config->frame_interval_ms, FLIGHT_FRAME_INTERVAL_MS);
     client->config.frame_budget_us = or_else(config->frame_budget_us, FLIGHT_FRAME_BUDGET_US);
     client->profile = made.profile;
+    client->profile.probe = port->probe_io != NULL ? made.profile.probe : 0;
     identify(&client->identity, config, &made);
     flight_proof_init(client);
     lend(client, &made);

@@ -39,6 +39,7 @@ HAPPENINGS: dict[str, tuple[str, ...]] = {
     "session.pause": (TIME,),
     "session.go_on": (TIME,),
     "session.recover": (SIGNED,),
+    "session.policy.use": (NUMBER,),
     "session.probed": (NUMBER, TIME),
     "session.close": (TIME,),
     "session.poll": (TIME, NUMBER),

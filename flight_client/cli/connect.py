@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser, *, capture: bool = True) -> N
         "--gateway",
         metavar="ADDRESS",
         default=os.environ.get("FLIGHT_GATEWAY", DEFAULT_ADDRESS),
-        help=f"where the gateway listens: http(s)://host:port, tcp://host:port, tls://host:port, serial:///dev/ttyUSB0 or pipe://host:port "
+        help="where the gateway listens: http(s)://host:port, tcp://host:port, tls://host:port, serial:///dev/ttyUSB0 or "
+        "pipe://host:port; several that share their events with commas "
         f"(environment FLIGHT_GATEWAY; default {DEFAULT_ADDRESS})",
     )
     group.add_argument(

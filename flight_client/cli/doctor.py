@@ -6,6 +6,7 @@ examples:
   flight doctor             a table for people
   flight doctor --report    a block to paste into a bug report: no path, no host or user name, no secret
   flight doctor --json      the same for programs
+  flight doctor --gateway http://10.0.0.5:8080,http://10.0.0.6:8080      also whether these gateways answer
 """
 
 from __future__ import annotations
@@ -58,11 +59,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--report", action="store_true", help="print a block to paste into a bug report")
     form.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--gateway",
+        metavar="ADDRESS",
+        default=os.environ.get("FLIGHT_GATEWAY", ""),
+        help="ask this gateway too, or several with commas, over every transport (environment FLIGHT_GATEWAY)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at everything, print it, and say by the exit code whether this machine is usable."""
-    checks = examine()
+    checks = examine() + check_nodes(arguments.gateway)
     if arguments.json:
         print(as_json(checks))
     elif arguments.report:
@@ -277,6 +284,30 @@ def check_gateway() -> list[Check]:
         # Values stay private: an engine's address may hold a password.
         return [Check("gateway", WARNING, error.what, shorten(str(error.value)), error.next_step)]
     return [check_port(settings.port), check_state_directory(settings.state_dir)]
+
+
+def check_nodes(addresses: str) -> list[Check]:
+    """Whether the gateways that a client would be given answer. Whoever asks for it needs every one of them."""
+    if not addresses:
+        return []
+    try:
+        from flight_client.cli.reach import reach
+    except ImportError as error:
+        return [Check("node 1", WARNING, "not asked: a part of it is missing", str(error), "mend the core first")]
+    checks = []
+    for number, (node, answers) in enumerate(reach(addresses), 1):
+        silent = {name: why for name, why in answers.items() if why}
+        heard = [name for name, why in answers.items() if not why]
+        text = f"answers over {', '.join(heard)}" if heard else "does not answer"
+        if silent:
+            text += f"; not over {', '.join(silent)}"
+        step = "" if not silent else "raw TCP and WebSocket may be blocked on the way: clients step down to polling"
+        if not heard:
+            step = "is it running? start it with `flight gateway`, and check the address"
+        state = MISSING if not heard else WARNING if silent else OK
+        private = "; ".join([str(node), *[f"{name}: {why}" for name, why in silent.items()]])
+        checks.append(Check(f"node {number}", state, text, private, step))
+    return checks
 
 
 def check_port(port: int) -> Check:

@@ -9,6 +9,9 @@ examples:
   flight gateway --engine memory: --port 9000     nothing is kept
   flight gateway --engine redis://localhost       shares its events with every gateway on that Redis
   flight gateway --print-token --device my-dc     a token for one device; then paste it into the program
+
+SIGTERM drains it: it takes no more connections, tells its clients when to come back, waits for them to go, and stops. A
+second SIGTERM or Ctrl-C stops it at once.
 """
 
 from __future__ import annotations
@@ -22,11 +25,13 @@ import signal
 import sys
 from pathlib import Path
 
+from flight_client.cli.log_format import json_line, set_up
 from flight_client.cli.loop import run_loop
 from flight_client.errors import CallerError
 from flight_client.gateway.app import Gateway
-from flight_client.gateway.auth import DEVELOPMENT_LIFETIME_S, development_key, load_key, make_token
+from flight_client.gateway.auth import DEVELOPMENT_LIFETIME_S, make_token
 from flight_client.gateway.engines import shown_url
+from flight_client.gateway.security import own_key
 from flight_client.gateway.settings import GatewaySettings, load_settings
 from flight_client.version import __version__
 
@@ -53,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--state-dir", metavar="DIR", help="folder of key and log (default ~/.flight)")
     parser.add_argument("--key-file", metavar="FILE", help="key to check tokens with, instead of the development key")
+    _configure_security(parser)
     parser.add_argument(
         "--device-keys",
         metavar="FILE",
@@ -69,11 +75,63 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-origin", action="append", metavar="ORIGIN", help="a web page's origin that may connect; repeatable"
     )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        metavar="NAME",
+        help="a name that this gateway goes by, beside its address; repeatable",
+    )
+    parser.add_argument(
+        "--node",
+        metavar="ADDRESS",
+        help="behind a balancer: this gateway's own address, as the other ones reach it (environment FLIGHT_NODE)",
+    )
+    parser.add_argument(
+        "--nodes",
+        metavar="ADDRESSES",
+        help="... and those of all of them, with commas: polling requests find the session's node (environment FLIGHT_NODES)",
+    )
+    parser.add_argument(
+        "--drain",
+        metavar="SECONDS",
+        help="how long SIGTERM waits for clients to go (environment FLIGHT_DRAIN_S; default 10)",
+    )
     parser.add_argument("--print-token", action="store_true", help="print a token and exit")
     parser.add_argument(
         "--device", default="*", metavar="ID", help="the device id that the token is for (default: any)"
     )
     parser.add_argument("--verbose", action="store_true", help="log every session")
+    parser.add_argument(
+        "--log-format",
+        metavar="FORMAT",
+        help="text, or json: one object a line, the start's too, which then shows no token (environment "
+        "FLIGHT_LOG_FORMAT; default text)",
+    )
+
+
+def _configure_security(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jwks",
+        metavar="FILE|URL",
+        help="public keys to check tokens with (`flight token key new` makes them); the development key is not taken then "
+        "(environment FLIGHT_JWKS)",
+    )
+    parser.add_argument(
+        "--channels",
+        metavar="FILE",
+        help="which permissions channels ask for, TOML or JSON: docs/security.md (environment FLIGHT_CHANNELS)",
+    )
+    parser.add_argument(
+        "--audit-log",
+        metavar="FILE",
+        help="write each decision about rights into this file, a line of JSON each (environment FLIGHT_AUDIT_LOG)",
+    )
+    parser.add_argument(
+        "--channels-per-token", metavar="N", help="names that the holders of one token may make (default 256)"
+    )
+    parser.add_argument(
+        "--sessions-per-token", metavar="N", help="sessions of all devices of one token's subject (default: no limit)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,15 +146,23 @@ def run(arguments: argparse.Namespace) -> int:
             next_step="choose a folder that this user may write: --state-dir FOLDER",
         ) from error
     if arguments.print_token:
-        key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
+        key = own_key(settings)
+        if key is None:
+            raise CallerError(
+                what="a gateway with --jwks makes no tokens",
+                value=settings.jwks,
+                next_step="make one where the private key is: flight token new --key FILE",
+            )
         print(make_token(key, arguments.device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S))
         return 0
     level = logging.INFO if arguments.verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    set_up(settings.log_format, level)
+    term = asyncio.Event()
     try:
-        return run_loop(_serve(settings, arguments.device))
+        return run_loop(_serve(settings, arguments.device, term), term.set)
     except KeyboardInterrupt:
-        print("gateway stopped", file=sys.stderr)
+        said = "gateway stopped"
+        print(json_line(said) if settings.log_format == "json" else said, file=sys.stderr)
         return 130
 
 
@@ -114,26 +180,57 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "device_keys": arguments.device_keys,
         "tls_cert": arguments.tls_cert,
         "tls_key": arguments.tls_key,
+        "jwks": arguments.jwks,
+        "channel_rules": arguments.channels,
+        "audit_log": arguments.audit_log,
+        "channels_per_token": arguments.channels_per_token,
+        "sessions_per_token": arguments.sessions_per_token,
+        "allowed_hosts": ",".join(arguments.allow_host) if arguments.allow_host else None,
         "allowed_origins": ",".join(arguments.allow_origin) if arguments.allow_origin else None,
+        "node": arguments.node,
+        "nodes": arguments.nodes,
+        "drain_s": arguments.drain,
+        "log_format": arguments.log_format,
     }
     if given["engine"] is None and not os.environ.get("REALTIME_BROKER_URL"):
         given["engine"] = f"sqlite:{folder / 'log.sqlite'}"
     return load_settings(given, os.environ)
 
 
-async def _serve(settings: GatewaySettings, device: str) -> int:
+async def _serve(settings: GatewaySettings, device: str, term: asyncio.Event) -> int:
     gateway = Gateway(settings)
     try:
         await gateway.start()
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no such signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.reload_certificate)
-        _announce(gateway, device)
-        await asyncio.Event().wait()
+        if settings.log_format == "json":
+            _say_in_json(gateway)
+        else:
+            _announce(gateway, device)
+        await term.wait()
+        told, left = await gateway.drain()
+        gone = f"{left} had not gone after {settings.drain_s} s" if left else "all gone"
+        said = f"drained: {told} clients told, {gone}"
+        print(json_line(said, told=told, left=left) if settings.log_format == "json" else said, file=sys.stderr)
     except OSError as error:
         raise CallerError(what="the gateway cannot start", value=str(error), next_step="see `flight doctor`") from error
     finally:
         await gateway.stop()
     return 0
+
+
+def _say_in_json(gateway: Gateway) -> None:
+    """For programs: no token, since logs are kept and read by many."""
+    settings = gateway.settings
+    line = json_line(
+        f"flight gateway {__version__} listens",
+        addresses=gateway.addresses(),
+        tcp_port=gateway.tcp_port or None,
+        engine=shown_url(settings.engine),
+        epoch=gateway.hub.epoch.hex(),
+        mode=settings.mode,
+    )
+    print(line, file=sys.stderr, flush=True)
 
 
 def _announce(gateway: Gateway, device: str) -> None:
@@ -142,16 +239,18 @@ def _announce(gateway: Gateway, device: str) -> None:
     addresses = gateway.addresses()
     address = addresses[0]
     open_to = "this machine only; --lan opens it to the network" if len(addresses) == 1 else "open to the network"
-    token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S)
+    signs = gateway.security.signs
+    token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S) if signs else "YOUR-TOKEN"
     days = DEVELOPMENT_LIFETIME_S // 86400
     lines = [
         f"flight gateway {__version__} listens on {', '.join(addresses)} ({open_to})",
         _tcp_line(gateway, addresses),
         f"engine {shown_url(settings.engine)}, epoch {gateway.hub.epoch.hex()}",
-        f"token for {'any device' if device == '*' else device}, good for {days} days:",
+        f"token for {'any device' if device == '*' else device}, good for {days} days:"
+        if signs
+        else f"tokens are made where the private key is (flight token new --key FILE); keys: {_shown_keys(gateway)}",
         "",
-        f"  {token}",
-        "",
+        *([f"  {token}", ""] if signs else []),
         "paste into a program, the line of its language:",
         "",
         *_to_paste(gateway, address, token),
@@ -171,6 +270,11 @@ def _to_paste(gateway: Gateway, address: str, token: str) -> list[str]:
         f'  Python:       client = Client("{address}", token="{token}", device_id="my-device")',
         f'  MicroPython:  ADDRESS, TOKEN = "{address}", "{token}"',
     ]
+
+
+def _shown_keys(gateway: Gateway) -> str:
+    """The ids of the keys that are taken."""
+    return ", ".join(gateway.security.keys)
 
 
 def _tcp_line(gateway: Gateway, addresses: list[str]) -> str:

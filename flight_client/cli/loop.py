@@ -18,16 +18,23 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def run_loop(work: Coroutine[Any, Any, int]) -> int:
-    """Run to the end. Ctrl-C cancels the work and then raises KeyboardInterrupt; SIGTERM ends it like a stop."""
+def run_loop(work: Coroutine[Any, Any, int], on_term: Callable[[], None] | None = None) -> int:
+    """Run to the end. Ctrl-C cancels the work and then raises KeyboardInterrupt; SIGTERM ends it like a stop.
+
+    on_term: what the first SIGTERM does instead; the next one ends the work.
+    """
 
     async def guarded() -> int:
         task = asyncio.current_task()
         assert task is not None
-        stopped = False
+        stopped = asked = False
 
         def stop() -> None:
-            nonlocal stopped
+            nonlocal stopped, asked
+            if on_term is not None and not asked:
+                asked = True
+                on_term()
+                return
             stopped = True
             task.cancel()
 

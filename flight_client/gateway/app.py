@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import secrets
 import socket
 
 from aiohttp import web
@@ -13,27 +14,29 @@ from aiohttp.http_exceptions import HttpProcessingError
 from flight_client._tables import STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
-from flight_client.gateway.auth import SigningKey, TokenVerifier, development_key, load_key, permits
+from flight_client.gateway.auth import SigningKey, TokenVerifier
 from flight_client.gateway.device_keys import load_device_keys
+from flight_client.gateway.drain import Drain
 from flight_client.gateway.engines import open_engine
+from flight_client.gateway.forwarding import Forwarder
+from flight_client.gateway.greeting import GOING_AWAY_RETRY_MS
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.json_protocol.messages import MESSAGE_BYTES
 from flight_client.gateway.json_protocol.polling import serve_json_poll
 from flight_client.gateway.json_protocol.stream import serve_json_stream
 from flight_client.gateway.names import printable
-from flight_client.gateway.origins import check_origins
 from flight_client.gateway.pages import Pages
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.rest.handlers import Rest
-from flight_client.gateway.revoked import FILE as REVOKED_FILE
-from flight_client.gateway.revoked import RevokedTokens
+from flight_client.gateway.security import Security
 from flight_client.gateway.settings import GatewaySettings
 from flight_client.gateway.strangers import Strangers
 from flight_client.gateway.stream import serve_stream
 from flight_client.gateway.tcp import TcpListener
 from flight_client.gateway.tls import TlsFiles
+from flight_client.gateway.web_guard import WebGuard
 from flight_client.session import spec
 from flight_client.wire.records import skip_records
 
@@ -56,7 +59,6 @@ _EXPIRE_S = 5.0
 _SHUTDOWN_S = 2.0
 _BACKLOG = 4096
 _LINGER_S = 1.0  # how long the rest of a refused request is read, so that its sender gets to read why
-_GOING_AWAY_RETRY_MS = 500
 
 
 class _Site(web.TCPSite):
@@ -80,18 +82,23 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.key = self._load_key()
+        self.security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
-        self.hub = Hub(engine, settings.hub_limits, permit=permits)
-        verifier = TokenVerifier([self.key])
+        self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
+        self.forwarder = Forwarder(settings.node, settings.nodes) if settings.nodes else None
+        """The way to the other nodes behind the same balancer."""
         self.registry = Registry(
             self.hub,
-            verifier.verify_token,
+            TokenVerifier(self.security.keys).verify_token,
             monotonic_ms,
             settings.sessions,
             device_keys=device_keys,
-            revoked=RevokedTokens(settings.state_dir / REVOKED_FILE),
+            revoked=self.security.withdrawn,
+            prepare=self.security.keys.prepare,
+            note=self.security.note,
+            sessions_per_token=settings.sessions_per_token,
+            node_tag=self.forwarder.tag if self.forwarder else b"",
         )
         self.port = settings.port
         self.tcp_port = 0
@@ -108,16 +115,17 @@ class Gateway:
         self._sweeper: asyncio.Task[None] | None = None
         self._listeners: list[MemoryListener] = []
 
-    def _load_key(self) -> SigningKey:
-        settings = self.settings
-        key = development_key(settings.state_dir) if settings.key_file is None else load_key(settings.key_file)
-        settings.check_key(key.development)
-        return key
+    @property
+    def key(self) -> SigningKey:
+        """What this gateway may make tokens with. CallerError when it only checks them."""
+        return self.security.signing_key()
 
     async def start(self) -> None:
         """Open the engine and the ports. Raises CallerError when a port is taken, LinkError when the log is not to be had."""
+        await self.security.start()
         await self.hub.start()
-        app = web.Application(client_max_size=MESSAGE_BYTES, middlewares=[check_origins(self.settings.allowed_origins)])
+        guard = WebGuard(self.settings.allowed_origins, self.settings.allowed_hosts, self.settings.host)
+        app = web.Application(client_max_size=MESSAGE_BYTES, middlewares=[guard.middleware])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
         Pages(self).add_to(app.router)
@@ -167,6 +175,19 @@ class Gateway:
             next_step=f"stop what uses it, or choose another with {option} (0 takes any free one)",
         )
 
+    async def drain(self) -> tuple[int, int]:
+        """Before stop(): take no new connections, send the clients away, wait for them to go, at most drain_s.
+
+        Returns how many were told, and how many of them had not gone in time.
+        """
+        assert self._runner is not None
+        for site in self._runner.sites:
+            await site.stop()
+        self._tcp.stop_listening()
+        drain = Drain(self.registry, monotonic_ms, secrets.randbits)
+        left = await drain.run(self.settings.drain_s * 1000)
+        return drain.told, left
+
     async def stop(self) -> None:
         """Tell every client to come back later, store what is queued, close."""
         self.stopping = True
@@ -174,14 +195,17 @@ class Gateway:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
         for session in self.registry.sessions():
-            session.end_transport(spec.CODE_GOING_AWAY, _GOING_AWAY_RETRY_MS, "the gateway stops")
+            session.end_transport(spec.CODE_GOING_AWAY, GOING_AWAY_RETRY_MS, "the gateway stops")
         await self._tcp.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self.forwarder is not None:
+            await self.forwarder.close()
         self.strangers.close()
         for listener in self._listeners:
             await listener.close()
         await self.hub.close()
+        await self.security.close()
 
     def listen_in_memory(self) -> MemoryListener:
         """Accept connections from this process, without a socket; closed by stop()."""
@@ -200,6 +224,7 @@ class Gateway:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRE_S)
+            self.security.look(self.registry)
             self.registry.expire()
             if self.tls is not None:
                 self.tls.reload_if_changed()
@@ -222,7 +247,7 @@ class Gateway:
     async def _poll(self, request: web.Request) -> web.StreamResponse:
         if request.content_type == "application/json":
             return await serve_json_poll(self.registry, request, self.strangers)
-        return await serve_poll(self.registry, request, self.strangers)
+        return await serve_poll(self.registry, request, self.strangers, self.forwarder)
 
 
 def _lan_addresses() -> list[str]:

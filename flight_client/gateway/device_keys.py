@@ -1,7 +1,8 @@
 """The file of device keys: a line for each device, its id and its key in hexadecimal.
 
     # comments and empty lines are passed over
-    dreamcast-1   6f0c...   (32 to 128 digits: 16 to 64 bytes)
+    dreamcast-1        6f0c...   (32 to 128 digits: 16 to 64 bytes)
+    acme/dreamcast-1   93b1...   (a device of the organisation acme)
 
 Anything doubtful ends the start. A gateway that went on without the file, or with a part of it, would take unproven frames
 from the very devices that were given a key.
@@ -14,7 +15,8 @@ import stat
 from pathlib import Path
 
 from flight_client.errors import CallerError, RefusedError
-from flight_client.gateway.names import check_device_id, printable
+from flight_client.gateway.names import check_device_id, owner_of, printable
+from flight_client.gateway.rights import valid_organisation
 from flight_client.proof import read_device_key
 
 _FILE_BYTES = 16 << 20
@@ -54,7 +56,10 @@ def _take(words: list[str], keys: dict[str, bytes]) -> str:
     if len(words) != 2:
         return f"{len(words)} words"
     try:
-        device_id = check_device_id(words[0])
+        org, slash, name = words[0].rpartition("/")
+        if slash and not valid_organisation(org):
+            return "not an organisation before the slash"
+        device_id = owner_of(org, check_device_id(name))
         key = read_device_key(words[1])
     except RefusedError:
         return "not a device id"

@@ -14,9 +14,11 @@ from flight_client.wire.frames import FrameReader, encode_frame
 _log = logging.getLogger("flight.gateway")
 
 BUSY_RETRY_MS = 5000
+GOING_AWAY_RETRY_MS = 500  # about what a restart takes; clients with a list of gateways are at another one sooner
+RETRY_MS = {spec.CODE_BUSY: BUSY_RETRY_MS, spec.CODE_GOING_AWAY: GOING_AWAY_RETRY_MS}
 
 
-async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[Peer | None, bytes]:
+async def greet(registry: Registry, reader: FrameReader, data: bytes, address: str = "") -> tuple[Peer | None, bytes]:
     """Answer the frame that `reader` stands on: the session it led to, if any, and the bytes of the reply."""
     kind, start, end = reader.type, reader.start, reader.end
     if reader.flags & spec.FLAG_AUTHENTICATED and kind != spec.TYPE_ATTACH:
@@ -28,7 +30,7 @@ async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[P
             hello = messages.read_hello(data, start, end)
             if hello is None or not reader.flags & spec.FLAG_CHECKED:
                 return None, malformed(registry, "HELLO cannot be read")
-            peer, payload = await registry.hello(hello)
+            peer, payload = await registry.hello(hello, address)
             return peer, peer.sealing.frame(spec.TYPE_WELCOME, spec.FLAG_CHECKED, 0, 0, 0, payload)
         if kind == spec.TYPE_ATTACH:
             asked = messages.read_attach(data, start, untagged_end(reader))
@@ -40,7 +42,7 @@ async def greet(registry: Registry, reader: FrameReader, data: bytes) -> tuple[P
         _log.info("%s refused: %s", "HELLO" if kind == spec.TYPE_HELLO else "ATTACH", error.what)
         if kind == spec.TYPE_ATTACH:
             return None, reset(error.code, error.text)
-        return None, closing(error.code, BUSY_RETRY_MS if error.code == spec.CODE_BUSY else 0, error.text)
+        return None, closing(error.code, RETRY_MS.get(error.code, 0), error.text)
     return None, closing(spec.CODE_NOT_HELLO, 0, f"frame type {kind}")
 
 
@@ -56,7 +58,7 @@ def closing(code: int, retry_after_ms: int = 0, text: str = "") -> bytes:
 
 def reset(code: int, text: str = "") -> bytes:
     """A RESET frame."""
-    return encode_frame(spec.TYPE_RESET, 0, 0, 0, 0, messages.ending(code, 0, text))
+    return encode_frame(spec.TYPE_RESET, 0, 0, 0, 0, messages.ending(code, RETRY_MS.get(code, 0), text))
 
 
 def malformed(registry: Registry, text: str) -> bytes:

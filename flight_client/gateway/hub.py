@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ from flight_client.gateway.engines.base import (
     failed,
 )
 from flight_client.gateway.fingerprints import Fingerprints, checksum
-from flight_client.gateway.names import check_channel_name, printable, refusal
+from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
 from flight_client.gateway.subscription import Channel, Gap, SubscriberLimits, Subscription
 from flight_client.session import spec
 from flight_client.wire.coding import plain_records
@@ -34,7 +35,7 @@ __all__ = ["Gap", "Hub", "HubLimits", "SubscriberLimits", "Subscription"]
 
 # permit(identity, channel, mode) -> whether this identity may publish (MODE_PUBLISH) or subscribe (MODE_SUBSCRIBE)
 Permit = Callable[[Any, str, int], bool]
-Key = tuple[str, bytes]  # device id, incarnation
+Key = tuple[str, bytes]  # device with its organisation, incarnation
 
 _log = logging.getLogger("flight.gateway")
 
@@ -43,6 +44,7 @@ _log = logging.getLogger("flight.gateway")
 class HubLimits:
     channels: int = 1024
     subscriber: SubscriberLimits = field(default_factory=SubscriberLimits)
+    channels_per_token: int = 256  # that the holder of a token made by opening them
 
 
 @dataclass(slots=True)
@@ -74,7 +76,8 @@ class Hub:
         self._limits = limits or HubLimits()
         self._clock_ms = clock_ms or _epoch_ms
         self._permit = permit
-        self._channels: dict[str, Channel] = {}
+        self._channels: dict[str, Channel] = {}  # by inner name (names.py)
+        self._made: Counter[str] = Counter()  # channels that there are because of the holder of a token
         self._on_the_way: dict[Key, list[int]] = {}  # critical: appends without a result, counter of the last event
         self._counters = HubCounters()
         self._fingerprints = Fingerprints()
@@ -104,6 +107,7 @@ class Hub:
             for subscription in channel.subscribers:
                 subscription.close()
         self._channels = {name: Channel(name, offset) for name, offset in last.items()}
+        self._made.clear()
         self._fingerprints = Fingerprints()
 
     def now_ms(self) -> int:
@@ -122,9 +126,13 @@ class Hub:
     def channels(self) -> list[str]:
         return sorted(self._channels)
 
-    def overview(self) -> list[tuple[str, int, int]]:
-        """Of every channel its name, last offset and number of subscribers, by name."""
-        return [(name, channel.last, len(channel.subscribers)) for name, channel in sorted(self._channels.items())]
+    def overview(self, org: str) -> list[tuple[str, int, int]]:
+        """Of every channel of an organisation its own name for it, last offset and number of subscribers, by name."""
+        return [
+            (outer_name(name), channel.last, len(channel.subscribers))
+            for name, channel in sorted(self._channels.items())
+            if inner_name(org, outer_name(name)) == name
+        ]
 
     def count_refused(self, code: int, events: int) -> None:
         """From a session: it did not take these."""
@@ -149,16 +157,23 @@ class Hub:
                 total.dropped += subscription.dropped_events
         return total
 
-    def open_channel(self, identity: Any, name: str, mode: int) -> None:
-        """For OPEN: check name, permission and limit. RefusedError says with which code it is refused."""
+    def open_channel(self, identity: Any, name: str, mode: int) -> str:
+        """For OPEN: check name, permission and limit; gives the inner name, for publish() and subscribe(). RefusedError says with
+        which code it is refused.
+
+        A channel belongs to the organisation of the identity. Nobody can name one of another organisation, and what is said
+        of limits counts only what its holder made.
+        """
         check_channel_name(name)
+        inner = inner_name(getattr(identity, "org", ""), name)
         for bit in (spec.MODE_PUBLISH, spec.MODE_SUBSCRIBE):
             if mode & bit and not self._permit(identity, name, bit):
                 raise refusal(spec.CODE_FORBIDDEN, "publish" if bit == spec.MODE_PUBLISH else "subscribe", name)
         if mode & spec.MODE_PUBLISH:
-            self._channel(name).reserved = True
-        elif name not in self._channels and len(self._channels) >= self._limits.channels:
-            raise self._too_many(name)
+            self._channel(inner, holder_of(identity)).reserved = True
+        elif inner not in self._channels:
+            self._check_room(inner, holder_of(identity))
+        return inner
 
     def publish(
         self, channel: str, source: Source, incarnation: bytes, counter: int, events: int, held: int, records: bytes,
@@ -185,7 +200,7 @@ class Hub:
             self.engine.append(batch, lambda result: self._finish(events, result, done))
 
     def _publish_critical(self, batch: Batch, done: OnResult) -> None:
-        key = (batch.source.device_id, batch.incarnation)
+        key = (batch.owner, batch.incarnation)
         events = batch.events
         records = batch.records
         if batch.coding:  # the same events may come again written in another way
@@ -230,16 +245,16 @@ class Hub:
 
     async def subscribe(
         self, name: str, start: int, on_ready: Callable[[], object], *, epoch: bytes = b"", offset: int = 0,
-        count: int = 0, limits: SubscriberLimits | None = None,
+        count: int = 0, limits: SubscriberLimits | None = None, holder: str = "",
     ) -> Subscription:  # fmt: skip
-        """For OPEN after open_channel(): follow a channel from now, from its last `count` entries, or after (epoch, offset)
+        """For OPEN after open_channel(), by the inner name that it gave: follow a channel from now, from its last `count` entries, or after (epoch, offset)
         and `count` events of the entry behind that.
 
         `on_ready` is called when there is something to take, once until next() has given None.
         """
         own = limits or self._limits.subscriber
         if start == spec.START_LIVE:
-            channel = self._channel(name)
+            channel = self._channel(name, holder)
             return self._join(channel, own, on_ready, channel.last, channel.last, False)
         first, last = await self.engine.bounds(name)
         epoch_gap = False
@@ -256,7 +271,7 @@ class Hub:
         else:
             cursor, tail = offset, max(offset, first - 1)
             had = count
-        return self._join(self._channel(name), own, on_ready, cursor, tail, epoch_gap, had)
+        return self._join(self._channel(name, holder), own, on_ready, cursor, tail, epoch_gap, had)
 
     def _join(
         self, channel: Channel, limits: SubscriberLimits, on_ready: Callable[[], object], cursor: int, tail: int,
@@ -272,6 +287,9 @@ class Hub:
         channel.subscribers = tuple(other for other in channel.subscribers if other is not subscription)
         if not channel.subscribers and not channel.reserved:
             self._channels.pop(channel.name, None)
+            self._made[channel.holder] -= 1
+            if self._made[channel.holder] <= 0:
+                del self._made[channel.holder]
         self._counters.delivered += subscription.delivered_events
         self._counters.dropped += subscription.dropped_events
 
@@ -285,17 +303,29 @@ class Hub:
         for subscription in channel.subscribers:
             subscription.offer(entry)
 
-    def _channel(self, name: str) -> Channel:
+    def _channel(self, name: str, holder: str = "") -> Channel:
         channel = self._channels.get(name)
         if channel is None:
-            check_channel_name(name)
-            if len(self._channels) >= self._limits.channels:
-                raise self._too_many(name)
+            check_channel_name(outer_name(name))
+            self._check_room(name, holder)
             channel = self._channels[name] = Channel(name)
+            channel.holder = holder
+            self._made[holder] += 1
         return channel
 
-    def _too_many(self, name: str) -> RefusedError:
-        return refusal(spec.CODE_TOO_MANY, f"the gateway has {len(self._channels)} channels", printable(name))
+    def _check_room(self, name: str, holder: str) -> None:
+        """RefusedError unless one more channel may be made."""
+        shown = printable(outer_name(name))
+        if len(self._channels) >= self._limits.channels:
+            raise refusal(spec.CODE_TOO_MANY, "the gateway has as many channels as it may", shown)
+        if holder and self._made[holder] >= self._limits.channels_per_token:
+            limit = self._limits.channels_per_token
+            raise refusal(spec.CODE_TOO_MANY, f"holders of this token have made {limit} channels", shown)
+
+
+def holder_of(identity: Any) -> str:
+    """For whom what an identity makes is counted; empty where nobody is."""
+    return getattr(identity, "holder", "")
 
 
 def _epoch_ms() -> int:

@@ -29,6 +29,28 @@ def check_device_id(device_id: str) -> str:
     return device_id
 
 
+def inner_name(org: str, channel: str) -> str:
+    """The name of an organisation's channel in the hub and the log: one that nobody can ask for from outside, where a
+    channel's name has no colon. The default organisation's channels have their plain names.
+    """
+    return f"{org}:{channel}" if org else channel
+
+
+def outer_name(name: str) -> str:
+    """What an organisation calls its channel."""
+    return name.rpartition(":")[2]
+
+
+def owner_of(org: str, device_id: str) -> str:
+    """A device within its organisation: the same id elsewhere is another device. A device id has no slash."""
+    return f"{org}/{device_id}" if org else device_id
+
+
+def owner_in(channel: str, device_id: str) -> str:
+    """The same, by the inner name of a channel of that organisation."""
+    return owner_of(channel.rpartition(":")[0], device_id)
+
+
 def printable(value: object) -> str:
     """Somebody else's text for a log or a message: bounded, quoted, without control characters."""
     text = value if isinstance(value, str) else str(value)

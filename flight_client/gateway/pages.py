@@ -48,7 +48,7 @@ class Pages:
         gateway = self._gateway
         health = gateway.hub.engine.health()
         reasons = []
-        if gateway.stopping:
+        if gateway.stopping or gateway.registry.draining:
             reasons.append("the gateway stops")
         if not health.ok:
             reasons.append(f"the engine: {health.text}")
@@ -73,7 +73,7 @@ class Pages:
                 "trouble": gateway.tls.trouble,
             }
         body = {
-            "status": "ok" if health.ok else "failing",
+            "status": "draining" if gateway.registry.draining else "ok" if health.ok else "failing",
             "version": __version__,
             "protocol": spec.VERSION,
             "ports": {"http": gateway.port, "tcp": gateway.tcp_port or None, "tcp_absent": gateway.tcp_absent},
@@ -92,6 +92,7 @@ class Pages:
                 "refused": gateway.strangers.refused,
                 "cut": gateway.strangers.cut,
             },
+            "forwarded": gateway.forwarder.forwarded if gateway.forwarder else 0,
             "channels": len(gateway.hub.channels()),
             "subscribers": gateway.hub.subscribers(),
             "events": {
@@ -103,4 +104,4 @@ class Pages:
                 "dropped": hub.dropped,
             },
         }
-        return web.json_response(body, status=200 if health.ok else 503, headers=_HEADERS)
+        return web.json_response(body, status=200 if body["status"] == "ok" else 503, headers=_HEADERS)

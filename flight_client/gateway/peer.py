@@ -262,9 +262,11 @@ class Peer:
         self.counters.received += events
         channel = self._channels.get(number)
         if channel is None or not channel.mode & spec.MODE_PUBLISH:
+            self.tenure.note("publish-refused", number=number, code="unknown-channel", events=events)
             self._refuse(seq, number, events, spec.CODE_UNKNOWN_CHANNEL)
             return
         if self.tenure.ended():
+            self.tenure.note("publish-refused", channel=channel.name, code="expired-token", events=events)
             self._refuse(seq, number, events, spec.CODE_EXPIRED_TOKEN)
             return
         self._unsettled += 1
@@ -273,7 +275,7 @@ class Peer:
             self._stored(frames, number, events, result)
 
         self.hub.publish(
-            channel.name, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done,
+            channel.inner, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done,
             flags & CODINGS,
         )  # fmt: skip
 
@@ -313,18 +315,19 @@ class Peer:
             self._leave(number)
             self._answer(number, spec.CODE_OK, 0, 0)
             return
+        name = asked.name.decode("ascii", "replace")
         try:
-            name = asked.name.decode("ascii", "replace")
             known = self._channels.get(number)
             if known is not None and known.name != name:
                 self._leave(number)
             elif known is None and len(self._channels) >= self._channel_limit:
                 raise RefusedError(spec.CODE_TOO_MANY, f"{self._channel_limit} channels are open")
-            self.hub.open_channel(self.tenure.identity, name, asked.mode)
+            inner = self.hub.open_channel(self.tenure.identity, name, asked.mode)
         except RefusedError as error:
+            self.tenure.note_refused(name, asked.mode, error.name)
             self._answer(number, error.code, 0, 0, error.text)
             return
-        channel = self._channels.setdefault(number, OpenChannel(name, 0))
+        channel = self._channels.setdefault(number, OpenChannel(name, 0, inner))
         channel.mode |= asked.mode
         if not asked.mode & spec.MODE_SUBSCRIBE:
             self._answer(number, spec.CODE_OK, channel.mode, 0)
@@ -344,9 +347,10 @@ class Peer:
                 unpacked_bytes=self.agreement.unpacked_out_bytes,
             )
             subscription = await self.hub.subscribe(
-                channel.name,
+                channel.inner,
                 asked.start,
                 lambda: self._is_ready(number),
+                holder=self.tenure.identity.holder,
                 epoch=asked.epoch,
                 offset=asked.offset,
                 count=asked.count,
@@ -399,19 +403,22 @@ class Peer:
             raise Violation(spec.CODE_TOO_MANY, "one token after the other") from None
         except RefusedError as error:
             _log.info("%s: a new token was refused: %s", self.source.device_id, error.what)
+            self.tenure.note("refresh-refused", code=error.name, text=error.text)
             self.session.control(spec.TYPE_RENEWED, 0, messages.renewed(error.code, 0, error.text))
         else:
             self.session.paused = False
             self.session.control(spec.TYPE_RENEWED, 0, messages.renewed(spec.CODE_OK, self.tenure.left_ms()))
-            self._check_channels()
+            self.tenure.note_identity("refreshed")
+            self.check_channels()
         self.wake()
 
-    def _check_channels(self) -> None:
-        """What the new token does not allow any more is left."""
+    def check_channels(self) -> None:
+        """What the token or the rules do not allow any more is left, and the device hears why."""
         for number, channel in list(self._channels.items()):
             try:
                 self.hub.open_channel(self.tenure.identity, channel.name, channel.mode)
             except RefusedError as error:
+                self.tenure.note_refused(channel.name, channel.mode, error.name)
                 self._leave(number)
                 self._answer(number, error.code, 0, 0, error.text)
 

@@ -26,10 +26,11 @@ class Pipe(Protocol):
 class OpenChannel:
     """A channel that this peer opened."""
 
-    __slots__ = ("mode", "name", "subscription")
+    __slots__ = ("inner", "mode", "name", "subscription")
 
-    def __init__(self, name: str, mode: int) -> None:
+    def __init__(self, name: str, mode: int, inner: str = "") -> None:
         self.name = name
+        self.inner = inner or name  # in the hub and the log (names.py)
         self.mode = mode
         self.subscription: Subscription | None = None
 

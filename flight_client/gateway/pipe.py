@@ -45,7 +45,9 @@ class DuplexPipe:
 
     turn_based = False
 
-    def __init__(self, registry: Registry, carrier: Carrier) -> None:
+    def __init__(self, registry: Registry, carrier: Carrier, address: str = "") -> None:
+        """address: of the other side, for the audit log."""
+        self._address = address
         self._registry = registry
         self._carrier = carrier
         self._peer: Peer | None = None
@@ -106,7 +108,7 @@ class DuplexPipe:
                     if not self._reader.next():
                         continue
                     refused_for_good = self._reader.type not in (spec.TYPE_PROBE, spec.TYPE_ATTACH)
-                    self._peer, reply = await greet(self._registry, self._reader, data)
+                    self._peer, reply = await greet(self._registry, self._reader, data, self._address)
                     if self._peer is not None:
                         self._reader.allowed_flags = self._peer.sealing.allowed_flags
                         self._carrier.admit()

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from flight_client.errors import FrameError, RefusedError
 from flight_client.gateway.bodies import BadBody, read_body
+from flight_client.gateway.forwarding import Forwarder, Gone, knows_session
 from flight_client.gateway.greeting import closing, greet, malformed, reset, untagged_end
 from flight_client.gateway.peer import Peer, Violation
 from flight_client.gateway.registry import Registry
@@ -64,8 +65,10 @@ class PollPipe:
         self._awake.clear()
 
 
-async def serve_poll(registry: Registry, request: web.Request, strangers: Strangers) -> web.Response:
-    """POST /v1/poll."""
+async def serve_poll(
+    registry: Registry, request: web.Request, strangers: Strangers, forwarder: Forwarder | None = None
+) -> web.Response:
+    """POST /v1/poll. forwarder: the way to the other nodes, where this one is one of several."""
     try:
         data = await read_body(request, spec.POLL_BODY_BYTES)
     except BadBody as error:
@@ -75,8 +78,13 @@ async def serve_poll(registry: Registry, request: web.Request, strangers: Strang
     try:
         if not reader.next():
             return _reply(malformed(registry, "an empty request"))
+        if forwarder is not None and reader.type in (spec.TYPE_ATTACH, spec.TYPE_POLL):
+            session_id = bytes(data[reader.start : reader.end][: spec.SESSION_ID_BYTES])
+            owner = forwarder.owner(session_id, request)
+            if owner:
+                return await _forward(forwarder, owner, request, reader.type, data, strangers)
         if reader.type != spec.TYPE_POLL:
-            peer, answer = await greet(registry, reader, data)
+            peer, answer = await greet(registry, reader, data, request.remote or "")
             if peer is not None:
                 strangers.forget(request.transport)
                 peer.attach(PollPipe(peer), "polling")
@@ -109,6 +117,20 @@ async def serve_poll(registry: Registry, request: web.Request, strangers: Strang
         return _reply(closing(spec.CODE_MALFORMED, 0, error.what))
     except RefusedError as error:
         return _reply(reset(error.code, error.text))
+
+
+async def _forward(
+    forwarder: Forwarder, owner: str, request: web.Request, kind: int, data: bytes, strangers: Strangers
+) -> web.Response:
+    """The reply of the session's owner."""
+    try:
+        answer = await forwarder.forward(owner, request, kind, data)
+    except Gone:
+        return _reply(reset(spec.CODE_UNKNOWN_SESSION))
+    assert isinstance(answer.body, bytes | None)
+    if answer.status == 200 and knows_session(answer.body or b""):
+        strangers.forget(request.transport)
+    return answer
 
 
 def hold_ms(request: web.Request) -> int:
@@ -155,6 +177,7 @@ async def _poll(registry: Registry, peer: Peer, number: int, reader: FrameReader
     peer.session.rewind()
     body = await _hold(registry, peer, pipe, hold_ms) if fresh and hold_ms else b""
     if pipe.ending is not None:
+        peer.detach(pipe, registry.clock())
         return pipe.ending
     if body:
         return body

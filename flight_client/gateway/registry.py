@@ -9,20 +9,23 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from flight_client._tables import NAMES, PROFILES
 from flight_client.clock import Clock
 from flight_client.errors import FlightError, FrameError, RefusedError, TagError
+from flight_client.gateway.audit import Note, no_note
 from flight_client.gateway.auth import Identity
 from flight_client.gateway.engines.base import Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.names import check_device_id, printable, refusal
+from flight_client.gateway.names import check_device_id, owner_of, printable, refusal
 from flight_client.gateway.peer import Peer
 from flight_client.gateway.peer_parts import PeerCounters
-from flight_client.gateway.tenure import Revoked, Tenure, Verify
+from flight_client.gateway.tenure import Revoked, Tenure, Verify, described
 from flight_client.proof import gateway_key
 from flight_client.session import spec
 from flight_client.session.gateway import messages
@@ -33,6 +36,11 @@ _log = logging.getLogger("flight.gateway")
 
 _PROFILES = {profile["name"]: profile for profile in PROFILES}
 _SETTLE_S = 5.0  # how long a new transport waits for the store to answer what came over the old one
+
+
+def _about(source: Source) -> dict[str, str]:
+    """Fields of a log record (cli/log_format.py)."""
+    return {"device": source.device_id, "session": source.short_id.decode()}
 
 
 @dataclass(slots=True)
@@ -50,6 +58,10 @@ class RegistryCounters:
     frames_in: int = 0  # of sessions that are over; frames() has all
     frames_out: int = 0
     by_code: dict[int, int] = field(default_factory=dict)
+
+
+async def _ready(_token: str) -> None:
+    """Nothing is needed before a token is verified."""
 
 
 class Accepted(NamedTuple):
@@ -83,6 +95,15 @@ class Session(Protocol):
     def away_ms(self, now: int) -> int:
         """For how long nothing has been heard of its client, as far as that could end the session."""
 
+    def check_channels(self) -> None:
+        """Leave what the token or the rules do not allow any more."""
+
+    def wake(self) -> None:
+        """Something may be sent."""
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Until the store has answered everything that came in. False when it takes too long."""
+
     def end_transport(self, code: int, retry_after_ms: int, text: str) -> None:
         """Tell the client why, and close its transport; the session stays."""
 
@@ -91,7 +112,7 @@ class Session(Protocol):
 
 
 class Registry:
-    """Sessions by id, and by device: a device has one."""
+    """Sessions by id, and by device within its organisation: a device has one."""
 
     def __init__(
         self,
@@ -102,10 +123,19 @@ class Registry:
         wall_s: Callable[[], float] = time.time,
         device_keys: Mapping[str, bytes] | None = None,
         revoked: Revoked = lambda _identity: False,
+        prepare: Callable[[str], Awaitable[None]] = _ready,
+        note: Note = no_note,
+        sessions_per_token: int = 0,
+        node_tag: bytes = b"",
     ) -> None:
         """device_keys: secrets by device id; a device with one must authenticate its frames. revoked: asked at HELLO, at
-        TOKEN, and of every session at each expire().
+        TOKEN, and of every session at each expire(). prepare: awaited with the token of a HELLO before it is verified. note: writes
+        the audit log. sessions_per_token: for all devices of one subject; 0: no limit of its own. node_tag: how session ids begin
+        here, where there are several nodes.
         """
+        self.draining = False
+        """Whether this gateway is about to stop: no session begins here, or comes back."""
+        self._node_tag = node_tag
         self.hub = hub
         self.clock = clock
         self.counters = RegistryCounters()
@@ -115,7 +145,11 @@ class Registry:
         self._limit = session_limit
         self._wall_s = wall_s
         self._by_id: dict[bytes, Session] = {}
-        self._by_device: dict[str, Session] = {}
+        self._by_device: dict[str, Session] = {}  # device within its organisation
+        self._by_holder: Counter[str] = Counter()
+        self._prepare = prepare
+        self._note = note
+        self._holder_limit = sessions_per_token or session_limit
         hub.on_new_log = self._forget_all
 
     def __len__(self) -> int:
@@ -129,6 +163,15 @@ class Registry:
         """All sessions, attached or not."""
         return list(self._by_id.values())
 
+    def session(self, session_id: bytes) -> Session | None:
+        """Any session with this id."""
+        return self._by_id.get(session_id)
+
+    def _peer(self, session_id: bytes) -> Peer | None:
+        """The session of the binary protocol with this id."""
+        found = self._by_id.get(session_id)
+        return found if isinstance(found, Peer) else None
+
     def frames(self) -> tuple[int, int]:
         """Frames and messages of JSON in sessions since the start: taken, given."""
         taken, given = self.counters.frames_in, self.counters.frames_out
@@ -136,6 +179,15 @@ class Registry:
             taken += session.counters.frames_in
             given += session.counters.frames_out
         return taken, given
+
+    def has_key(self, owner: str) -> bool:
+        """Whether this device, within its organisation, authenticates its frames: it may speak in no other way."""
+        return owner in self._device_keys
+
+    async def identify(self, token: str) -> Identity:
+        """Who a token is for, outside of any session; RefusedError for one that is not accepted."""
+        await self._prepare(token)
+        return self._verify(token)
 
     def spread_ms(self) -> int:
         """How widely clients spread their first retry: little for a few, enough for a fleet (spec: timing)."""
@@ -148,39 +200,64 @@ class Registry:
         if isinstance(error, TagError):
             self.counters.forged += 1
 
-    def verify(self, token: str) -> Identity:
-        """Who a token is for; RefusedError for one that is not accepted, or was revoked."""
+    def _verify(self, token: str) -> Identity:
         identity = self._verify_signed(token)
         if self._revoked(identity):
-            raise refusal(spec.CODE_CREDENTIAL, "the token was revoked, its key", printable(identity.key_id))
+            raise refusal(spec.CODE_CREDENTIAL, "the token or its key was revoked, the key", printable(identity.key_id))
         return identity
 
-    async def hello(self, hello: messages.Hello) -> tuple[Peer, bytes]:
-        """A new session and the payload of its WELCOME; RefusedError says why there is none."""
-        return self._create(hello, await self.accept(hello))
+    async def hello(self, hello: messages.Hello, address: str = "") -> tuple[Peer, bytes]:
+        """A new session and the payload of its WELCOME; RefusedError says why there is none. address: of who asks, for the
+        audit log.
+        """
+        return self._create(hello, await self.accept(hello, address))
 
-    async def accept(self, hello: messages.Hello) -> Accepted:
+    async def accept(self, hello: messages.Hello, address: str = "") -> Accepted:
         """Judge what a client says of itself, and end the session that its device had; RefusedError: it gets none.
 
         Whoever makes a session of this seats it in the same step of the event loop.
         """
         self.counters.hellos += 1
         try:
+            if self.draining:
+                raise RefusedError(spec.CODE_GOING_AWAY, "this gateway stops")
+            await self._prepare(hello.token.decode("ascii", "replace"))
             identity, device_id = self._admit(hello)
-            older = self._by_device.get(device_id)
-            if older is None and len(self) >= self._limit:
-                raise refusal(spec.CODE_BUSY, "sessions", str(len(self)))
-            if older is not None:
+            older = self._by_device.get(owner_of(identity.org, device_id))
+            if older is None:
+                self._check_room(identity)
+            else:
                 self.drop(older, spec.CODE_REPLACED)
             accepted = await self._with_marks(hello, identity, device_id)
-            concurrent = self._by_device.get(device_id)  # a second HELLO of the device came while we asked the engine
-            if concurrent is not None:
+            concurrent = self._by_device.get(owner_of(identity.org, device_id))
+            if concurrent is not None:  # a second HELLO of the device came while we asked the engine
                 self.drop(concurrent, spec.CODE_REPLACED)
-            return accepted
+            self._check_room(identity)  # again: others may have come meanwhile
         except RefusedError as error:
             self.counters.refused += 1
             self.counters.by_code[error.code] = self.counters.by_code.get(error.code, 0) + 1
+            claimed = hello.device_id.decode("utf-8", "replace")
+            self._note("refused", code=error.name, text=error.text, device=claimed, address=address)
             raise
+        session = accepted.source.short_id.decode()
+        self._note("connect", device=device_id, session=session, address=address, **described(identity))
+        return accepted
+
+    def seat(self, session: Session) -> None:
+        """A session that accept() led to."""
+        source, identity = session.source, session.tenure.identity
+        self._by_id[session.session_id] = session
+        self._by_device[owner_of(identity.org, source.device_id)] = session
+        self._by_holder[identity.holder] += 1
+        short_id = source.short_id.decode()
+        _log.info("%s (%s) said hello: session %s", source.device_id, session.platform, short_id, extra=_about(source))
+
+    def _check_room(self, identity: Identity) -> None:
+        """RefusedError unless there may be one more session, and one more of this token."""
+        if len(self._by_id) >= self._limit:
+            raise refusal(spec.CODE_BUSY, "sessions", str(len(self._by_id)))
+        if self._by_holder[identity.holder] >= self._holder_limit:
+            raise refusal(spec.CODE_TOO_MANY, "sessions with tokens of this subject", str(self._holder_limit))
 
     def _admit(self, hello: messages.Hello) -> tuple[Identity, str]:
         if not hello.version_min <= spec.VERSION <= hello.version_max:
@@ -195,14 +272,14 @@ class Registry:
             platform = hello.platform.decode("utf-8")
         except UnicodeDecodeError as error:
             raise refusal(spec.CODE_BAD_NAME, "not valid text", error.encoding) from None
-        identity = self.verify(token)
+        identity = self._verify(token)
         identity.check_device(check_device_id(device_id))
         profile = _PROFILES.get(platform)
         if profile is None or profile["id"] != hello.platform_number:
             raise refusal(spec.CODE_UNKNOWN_PLATFORM, "platform", printable(platform))
         if hello.client_type not in NAMES["client_types"].values():
             raise refusal(spec.CODE_UNSUPPORTED, "client type", str(hello.client_type))
-        code = refusal_of(hello, device_id in self._device_keys)
+        code = refusal_of(hello, owner_of(identity.org, device_id) in self._device_keys)
         if code:
             raise refusal(code, "lanes and authentication asked for", f"{hello.lanes:#x}, {hello.auth}")
         allowed = NAMES["capabilities"]["polling-mode"]
@@ -213,24 +290,25 @@ class Registry:
         return identity, device_id
 
     async def _with_marks(self, hello: messages.Hello, identity: Identity, device_id: str) -> Accepted:
+        owner = owner_of(identity.org, device_id)
         fresh = hello.incarnation == bytes(8)
         incarnation = os.urandom(8) if fresh else hello.incarnation
         mark = lossy_stored = 0
         if not fresh:
             try:
-                mark, lossy_stored = await self.hub.engine.marks(device_id, incarnation)
+                mark, lossy_stored = await self.hub.engine.marks(owner, incarnation)
             except FlightError as error:
                 raise refusal(spec.CODE_STORE, "marks", error.what) from error
+        session_id = self._node_tag + os.urandom(spec.SESSION_ID_BYTES - len(self._node_tag))
         short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
         source = Source(device_id, hello.platform_number, short_id)
-        tenure = Tenure(identity, self.verify, self._wall_s)
-        session_id = os.urandom(spec.SESSION_ID_BYTES)
+        note = partial(self._note, device=device_id, org=identity.org, session=short_id.decode())
+        tenure = Tenure(identity, self._verify, self._wall_s, note)
         return Accepted(session_id, source, tenure, _PROFILES[hello.platform.decode()], incarnation, mark, lossy_stored)
 
     def _create(self, hello: messages.Hello, accepted: Accepted) -> tuple[Peer, bytes]:
         session_id, source, tenure, profile, incarnation, mark, lossy_stored = accepted
-        device_id = source.device_id
-        key = gateway_key(self._device_keys.get(device_id))
+        key = gateway_key(self._device_keys.get(owner_of(tenure.identity.org, source.device_id)))
         nonce = os.urandom(spec.NONCE_BYTES)
         key.begin(hello.token, hello.nonce, nonce)
         tool = profile["memory_bytes"] == 0
@@ -264,28 +342,14 @@ class Registry:
         payload = messages.welcome(session_id, source.short_id, incarnation, self.hub.epoch, nonce, numbers)
         return peer, payload
 
-    def seat(self, session: Session) -> None:
-        """A session that accept() led to."""
-        self._by_id[session.session_id] = session
-        self._by_device[session.source.device_id] = session
-        short_id = session.source.short_id.decode()
-        _log.info("%s (%s) said hello: session %s", session.source.device_id, session.platform, short_id)
-
-    def _peer(self, session_id: bytes) -> Peer | None:
-        """The session of the binary protocol with this id."""
-        found = self._by_id.get(session_id)
-        return found if isinstance(found, Peer) else None
-
-    def session(self, session_id: bytes) -> Session | None:
-        """Any session with this id."""
-        return self._by_id.get(session_id)
-
     async def attach(self, asked: messages.Attach, reader: FrameReader) -> tuple[Peer, bytes]:
         """The session that ATTACH goes on with and the payload of RESUMED; RefusedError becomes RESET.
 
         Raises TagError when the frame, on which the reader stands, has not the tag that it must have.
         """
         self.counters.attaches += 1
+        if self.draining:
+            raise self._reset(spec.CODE_GOING_AWAY)
         peer = self._peer(asked.session_id)
         if peer is None:
             raise self._reset(spec.CODE_UNKNOWN_SESSION)
@@ -326,12 +390,18 @@ class Registry:
 
     def drop(self, peer: Session, code: int, text: str = "") -> None:
         """The session is over."""
+        identity = peer.tenure.identity
         if self._by_id.pop(peer.session_id, None) is not None:
             self.counters.frames_in += peer.counters.frames_in
             self.counters.frames_out += peer.counters.frames_out
-            _log.info("%s: session %s is over", peer.source.device_id, peer.source.short_id.decode())
-        if self._by_device.get(peer.source.device_id) is peer:
-            del self._by_device[peer.source.device_id]
+            self._by_holder[identity.holder] -= 1
+            if not self._by_holder[identity.holder]:
+                del self._by_holder[identity.holder]
+            source = peer.source
+            _log.info("%s: session %s is over", source.device_id, source.short_id.decode(), extra=_about(source))
+        owner = owner_of(identity.org, peer.source.device_id)
+        if self._by_device.get(owner) is peer:
+            del self._by_device[owner]
         peer.discard(code, text)
 
     def _forget_all(self) -> None:
@@ -347,9 +417,11 @@ class Registry:
                 self.drop(peer, spec.CODE_UNKNOWN_SESSION)
             elif self._revoked(peer.tenure.identity):
                 self.counters.revoked += 1
-                self.drop(peer, spec.CODE_CREDENTIAL, "the token was revoked")
+                peer.tenure.note_identity("revoked")
+                self.drop(peer, spec.CODE_CREDENTIAL, "the token or its key was revoked")
             elif peer.tenure.over():
                 self.counters.expired += 1
+                peer.tenure.note_identity("expired")
                 self.drop(peer, spec.CODE_EXPIRED_TOKEN)
             elif peer.away_ms(now) > spec.SESSION_TTL_MS:
                 self.counters.expired += 1

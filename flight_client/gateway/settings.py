@@ -16,11 +16,14 @@ from typing import Any
 from flight_client.errors import CallerError
 from flight_client.gateway.engines import EngineLimits, check_engine_url
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
+from flight_client.gateway.jwks_source import check_source
+from flight_client.gateway.node_list import check_nodes
 from flight_client.session import spec
 
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
 
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}", re.ASCII)
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 
 # argument -> environment variable
@@ -35,9 +38,19 @@ ENVIRONMENT = {
     "device_keys": "FLIGHT_DEVICE_KEYS",
     "tls_cert": "FLIGHT_TLS_CERT",
     "tls_key": "FLIGHT_TLS_KEY",
+    "jwks": "FLIGHT_JWKS",
+    "channel_rules": "FLIGHT_CHANNELS",
+    "audit_log": "FLIGHT_AUDIT_LOG",
     "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
+    "allowed_hosts": "FLIGHT_ALLOWED_HOSTS",
+    "channels_per_token": "FLIGHT_CHANNELS_PER_TOKEN",
+    "sessions_per_token": "FLIGHT_SESSIONS_PER_TOKEN",
     "strangers": "FLIGHT_STRANGERS",
     "strangers_per_address": "FLIGHT_STRANGERS_PER_ADDRESS",
+    "node": "FLIGHT_NODE",
+    "nodes": "FLIGHT_NODES",
+    "drain_s": "FLIGHT_DRAIN_S",
+    "log_format": "FLIGHT_LOG_FORMAT",
 }
 
 
@@ -56,7 +69,18 @@ class GatewaySettings:
     device_keys: Path | None = None  # of devices that authenticate their frames (device_keys.py)
     tls_cert: Path | None = None  # PEM chain; with it every port speaks TLS and nothing else
     tls_key: Path | None = None
+    jwks: str = ""  # file or URL of public keys; with it the development key is not taken
+    channel_rules: Path | None = None  # the channels file (channel_rules.py)
+    audit_log: Path | None = None
+    audit_log_bytes: int = 16 << 20  # then the file is turned over
+    allowed_hosts: tuple[str, ...] = ()  # names beside this machine's own; addresses need none. "*" = any
+    channels_per_token: int = 256  # names that the holders of a token may make
+    sessions_per_token: int = 0  # of all devices of one subject; 0: as many as `sessions`
     allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
+    node: str = ""  # this gateway's own address among `nodes`
+    nodes: tuple[str, ...] = ()  # of all gateways behind one balancer, as they reach each other
+    drain_s: int = 10  # how long a stop waits for clients to go
+    log_format: str = "text"  # or json
     channels: int = 1024
     sessions: int = spec.SESSIONS
     strangers: int = 1024  # connections that have not shown a token yet
@@ -80,6 +104,17 @@ class GatewaySettings:
             raise _bad("mode", self.mode, "development or production")
         for origin in self.allowed_origins:
             _check_origin("allowed_origins", origin)
+        for host in self.allowed_hosts:
+            if host != "*" and _HOST_NAME.fullmatch(host) is None:
+                raise _bad("allowed_hosts", host, "names without a port, as in flight.example, or *")
+        check_source(self.jwks)
+        _check_number("audit_log_bytes", self.audit_log_bytes, 4096, 1 << 40)
+        _check_number("channels_per_token", self.channels_per_token, 1, 100_000)
+        _check_number("sessions_per_token", self.sessions_per_token, 0, 1_000_000)
+        check_nodes(self.node, self.nodes, self.engine)
+        _check_number("drain_s", self.drain_s, 0, 3600)
+        if self.log_format not in ("text", "json"):
+            raise _bad("log_format", self.log_format, "text or json")
         _check_number("channels", self.channels, 1, 100_000)
         _check_number("sessions", self.sessions, 1, 1_000_000)
         _check_number("strangers", self.strangers, 1, 1_000_000)
@@ -101,19 +136,22 @@ class GatewaySettings:
 
     @property
     def hub_limits(self) -> HubLimits:
-        return HubLimits(self.channels, SubscriberLimits(self.subscriber_entries, self.subscriber_bytes))
+        limits = SubscriberLimits(self.subscriber_entries, self.subscriber_bytes)
+        return HubLimits(self.channels, limits, self.channels_per_token)
 
     def _check_production(self) -> None:
         if self.engine == "memory:":
             raise _bad(
                 "engine", self.engine, "a durable engine in production mode: sqlite:PATH, redis://HOST or amqp://HOST"
             )
-        if self.key_file is None:
+        if self.key_file is None and not self.jwks:
             raise _bad(
                 "key_file",
                 None,
-                "a key file in production mode, which does not use the development key: --key-file FILE",
+                "keys in production mode, which does not use the development key: --jwks FILE or --key-file FILE",
             )
+        if "*" in self.allowed_hosts:
+            raise _bad("allowed_hosts", "*", "named hosts in production mode, as in flight.example")
         if "*" in self.allowed_origins:
             raise _bad("allowed_origins", "*", "named origins in production mode, as in https://tools.example")
 
@@ -140,11 +178,12 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
             values[name] = _from_text(name, value, name) if isinstance(value, str) else value
     if arguments.get("lan") and arguments.get("host") is None:
         values["host"] = LAN_HOST
-    for name in ("state_dir", "key_file", "device_keys", "tls_cert", "tls_key"):
+    for name in ("state_dir", "key_file", "device_keys", "tls_cert", "tls_key", "channel_rules", "audit_log"):
         if isinstance(values.get(name), str):
             values[name] = Path(values[name])
-    if isinstance(values.get("allowed_origins"), list):
-        values["allowed_origins"] = tuple(values["allowed_origins"])
+    for name in ("allowed_origins", "allowed_hosts"):
+        if isinstance(values.get(name), list):
+            values[name] = tuple(values[name])
     return GatewaySettings(**values)
 
 
@@ -175,6 +214,10 @@ def _as_origins(text: str, shown: str) -> tuple[str, ...]:
     return origins
 
 
+def _as_list(text: str, _shown: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _as_port(text: str, shown: str) -> int:
     port = _as_number(text, shown)
     _check_number(shown, port, 0, 65535)
@@ -186,6 +229,12 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "tcp_port": _as_port,
     "mode": _as_mode,
     "allowed_origins": _as_origins,
+    "allowed_hosts": _as_list,
+    "audit_log_bytes": _as_number,
+    "channels_per_token": _as_number,
+    "sessions_per_token": _as_number,
+    "nodes": _as_list,
+    "drain_s": _as_number,
     "channels": _as_number,
     "sessions": _as_number,
     "strangers": _as_number,

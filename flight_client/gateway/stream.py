@@ -63,5 +63,6 @@ async def serve_stream(registry: Registry, request: web.Request, strangers: Stra
         await socket.prepare(request)
     except web.HTTPException as error:
         return web.Response(status=400, text=f"not a WebSocket handshake: {error.text}\n")
-    await DuplexPipe(registry, WebSocketCarrier(socket, request.transport, strangers)).run()
+    carrier = WebSocketCarrier(socket, request.transport, strangers)
+    await DuplexPipe(registry, carrier, request.remote or "").run()
     return socket

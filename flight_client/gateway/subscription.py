@@ -52,11 +52,12 @@ class SubscriberLimits(NamedTuple):
 class Channel:
     """What the hub knows of a channel: the last offset fanned out, and to whom it goes."""
 
-    __slots__ = ("last", "name", "reserved", "subscribers")
+    __slots__ = ("holder", "last", "name", "reserved", "subscribers")
 
     def __init__(self, name: str, last: int = 0) -> None:
         self.name = name
         self.last = last
+        self.holder = ""  # whose token made it; empty: nobody's, or it was in the log at the start
         self.reserved = last > 0  # has entries, or somebody may publish; else it goes with its last subscriber
         self.subscribers: tuple[Subscription, ...] = ()  # replaced, never changed: it may be iterated at the time
 

@@ -71,17 +71,24 @@ class TcpListener:
 
     async def _serve(self, stream: FrameStream) -> None:
         try:
-            await DuplexPipe(self._registry, TcpCarrier(stream, self._strangers)).run()
+            peer = stream.transport.get_extra_info("peername") if stream.transport is not None else None
+            address = str(peer[0]) if isinstance(peer, tuple) else ""
+            await DuplexPipe(self._registry, TcpCarrier(stream, self._strangers), address).run()
         except Exception:  # a mistake of ours ends this connection, not the others
             _log.exception("a TCP connection failed")
         finally:
             stream.abort()
 
+    def stop_listening(self) -> None:
+        """Take no more connections."""
+        if self._server is not None:
+            self._server.close()
+
     async def close(self) -> None:
         """Take no more connections; the pipes were told to end, and have a moment for that."""
         if self._server is None:
             return
-        self._server.close()
+        self.stop_listening()
         if self._tasks:
             _, left = await asyncio.wait(self._tasks, timeout=2 * _LINGER_S)
             for task in left:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flight_client.errors import RefusedError
+from flight_client.gateway.audit import Note, no_note
 from flight_client.gateway.auth import Identity
 from flight_client.gateway.names import refusal
 from flight_client.session import spec
@@ -24,10 +25,21 @@ class TooOften(Exception):  # noqa: N818 - it ends a session, it is not an error
     """One TOKEN after the other."""
 
 
-class Tenure:
-    """The token of one session."""
+def described(identity: Identity) -> dict[str, object]:
+    """What the audit log says of a token: never enough to use it."""
+    return {
+        "subject": identity.subject, "org": identity.org, "roles": sorted(identity.roles),
+        "permissions": sorted(identity.permissions), "key": identity.key_id, "token": identity.fingerprint[:12],
+        "until": identity.expires_s,
+    }  # fmt: skip
 
-    def __init__(self, identity: Identity, verify: Verify, wall_s: Callable[[], float]) -> None:
+
+class Tenure:
+    """The token of one session, and what is written down of the decisions about it."""
+
+    def __init__(self, identity: Identity, verify: Verify, wall_s: Callable[[], float], note: Note = no_note) -> None:
+        """note: writes a decision into the audit log, with the session that it is about."""
+        self.note = note
         self.identity = identity
         self._verify = verify
         self._wall_s = wall_s
@@ -47,6 +59,17 @@ class Tenure:
         """Whether the grace is over too."""
         return self._wall_s() >= self.identity.expires_s + spec.TOKEN_GRACE_MS / 1000
 
+    def note_identity(self, what: str) -> None:
+        """Write down a decision with what the token says."""
+        self.note(what, **described(self.identity))
+
+    def note_refused(self, channel: str, mode: int, code: str) -> None:
+        """Write down that a channel was refused."""
+        if mode & spec.MODE_PUBLISH:
+            self.note("publish-refused", channel=channel, code=code)
+        if mode & spec.MODE_SUBSCRIBE:
+            self.note("subscribe-refused", channel=channel, code=code)
+
     def renew(self, token: bytes, device_id: str, now: int) -> None:
         """Go on with this token. Raises RefusedError, after which the old one counts as before, and TooOften."""
         if self._looked_at is not None and 0 <= elapsed(now, self._looked_at) < spec.TOKEN_SPACING_MS:
@@ -61,6 +84,8 @@ class Tenure:
             raise refusal(spec.CODE_CREDENTIAL, "the token is not text", f"{len(token)} bytes") from None
         if identity.subject != self.identity.subject:
             raise RefusedError(spec.CODE_FORBIDDEN, "the new token has another subject")
+        if identity.org != self.identity.org:
+            raise RefusedError(spec.CODE_FORBIDDEN, "the new token has another organisation")
         identity.check_device(device_id)
         if identity.expires_s < self.identity.expires_s:  # an older one, perhaps recorded and sent again
             raise RefusedError(spec.CODE_FORBIDDEN, "the new token ends before the present one")

@@ -20,7 +20,9 @@ from ..session.spec import (
     TRAILER_BYTES,
     TYPE_ATTACH,
     TYPE_HELLO,
+    TYPE_POLL,
     TYPE_PROBE,
+    TYPE_WELCOME,
 )
 from ..wire.frames import FrameReader, encode_frame
 
@@ -30,6 +32,8 @@ SESSION_FRAME_BYTES = HELLO_FRAME_BYTES
 LINE_FRAME_BYTES = SESSION_FRAME_BYTES + EXTENSION_BYTES
 NUMBERS = 0x10000
 FIRST_TYPES = (TYPE_HELLO, TYPE_ATTACH, TYPE_PROBE)
+# Frames that have a CRC by themselves; of all others it is the line's, and goes with it, so that their tags stay right.
+CHECKED_TYPES = (TYPE_HELLO, TYPE_WELCOME, TYPE_ATTACH, TYPE_POLL)
 
 _EXTENSION = struct.Struct("<HH")
 
@@ -74,6 +78,8 @@ def from_line(kind: int, flags: int, channel: int, seq: int, ack: int, payload: 
     if len(payload) < EXTENSION_BYTES:
         return None
     line, number = _EXTENSION.unpack_from(payload, len(payload) - EXTENSION_BYTES)
+    if kind not in CHECKED_TYPES:
+        flags &= ~FLAG_CHECKED
     frame = encode_frame(kind, flags, channel, seq, ack, payload[:-EXTENSION_BYTES])
     return LineFrame(line, number, kind, frame)
 

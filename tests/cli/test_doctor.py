@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 
 from flight_client.cli import doctor
 from flight_client.cli.main import main
+from tests.support.ports import free_port
+from tests.support.process import GatewayProcess, run_flight
 
 # A core that cannot be imported, from the first moment of a fresh interpreter.
 WITHOUT_CORE = """
@@ -236,3 +239,30 @@ def test_json_is_one_object_that_agrees_with_the_exit_code(capsys: pytest.Captur
 def test_report_and_json_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json", "--report"]) == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_it_asks_every_gateway_of_a_list_and_keeps_the_addresses_to_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway, dead = GatewayProcess(tmp_path), free_port()
+    gateway.start()
+    nodes = f"{gateway.address},http://127.0.0.1:{dead}"
+    try:
+        assert main(["doctor", "--gateway", gateway.address]) == 0
+        capsys.readouterr()
+        assert main(["doctor", "--gateway", nodes]) == 1, "one does not answer"
+        text = capsys.readouterr().out
+        assert re.search(rf"ok +node 1 +answers over .*websocket.*polling.*{gateway.port}", text), text
+        assert re.search(rf"missing +node 2 +does not answer.*127.0.0.1:{dead}", text), text
+        assert main(["doctor", "--report", "--gateway", nodes]) == 1
+        report = capsys.readouterr().out
+        assert "node 2" in report
+        assert "127.0.0.1" not in report
+    finally:
+        gateway.kill()
+
+
+def test_a_bad_list_of_gateways_is_one_line() -> None:
+    done = run_flight("doctor", "--gateway", "http://a:1,gopher://b")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"flight: .*gopher://b.*\n", done.stderr), done.stderr

@@ -1,5 +1,6 @@
 """`flight gateway` as a person starts it."""
 
+import json
 import re
 import socket
 import subprocess
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from flight_client.gateway.auth import TokenVerifier, development_key
+from flight_client import Client, Log, RefusedError
+from flight_client.gateway.auth import TokenVerifier, development_key, load_key
 from tests.support.ports import free_port
 from tests.support.process import GatewayProcess, environment, interrupt, run_flight, start_flight
+from tests.support.waiting import within
 
 
 def start_and_read(folder: Path, *words: str) -> tuple["subprocess.Popen[str]", str]:
@@ -170,3 +173,47 @@ def test_it_prints_where_raw_tcp_is_or_why_there_is_none(tmp_path: Path) -> None
         code, _, _ = interrupt(process)
         assert said in printed
         assert code == 130
+
+
+async def test_public_keys_rules_and_audit_log_are_taken_from_the_command(tmp_path: Path) -> None:
+    """With public keys only it prints no token; one that is made where the private key is gets in and reads what it may."""
+    signing, public, rules = tmp_path / "signing.json", tmp_path / "signing.jwks.json", tmp_path / "channels.toml"
+    assert run_flight("token", "key", "new", str(signing)).returncode == 0
+    rules.write_text('[channels."secret"]\nrequired_permissions = ["admin"]\n')
+    words = ("--port", str(port := free_port()), "--engine", "memory:", "--jwks", str(public), "--channels", str(rules))
+    process, printed = start_and_read(tmp_path / "state", *words, "--audit-log", str(tmp_path / "audit"))
+    try:
+        assert "tokens are made where the private key is" in printed
+        assert load_key(signing).key_id in printed
+        assert re.search(r"^  \S+\.\S+\.\S+$", printed, re.MULTILINE) is None
+        assert not (tmp_path / "state" / "development-key.json").exists()
+        made = run_flight("token", "new", "--key", str(signing), "--role", "developer")
+        token = made.stdout.strip()
+        async with Client(f"http://127.0.0.1:{port}", token=token, device_id="dc-1") as client:
+            assert client.channel("log").emit(Log("hello"), critical=True).accepted
+            assert await within(client.flush(10))
+            with pytest.raises(RefusedError, match="does not allow"):
+                await within(anext(client.events("log", channels=["secret"])))
+    finally:
+        code, _, err = interrupt(process)
+    assert (code, err) == (130, "gateway stopped\n")
+    audit = (tmp_path / "audit").read_text()
+    assert [json.loads(line)["what"] for line in audit.splitlines()] == [
+        "started", "connect", "subscribe-refused", "stopped",
+    ]  # fmt: skip
+    assert token not in audit
+
+
+@pytest.mark.parametrize("option", ["--jwks", "--channels", "--key-file", "--device-keys"])
+def test_a_file_that_is_not_there_ends_the_start(tmp_path: Path, option: str) -> None:
+    done = run_flight("gateway", "--port", "0", "--state-dir", str(tmp_path), option, str(tmp_path / "not-there"))
+    assert done.returncode == 2
+    assert "not-there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_gateway_with_public_keys_prints_no_token(tmp_path: Path) -> None:
+    assert run_flight("token", "key", "new", str(tmp_path / "k.json")).returncode == 0
+    done = run_flight("gateway", "--print-token", "--state-dir", str(tmp_path), "--jwks", str(tmp_path / "k.jwks.json"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "makes no tokens" in done.stderr

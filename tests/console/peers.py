@@ -7,11 +7,16 @@ from functools import cache
 from pathlib import Path
 
 from build_scripts import ctools
-from flight_client.session.spec import TRANSPORT_POLLING, TRANSPORT_TCP, TRANSPORT_WEBSOCKET
+from flight_client.session.spec import TRANSPORT_POLLING, TRANSPORT_SERIAL, TRANSPORT_TCP, TRANSPORT_WEBSOCKET
 from tests.support.bench import Bench
 from tests.support.waiting import within
 
-TRANSPORTS = {"tcp": TRANSPORT_TCP, "polling": TRANSPORT_POLLING, "websocket": TRANSPORT_WEBSOCKET}
+TRANSPORTS = {
+    "tcp": TRANSPORT_TCP,
+    "polling": TRANSPORT_POLLING,
+    "websocket": TRANSPORT_WEBSOCKET,
+    "serial": TRANSPORT_SERIAL,
+}
 _FLAGS = ["-O1", "-g1", "-D_DEFAULT_SOURCE", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
 
 
@@ -26,10 +31,11 @@ def program() -> Path:
 class Peer:
     """One of them, and what it said."""
 
-    def __init__(self, bench: Bench, transport: str, device: str, key: bytes = b"") -> None:
+    def __init__(self, bench: Bench, transport: str, device: str, key: bytes = b"", pipe: str = "") -> None:
+        """pipe: the path of its end of a line, for the transport serial."""
         self.said: list[list[str]] = []
         port = bench.settings.port
-        where = ["127.0.0.1", port, port + 1, TRANSPORTS[transport]]
+        where = [pipe or "127.0.0.1", port, port + 1, TRANSPORTS[transport]]
         self._words = [str(word) for word in (program(), *where, device, bench.token(device), key.hex() or "-")]
         self._process: asyncio.subprocess.Process | None = None
 

@@ -10,10 +10,11 @@ from typing import Any
 import cffi
 
 from build_scripts import ctools
-from flight_client.session.spec import DROP_PRESSURE, TRANSPORT_TCP
+from flight_client.session.spec import DROP_PRESSURE, TRANSPORT_TCP, TYPE_PROBED
+from flight_client.wire.records import write_record
 from tests.console.sim import between, declarations
-from tests.console.wires import Frame, LineWire
-from tests.console.world import PLATFORM_DREAMCAST, WIRES, RealGateway, text_of
+from tests.console.wires import Frame, LineWire, PollingWire
+from tests.console.world import LAYOUT_PAYLOAD, PLATFORM_DREAMCAST, WIRES, RealGateway, text_of
 from tests.session import parts
 
 Store: Any = parts.Store  # the harness runs on MicroPython too, and has no types
@@ -57,10 +58,33 @@ def library() -> tuple[cffi.FFI, Any]:
     return ffi, ffi.dlopen(str(path))
 
 
+class Probed:
+    """The gateway's end of a throw-away connection."""
+
+    def __init__(self, transport: int) -> None:
+        self.transport = transport
+        self.answers = "right"  # or "wrong", or none
+        self.asked: list[Frame] = []
+        self._accepted = 0
+        self._wire = WIRES[transport]()
+
+    def pump(self, accepted: int, data: bytes) -> bytes:
+        """What is answered to these bytes."""
+        if accepted != self._accepted:
+            self._accepted, self._wire = accepted, WIRES[self.transport]()
+        frames, answer = self._wire.take(data)
+        self.asked += frames
+        if not frames or not self.answers:
+            return answer
+        payload = frames[0].payload if self.answers == "right" else bytes(8)
+        return answer + self._wire.give([Frame(TYPE_PROBED, 0, 0, 0, 0, payload)])
+
+
 class SimWorld:
     """One game on one simulated console."""
 
-    def __init__(self, profile: str, transport: int = TRANSPORT_TCP, **config: Any) -> None:
+    def __init__(self, profile: str, *transports: int, **config: Any) -> None:
+        """transports: best first; none: TCP."""
         self.ffi, self.lib = library()
         self.sim: Any = self.ffi.new("flight_sim *")
         self.port: Any = self.ffi.new("flight_port *")
@@ -70,12 +94,13 @@ class SimWorld:
         settings = {"host": "192.168.1.10", "token": "token", "device_id": "console-1", "platform": PLATFORM_DREAMCAST}
         for name, value in {**settings, **config}.items():
             setattr(self.config, name, self._text(value) if isinstance(value, str) else value)
-        self.config.transports = self._keep(self.ffi.new("uint8_t[]", [transport]))
-        self.config.transport_count = 1
-        self.transport = transport
+        transports = transports or (TRANSPORT_TCP,)
+        self.config.transports = self._keep(self.ffi.new("uint8_t[]", transports))
+        self.config.transport_count = len(transports)
         self.gateway: Any = RealGateway(Store(b"epoch--1"))
-        self.wire = WIRES[transport]()
+        self.wire = WIRES[transports[0]]()
         self.accepted = 0
+        self.probe = Probed(transports[0])
         self.heard: list[bytes] = []
         self.longest_poll_us = 0
         self.longest_held_us = 0
@@ -160,22 +185,41 @@ class SimWorld:
         """What has arrived reaches the gateway; what it says is sent."""
         if self.accepted != self.lib.flight_sim_peer_accepted(self.sim, 0):
             self.accepted = self.lib.flight_sim_peer_accepted(self.sim, 0)
-            self.wire = WIRES[self.transport]() if not isinstance(self.wire, LineWire) else self.wire
-        buffer = self.ffi.new("uint8_t[65536]")
-        data = bytes(self.ffi.buffer(buffer, self.lib.flight_sim_peer_take(self.sim, 0, buffer, 65536)))
-        frames, answer = self.wire.take(data)
+            self.wire = WIRES[self.status().transport]() if not isinstance(self.wire, LineWire) else self.wire
+        self.give(self.probe.pump(self.probes, self.take(1)), 1)
+        frames, answer = self.wire.take(self.take())
         self.give(answer)
         out: list[tuple[int, int, int, int, int, bytes]] = []
         now_ms = self.now_us // 1000
         for frame in frames:
             self.gateway.take(frame.kind, frame.flags & ~0x20, *frame[2:], now_ms, out)
-        if self.accepted:
+        if self.accepted and (frames or not isinstance(self.wire, PollingWire)):
             self.gateway.output(now_ms, out)
             self.give(self.wire.give([Frame(*reply) for reply in out]))
 
-    def give(self, data: bytes) -> None:
+    def take(self, link: int = 0) -> bytes:
+        buffer = self.ffi.new("uint8_t[65536]")
+        return bytes(self.ffi.buffer(buffer, self.lib.flight_sim_peer_take(self.sim, link, buffer, 65536)))
+
+    def give(self, data: bytes, link: int = 0) -> None:
         if data:
-            self.lib.flight_sim_peer_give(self.sim, 0, data, len(data))
+            self.lib.flight_sim_peer_give(self.sim, link, data, len(data))
+
+    @property
+    def probes(self) -> int:
+        """Throw-away connections that the peer accepted so far."""
+        return int(self.lib.flight_sim_peer_accepted(self.sim, 1))
+
+    def deliver(self, name: str, data: bytes) -> None:
+        """Another device's payload event, on its way to the console."""
+        number = next(number for number, known in self.gateway.names.items() if known == name)
+        body = struct.pack("<HHH", 1, 0, len(data)) + data
+        record = bytearray(256)
+        size = write_record(record, 0, LAYOUT_PAYLOAD, 0, body + bytes(-len(body) & 3))
+        offset = len(self.gateway.store.log) + 1
+        self.gateway.store.log.append(bytes(record[:size]))
+        self.gateway.position = offset
+        self.gateway.deliver(offset, offset - 1, bytes(record[:size]), b"tool-1", number)
 
     def lines(self) -> list[str]:
         """The texts of the log as the gateway has them."""

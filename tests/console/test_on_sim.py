@@ -67,16 +67,41 @@ def test_values_stay_fresh_and_every_log_line_arrives(profile: str) -> None:
     assert world.status().connections == 1
 
 
-def test_a_link_rate_that_is_too_high_costs_one_step_beyond_the_budget_and_no_more() -> None:
+@pytest.mark.parametrize("transport", [TRANSPORT_TCP, TRANSPORT_WEBSOCKET])
+def test_a_link_rate_that_is_too_high_costs_steps_beyond_the_budget_and_no_connection(transport: int) -> None:
     # SimWorld.poll checks each: no longer than the budget and the longest single call.
-    world = SimWorld("modem", link_bytes_per_s=NO_LIMIT, lossy_slots=256, critical_slots=256, window_frames=16)
+    world = SimWorld(
+        "modem", transport, link_bytes_per_s=NO_LIMIT, lossy_slots=256, critical_slots=256, window_frames=16
+    )
     world.connect()
-    for number in range(600):
+    world.run(2)
+    given: list[bytes] = []
+    logged: list[str] = []
+    given_us = longest_us = 0
+    for number in range(900):
+        if number % 100 == 0:
+            assert world.heard == given
+            given.append(b"command %d" % number)
+            world.deliver("command", given[-1])
+            given_us = world.now_us
+        if number % 10 == 0 and world.log(f"line {number}") >= 0:
+            logged.append(f"line {number}")
         for piece in range(8):
             world.send("burst", struct.pack("<II", number, piece) + bytes(200))
         world.frame()
+        if world.heard != given:
+            longest_us = max(longest_us, world.now_us - given_us)
+    print(
+        f"longest call {world.longest_held_us} us, longest poll {world.longest_poll_us} us, a command took {longest_us} us"
+    )
+    assert longest_us < 2_000_000, "it took turns with sending, not the place behind all of it"
     assert world.longest_held_us > 0, "the modem holds whoever sends more than it drains"
-    print(f"longest call {world.longest_held_us} us, longest poll {world.longest_poll_us} us", world.status().trouble)
+    assert world.now_us > 40_000_000, "each send took most of a budget: the rounds of that time hardly ended"
+    assert (world.status().connections, world.status().failures) == (1, 0)
+    world.run(60)
+    assert world.heard == given
+    assert world.lines() == logged
+    assert (world.status().connections, world.status().failures) == (1, 0)
 
 
 @pytest.mark.parametrize("profile", CONSOLES)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from flight_client import Client, CommandFailedError, CommandRequest, CommandResult, Log, Payload
 from flight_client.session import spec
+from tests.conformance.transports.routes import line
 from tests.console.peers import TRANSPORTS, Peer
 from tests.support.bench import Bench
 from tests.support.waiting import within
@@ -38,11 +39,16 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 @asynccontextmanager
 async def peer(bench: Bench, transport: str, key: bytes = KEY, device: str = DEVICE) -> AsyncIterator[Peer]:
-    made = Peer(bench, transport, device, key)
-    try:
-        yield await made.start(bench.folder)
-    finally:
-        await made.stop()
+    async with AsyncExitStack() as stack:
+        pipe = ""
+        if transport == "serial":
+            address, _ = await stack.enter_async_context(line("serial", bench))
+            pipe = address.removeprefix("serial://")
+        made = Peer(bench, transport, device, key, pipe)
+        try:
+            yield await made.start(bench.folder)
+        finally:
+            await made.stop()
 
 
 @asynccontextmanager

@@ -197,7 +197,7 @@ async def test_hello_that_never_comes_ends_the_connection(bench: Bench, monkeypa
 async def test_a_polling_body_that_never_ends_is_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spec, "PREAUTH_MS", 100)
     reader, writer = await asyncio.open_connection("127.0.0.1", bench.settings.port)
-    writer.write(b"POST /v1/poll HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nF")
+    writer.write(b"POST /v1/poll HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nF")
     answer = await within(reader.read())
     assert b" 408 " in answer.split(b"\r\n", 1)[0]
     writer.close()
@@ -207,7 +207,7 @@ async def test_a_polling_body_that_never_ends_is_given_up(bench: Bench, monkeypa
 
 async def test_a_request_that_comes_byte_by_byte_is_answered(bench: Bench) -> None:
     body = hello_frame(bench.token())
-    request = b"POST /v1/poll HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    request = b"POST /v1/poll HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     reader, writer = await asyncio.open_connection("127.0.0.1", bench.settings.port)
     for i in range(len(request)):
         writer.write(request[i : i + 1])
@@ -231,7 +231,7 @@ async def test_a_request_that_comes_byte_by_byte_is_answered(bench: Bench) -> No
         b"GET /v1/stream HTTP/1.1\r\nX: " + b"a" * 20000 + b"\r\n\r\n",
         b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n",
         b"GET /health HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % i for i in range(2000)) + b"\r\n",
-        b"POST /v1/poll HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /v1/poll HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
     ids=["TLS", "version", "negative", "smuggling", "long header", "long path", "many headers", "bad chunk"],
 )
@@ -250,7 +250,7 @@ async def test_bytes_that_are_no_request_of_ours_end_their_own_connection_only(
 async def test_a_client_that_goes_away_in_its_request_leaves_nothing(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for part in (b"POST /v1/poll HTT", b"POST /v1/poll HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nF"):
+    for part in (b"POST /v1/poll HTT", b"POST /v1/poll HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nF"):
         _, writer = await asyncio.open_connection("127.0.0.1", bench.settings.port)
         writer.write(part)
         await writer.drain()

@@ -32,7 +32,9 @@ def test_ids_and_keys_are_read(tmp_path: Path) -> None:
     [
         (f"dc-1\n{KEY.hex()}\n", "line 1 .*: 1 words"),
         (f"dc-1 {KEY.hex()} more\n", "line 1 .*: 3 words"),
-        (f"ok {KEY.hex()}\n dc/1 {KEY.hex()}", "line 2 .*: not a device id"),
+        (f"ok {KEY.hex()}\n acme/dc*1 {KEY.hex()}", "line 2 .*: not a device id"),
+        (f"ok {KEY.hex()}\n ACME/dc-1 {KEY.hex()}", "line 2 .*: not an organisation"),
+        (f"ok {KEY.hex()}\n /dc-1 {KEY.hex()}", "line 2 .*: not an organisation"),
         (f"dc-1 {KEY.hex()[:-1]}", "line 1 .*: not hexadecimal"),
         (f"dc-1 {KEY.hex()[:-2]}zz", "line 1 .*: not hexadecimal"),
         (f"dc-1 {KEY.hex()[:30]}", "line 1 .*: 15 bytes"),

@@ -121,7 +121,7 @@ async def test_a_client_that_does_not_read_is_told_its_gap_and_costs_the_others_
         await browser.hello(bench.token())
         await browser.subscribe("log")
         [session] = bench.gateway.registry.sessions()
-        session.wake = lambda: None  # type: ignore[attr-defined]  # its writer sees nothing
+        session.on_wake = lambda: None  # type: ignore[attr-defined]  # its writer sees nothing
         device = await bench.connected("console")
         for number in range(12):
             await within(device.channel("log").publish(Log(str(number))))
@@ -339,7 +339,7 @@ async def test_answers_that_are_provoked_and_not_read_end_the_session(bench: Ben
     async with JsonStream(bench.address) as browser:
         await browser.hello(bench.token())
         [session] = bench.gateway.registry.sessions()
-        session.wake = lambda: None  # type: ignore[attr-defined]  # as if its socket took nothing
+        session.on_wake = lambda: None  # type: ignore[attr-defined]  # as if its socket took nothing
         await browser.say(*[{"type": "ping", "id": "1"}] * 400)
         await eventually(lambda: session.ending is not None, "its end")  # type: ignore[attr-defined]
         assert session.ending["code"] == "too-many"  # type: ignore[attr-defined]

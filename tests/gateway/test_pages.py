@@ -18,6 +18,8 @@ from tests.support.json_peer import JsonStream, log_event, publish
 from tests.support.raw import RawStream, lossy_frame
 from tests.support.waiting import eventually, within
 
+PAGE = Path("docs/gateway.md").read_text(encoding="utf-8")
+
 
 async def get(bench: Bench, path: str, **headers: str) -> tuple[int, str, str]:
     """Status, content type and text."""
@@ -158,8 +160,7 @@ async def test_a_page_of_another_origin_sees_none_of_them(bench: Bench) -> None:
 
 
 async def test_every_figure_stands_on_the_page_about_running_a_gateway(bench: Bench) -> None:
-    page = Path("docs/gateway.md").read_text(encoding="utf-8")
     names = {key[0] for key in await figures(bench)}
     assert len(names) > 25
-    missing = [name for name in names if name not in page]
+    missing = [name for name in names if name not in PAGE]
     assert not missing

@@ -18,6 +18,7 @@ from tests.support.raw import (
     hello_frame,
     lossy_frame,
     open_frame,
+    record,
 )
 from tests.support.waiting import eventually, within
 
@@ -189,6 +190,14 @@ BROKEN_RULES = {
     "OPEN with a wrong length": encode_frame(spec.TYPE_OPEN, 0, 1, 0, 0, bytes(20) + b"\x09log"),
     "OPEN of channel 0": open_frame(0, b"log"),
     "a sequenced heartbeat": encode_frame(spec.TYPE_HEARTBEAT, 0, 0, 1, 0, bytes(8)),
+    "a jump of half the numbers": critical_frame(1, 1 + spec.NUMBER_LIMIT // 2, 1),
+    "the highest number": critical_frame(1, spec.NUMBER_LIMIT - 1, 1),
+    "an age that has another form": encode_frame(
+        spec.TYPE_DATA, spec.FLAG_BATCH, 1, 0, 0, record()[:2] + b"\x01\x80" + record()[4:]
+    ),
+    "a held time that has another form": encode_frame(
+        spec.TYPE_DATA, spec.FLAG_BATCH | spec.FLAG_CRITICAL, 1, 1, 0, b"\1\0\0\0\x1f\x80\0\0" + record()
+    ),
 }
 
 

@@ -123,3 +123,25 @@ def test_production_refuses_a_development_key_under_another_name() -> None:
     with pytest.raises(CallerError, match="not a development key"):
         settings.check_key(development=True)
     load_settings({}, {}).check_key(development=True)
+
+
+def test_several_nodes_and_the_time_of_a_drain_come_from_the_environment() -> None:
+    both = "http://node-a:8080, http://node-b:8080"
+    environment = {"FLIGHT_NODE": "http://node-a:8080", "FLIGHT_NODES": both, "FLIGHT_DRAIN_S": "25"}
+    settings = load_settings({"engine": "redis://localhost"}, environment)
+    assert settings.nodes == ("http://node-a:8080", "http://node-b:8080")
+    assert (settings.node, settings.drain_s) == ("http://node-a:8080", 25)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"FLIGHT_NODE": "http://node-a:8080"}, "FLIGHT_NODES"),
+        ({"FLIGHT_NODES": "http://node-a:8080,http://node-b:8080"}, "own address"),
+        ({"FLIGHT_DRAIN_S": "soon"}, "FLIGHT_DRAIN_S"),
+        ({"FLIGHT_DRAIN_S": "3601"}, "3600"),
+    ],
+)
+def test_nodes_and_drains_that_cannot_work_are_refused(changes: dict[str, str], said: str) -> None:
+    with pytest.raises(CallerError, match=said):
+        load_settings({"engine": "redis://localhost"}, changes)

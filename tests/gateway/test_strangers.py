@@ -90,8 +90,8 @@ async def test_headers_that_never_end_are_cut_and_so_is_whoever_says_nothing(ben
     slow, mute, byte, plain = [await connect(bench.gateway.port, "127.0.0.2") for _ in range(4)]
     tcp = await connect(bench.gateway.tcp_port, "127.0.0.2")
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(slow, f"POST {POLL_PATH} HTTP/1.1\r\nHost: x\r\n".encode())
-    await loop.sock_sendall(plain, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    await loop.sock_sendall(slow, f"POST {POLL_PATH} HTTP/1.1\r\nHost: localhost\r\n".encode())
+    await loop.sock_sendall(plain, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
     async def drip() -> None:
         for number in range(10_000):

@@ -136,6 +136,7 @@ def test_its_options_leave_no_warning(compiler: str, options: list[str], folder:
         ["FLIGHT_SESSION=0"],
         ["FLIGHT_POLLING=0"],
         ["FLIGHT_WEBSOCKET=0"],
+        ["FLIGHT_PROBE=0"],
         ["FLIGHT_TCP=0", "FLIGHT_PIPE=0"],
         ["FLIGHT_POLLING=0", "FLIGHT_WEBSOCKET=0", "FLIGHT_PIPE=0"],
         ["FLIGHT_SHA256=0"],

@@ -129,32 +129,34 @@ def options_of_the_sources() -> list[str]:
 
 def test_every_option_of_the_sources_is_an_option_of_cmake(tmp_path: Path) -> None:
     shutil.copytree(CSRC, tmp_path / "csrc")
-    path = tmp_path / "csrc" / "src" / "flight_probe.c"
-    path.write_text("#ifndef FLIGHT_PROBE\n#define FLIGHT_PROBE 1\n#endif\nint flight_probe(void);\n", encoding="utf-8")
+    path = tmp_path / "csrc" / "src" / "flight_example.c"
+    path.write_text(
+        "#ifndef FLIGHT_EXAMPLE\n#define FLIGHT_EXAMPLE 1\n#endif\nint flight_example(void);\n", encoding="utf-8"
+    )
     run(
         program("cmake"),
         "-S",
         tmp_path / "csrc",
         "-B",
         tmp_path / "build",
-        "-DFLIGHT_PROBE=5",
+        "-DFLIGHT_EXAMPLE=5",
         "-DFLIGHT_OPTIONS=OTHER=1",
     )
     cached = run(program("cmake"), "-LH", "-N", tmp_path / "build")
-    for option in [*options_of_the_sources(), "FLIGHT_PROBE"]:
+    for option in [*options_of_the_sources(), "FLIGHT_EXAMPLE"]:
         assert re.search(rf"^{option}:STRING=", cached, re.MULTILINE), option
     config = (tmp_path / "build" / "flight.pc").read_text(encoding="utf-8")
-    assert "Cflags: -I${includedir} -DOTHER=1 -DFLIGHT_PROBE=5\n" in config
+    assert "Cflags: -I${includedir} -DOTHER=1 -DFLIGHT_EXAMPLE=5\n" in config
 
 
 def test_make_hands_options_to_the_compiler_and_to_programs(tmp_path: Path) -> None:
     # Clang and gcc stop at an -D that the sources refuse; here it is enough that it arrives.
-    prefix = by_make(tmp_path, "OPTIONS=-DFLIGHT_PROBE=5 -DOTHER=1", "LIBDIR=lib/deep", QUICKLY["make"])
+    prefix = by_make(tmp_path, "OPTIONS=-DFLIGHT_EXAMPLE=5 -DOTHER=1", "LIBDIR=lib/deep", QUICKLY["make"])
     config = (prefix / "lib" / "deep" / "pkgconfig" / "flight.pc").read_text(encoding="utf-8")
-    assert "Cflags: -I${includedir} -DFLIGHT_PROBE=5 -DOTHER=1\n" in config
+    assert "Cflags: -I${includedir} -DFLIGHT_EXAMPLE=5 -DOTHER=1\n" in config
     assert config.startswith("prefix=${pcfiledir}/../../..\n")
     package = (prefix / "lib" / "deep" / "cmake" / "flight" / "flight-config.cmake").read_text(encoding="utf-8")
-    assert '"FLIGHT_PROBE=5;OTHER=1"' in package
+    assert '"FLIGHT_EXAMPLE=5;OTHER=1"' in package
     assert '/../../../.." ABSOLUTE' in package
 
 

@@ -36,6 +36,7 @@ FLOOR = {
     "counting": 7,
     "judgement": 7,
     "links": 7,
+    "nodes": 5,
     "own_loop": 3,
     "packing": 7,
     "pressure": 7,

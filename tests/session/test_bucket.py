@@ -191,6 +191,24 @@ def test_resent_frames_wait_for_the_link_and_the_application_s_limit_does_not_co
     assert world.store.critical_events == [0, 1, 2, 3]
 
 
+def test_what_goes_again_by_polling_waits_for_the_link_and_not_for_the_interval():
+    world = limited(POLLING, "vita", link=1000)
+    world.gateway.hold = True
+    emit(world, 2)
+    world.sleep_ms(200)
+    sender = world.device.sender
+    assert sender.link.wait_ms(world.now) == 0
+    sender.link.take(6000)
+    assert world.device.store.used > 0
+    world.device.store.rewind()
+    wait_ms = sender.link.wait_ms(world.now)
+    assert 0 < wait_ms < 60_000
+    assert not sender.urgent(world.now)
+    assert sender.urgent_in_ms(world.now, 60_000) == wait_ms
+    assert sender.urgent_in_ms(world.now, 50) == 50
+    assert sender.urgent(later(world.now, wait_ms))
+
+
 def test_pieces_of_a_large_event_wait_for_the_link_too():
     world = World((TRANSPORT_WEBSOCKET,), "vita", 1, 640)
     world.start()

@@ -14,6 +14,7 @@ from flight_client.session.gateway.agreement import Agreement as Granted
 from flight_client.session.gateway.agreement import refusal_of
 from flight_client.session.spec import (
     AUTH_HMAC,
+    CODE_FORBIDDEN,
     CODE_OK,
     CODE_UNSUPPORTED,
     FLAG_COMPRESSED,
@@ -21,6 +22,7 @@ from flight_client.session.spec import (
     FLAG_MORE,
     PROFILES,
     TEXT_BYTES,
+    TOKEN_BYTES,
 )
 
 
@@ -243,3 +245,26 @@ def test_unknown_lanes_and_authentication_that_is_not_there_are_refused():
     assert refusal_of(hello_of()) == CODE_OK
     for fields in ({"lanes": 4}, {"lanes": 0xFF}, {"auth": AUTH_HMAC}, {"auth": 9}):
         assert refusal_of(hello_of(**fields)) == CODE_UNSUPPORTED, fields
+
+
+def test_a_device_with_a_key_may_not_leave_it_out():
+    assert refusal_of(hello_of(auth=AUTH_HMAC), has_key=True) == CODE_OK
+    assert refusal_of(hello_of(), has_key=True) == CODE_FORBIDDEN
+    assert refusal_of(hello_of(auth=9), has_key=True) == CODE_UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x01",
+        b"\x02\0a",
+        b"\x01\0ab",
+        b"\xff\xff" + bytes(0xFFFF),
+        (TOKEN_BYTES + 1).to_bytes(2, "little") + bytes(TOKEN_BYTES + 1),
+    ],
+)
+def test_a_token_of_another_length_than_it_says_or_of_too_many_bytes_is_refused(data):
+    assert messages.read_token(data, 0, len(data)) is None
+    longest = TOKEN_BYTES.to_bytes(2, "little") + b"t" * TOKEN_BYTES
+    assert messages.read_token(longest, 0, len(longest)) == b"t" * TOKEN_BYTES

@@ -304,6 +304,16 @@ def test_an_upgrade_that_lives_makes_the_waits_short_again():
     assert probe_waits(p, T0, 3) == [PROBE_FIRST_MS, 30_000, 60_000]
 
 
+def test_a_long_life_on_a_lower_transport_says_nothing_of_the_better_one():
+    p = policy("host")
+    step_down(p)
+    p.ready(T0)
+    assert probe_waits(p, T0, 3) == [PROBE_FIRST_MS, 30_000, 60_000]
+    p.failed(later(T0, UPGRADE_HEALTHY_MS))
+    p.ready(T0)
+    assert probe_waits(p, T0, 1) == [240_000]  # all probes were in vain: it gets no shorter
+
+
 def test_a_server_s_hint_is_obeyed_once_with_the_spread_on_top():
     p = policy("host")
     p.announce(1000)

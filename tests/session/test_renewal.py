@@ -178,6 +178,19 @@ def test_a_device_without_another_token_sleeps_until_the_session_ends():
     assert world.device.reason == CODE_EXPIRED_TOKEN
 
 
+def test_a_polling_device_whose_token_has_ended_sleeps_though_events_wait():
+    world = world_with_token(HOUR_MS, [], POLLING)
+    world.receive(TYPE_RENEWED, payload=messages.renewed(CODE_EXPIRED_TOKEN, 0, "", True))
+    sender = world.device.sender
+    emit(world, 1)
+    world.run()
+    world.device.waiting_critical = 1
+    assert not sender.urgent(world.now)
+    assert sender.urgent_in_ms(world.now, 900) == 900
+    world.device.renewal.over = False
+    assert sender.urgent_in_ms(world.now, 900) == 0
+
+
 @pytest.mark.parametrize("kind", [TYPE_CLOSE, TYPE_RESET])
 def test_an_expired_token_is_no_end_where_there_is_another_one(kind):
     world = world_with_token(HOUR_MS)

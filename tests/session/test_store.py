@@ -269,6 +269,17 @@ def test_a_mark_in_the_midst_of_a_frame_keeps_the_frame(mark):
     assert store.events_held == 8 - 2 * (mark // 2 if mark < 8 else 4)
 
 
+def test_what_was_given_up_is_not_the_oldest_event_that_is_not_settled():
+    store = filled(frames=3, sent=3)
+    assert store.first_counter(7) == 1
+    assert store.refuse(1, False, 0)
+    assert store.first_counter(7) == 3
+    for seq in (2, 3):
+        assert store.refuse(seq, False, 0)
+    assert store.first_counter(7) == 7
+    assert SendStore(1, 64).first_counter(5) == 5
+
+
 def test_a_closing_owner_gets_a_letter_for_each_frame_that_was_not_given_up_before():
     store = filled(frames=3, sent=2)
     assert store.refuse(1, False, 0)

@@ -16,6 +16,7 @@ class Report:
     seeds: int = 0
     events: int = 0
     delivered: int = 0
+    repeated: int = 0
     switches: int = 0
     seconds: float = 0.0
     back_s: float = 0.0
@@ -26,6 +27,7 @@ class Report:
         self.seeds += 1
         self.events += result.events
         self.delivered += result.delivered
+        self.repeated += result.repeated
         self.switches += result.switches
         self.seconds += result.seconds
         self.back_s = max(self.back_s, result.back_s)
@@ -39,6 +41,8 @@ class Report:
             f"seed {result.seed}: {result.problems[0]}\n  repeat: python -m tests.simulation --seed {result.seed} --log"
             for result in sorted(self.failed, key=lambda result: result.seed)
         ]
+        if self.faults["epoch-loss"] > 100 and not self.repeated:
+            found.append("no lost log made an event come again: the run says nothing about its gap")
         missing = [kind for kind in KINDS if not self.faults[kind]]
         if missing:
             found.append(f"no fault of the kinds {', '.join(missing)} was injected: the run says nothing about them")
@@ -52,6 +56,7 @@ class Report:
             f"simulation: {self.seeds} seeds, {self.events} events, {faults} faults, {hours:.1f} hours",
             f"  faults: {kinds}",
             f"  {self.delivered} deliveries, {self.switches} transport switches, all back within {self.back_s:.0f} s",
+            f"  critical events that came again behind the gap of a lost log: {self.repeated}",
         ]
         return "\n".join(lines + self.failures())
 

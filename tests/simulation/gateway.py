@@ -52,6 +52,7 @@ class Request:
         self.headers: dict[str, str] = {}
         self._body = body
         self.transport = None
+        self.remote = None
 
     async def read(self) -> bytes:
         return self._body

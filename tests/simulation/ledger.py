@@ -49,6 +49,7 @@ class Log:
         self.trimmed_to: dict[str, int] = {}
         self.critical: dict[int, set[int]] = {}  # of a life: numbers
         self.lossy: dict[int, set[int]] = {}
+        self.settled: dict[int, set[int]] = {}  # of a life: acknowledged before this log began, so never to come again
         self._newest: dict[tuple[int, str, bool], int] = {}
 
     def add(self, entry: Entry) -> list[str]:
@@ -59,6 +60,8 @@ class Log:
         for number in numbers:
             if number in lane:
                 found.append(f"event {number} of life {life} was stored twice in log {self.index}")
+            if critical and number in self.settled.get(life, ()):
+                found.append(f"event {number} of life {life} was settled before log {self.index} and is stored again")
             lane.add(number)
         key = (life, entry.channel, critical)
         if numbers != sorted(numbers) or numbers[0] <= self._newest.get(key, -1):
@@ -91,6 +94,7 @@ class Life:
     received: dict[str, list[RealtimeEvent | Gap]] = field(default_factory=dict)
     taken: int = 0
     from_start: bool = True
+    repeated: int = 0  # critical events that a lost log made come again, counted by check_end()
 
 
 class Ledger:
@@ -113,7 +117,8 @@ class Ledger:
         self.logs.append(log)
         for life in self.lives:
             if not life.over:
-                life.floors.append((log.index, set(life.packed[: life.acked])))
+                log.settled[life.index] = set(life.packed[: life.acked])
+                life.floors.append((log.index, log.settled[life.index]))
 
     def stored(self, epoch: bytes, entry: Entry) -> None:
         self.problems += self._by_epoch[epoch].add(entry)
@@ -144,11 +149,13 @@ class Ledger:
         """The rules that hold when everything has come to rest."""
         found = list(self.problems)
         for life in self.lives:
+            life.repeated = 0
             if not life.over:
                 found += self._check_publisher(life)
             found += self._check_only_accepted(life)
             for channel, received in life.received.items():
                 found += Reading(self, life, channel).check(received)
+                found += doubled(life, channel, received)
         return found
 
     def _check_publisher(self, life: Life) -> list[str]:
@@ -179,6 +186,26 @@ class Ledger:
 
     def stored_lossy(self, life: Life) -> int:
         return sum(len(log.lossy.get(life.index, ())) for log in self.logs)
+
+
+def doubled(life: Life, channel: str, received: list[RealtimeEvent | Gap]) -> list[str]:
+    """Critical events that one subscriber got again without being told of another log: docs/protocol.md section 14.
+
+    It looks at nothing but what the application got, and knows nothing of offsets: Reading might be wrong about those.
+    """
+    found = []
+    log = 0
+    last_log: dict[tuple[int, int], int] = {}
+    for item in received:
+        if isinstance(item, Gap):
+            log += item.reason == "epoch"
+        elif item.counter:
+            key = of, number = item.data.kind, int.from_bytes(item.data.data, "little")  # type: ignore[union-attr]
+            if last_log.get(key) == log:
+                found.append(f"{life.device_id} on {channel}: critical event {number} of life {of} twice without a gap")
+            life.repeated += key in last_log
+            last_log[key] = log
+    return found
 
 
 class Reading:

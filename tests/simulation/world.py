@@ -36,6 +36,7 @@ class Result:
     problems: list[str] = field(default_factory=list)
     events: int = 0
     delivered: int = 0
+    repeated: int = 0
     switches: int = 0
     messages: int = 0
     seconds: float = 0.0
@@ -168,6 +169,7 @@ class World:
             result.problems.append(f"the loop heard of {self.loop.errors[0]}")
         result.events = sum(device.accepted for device in self.devices)
         result.delivered = sum(device.delivered for device in self.devices)
+        result.repeated = sum(life.repeated for life in self.ledger.lives)
         result.messages = self.trace.messages
         result.seconds = self.loop.now_s - 1000
         result.faults = self.counted

@@ -81,7 +81,8 @@ class Bench:
 
     def client(self, device_id: str, *transports: str, **other: Any) -> Client:
         """A client that is closed at the end of the test; by default with a token for any device."""
-        other.setdefault("token", self.token())
+        if "token" not in other:
+            other["token"] = self.token()
         client = Client(other.pop("address", self.address), device_id=device_id, transports=transports or None, **other)
         self.clients.append(client)
         return client

@@ -50,7 +50,7 @@ def _check_alive(process: subprocess.Popen[bytes], said: str) -> None:
     raise (_PortTaken if taken else AssertionError)(said[-4000:])
 
 
-class _Group:
+class Group:
     """A process and what it starts, which do not outlive this one: a guard kills them when its pipe to us ends."""
 
     def __init__(
@@ -77,7 +77,7 @@ class RedisServer:
         self.folder = folder
         self.port = 0
         self._options = options
-        self._group: _Group | None = None
+        self._group: Group | None = None
 
     def url(self, prefix: str = "flight") -> str:
         return f"redis://127.0.0.1:{self.port}/0?prefix={prefix}"
@@ -107,7 +107,7 @@ class RedisServer:
         ]
         words += ["--appendonly", "yes", "--appendfsync", "everysec", "--enable-debug-command", "yes", *self._options]
         with (self.folder / "redis.log").open("ab") as log:
-            self._group = _Group(words, self.folder, log, None)
+            self._group = Group(words, self.folder, log, None)
         limit = time.monotonic() + START_S
         while not self._answers():
             _check_alive(self._group.process, self.said())
@@ -160,8 +160,8 @@ class RabbitServer:
         self._epmd_program = need("epmd", "erlang-base")
         self.folder = folder
         self.port = self._epmd_port = self._node_port = 0
-        self._group: _Group | None = None
-        self._epmd: _Group | None = None
+        self._group: Group | None = None
+        self._epmd: Group | None = None
         (folder / "plugins").write_text("[].")
 
     def url(self, prefix: str = "flight", options: str = "") -> str:
@@ -209,9 +209,9 @@ class RabbitServer:
         environment = self._environment()
         if self._epmd is None:
             words = [self._epmd_program, "-port", str(self._epmd_port), "-address", "127.0.0.1"]
-            self._epmd = _Group(words, self.folder, subprocess.DEVNULL, environment)
+            self._epmd = Group(words, self.folder, subprocess.DEVNULL, environment)
         with (self.folder / "rabbitmq.log").open("ab") as log:
-            self._group = _Group([str(self._program)], self.folder, log, environment)
+            self._group = Group([str(self._program)], self.folder, log, environment)
         limit = time.monotonic() + START_S
         while not self._answers():
             _check_alive(self._group.process, self.said())

@@ -20,7 +20,7 @@ PARTS = (
     ("corpus, fuzzers, proofs", 60, ("corpus", "fuzz", "proof")),
     ("session and simulation", 180, ("session", "simulation", "twin", "model", "capture")),
     ("client and transports", 60, ("client", "transports", "conformance/transports", "faults", "wire")),
-    ("gateway and engines", 90, ("gateway", "conformance/engines")),
+    ("gateway and engines", 90, ("gateway", "conformance/engines", "nodes")),
     ("codecs of the console client", 20, ("codecs",)),
     ("MicroPython", 60, ("micropython",)),
     ("commands, project, docs", 60, ("cli", "docs", "project")),

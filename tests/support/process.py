@@ -75,9 +75,11 @@ def interrupt(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 class GatewayProcess:
     """`flight gateway` on a fixed port with its own folder."""
 
-    def __init__(self, folder: Path, engine: str = "memory:") -> None:
+    def __init__(self, folder: Path, engine: str = "memory:", *words: str) -> None:
+        """words: more arguments of the command."""
         self.folder = folder
         self.engine = engine
+        self.words = list(words)
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,6 +90,7 @@ class GatewayProcess:
     def start(self) -> None:
         """Start it and wait until it answers; blocks."""
         words = ["gateway", "--port", str(self.port), "--state-dir", str(self.folder), "--engine", self.engine]
+        words += self.words
         with (self.folder / "gateway.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*FLIGHT, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
@@ -114,6 +117,15 @@ class GatewayProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def terminate(self) -> None:
+        """SIGTERM: it is asked to stop."""
+        assert self._process is not None
+        self._process.terminate()
+
+    def ended(self) -> int | None:
+        """Its exit code, once it has ended."""
+        return self._process.poll() if self._process is not None else None
 
     async def start_beside(self) -> None:
         """start() while the event loop goes on."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flight_client import CallerError, Client
+from flight_client import CallerError, Client, Log
 from flight_client.bridge import Bridge
 from flight_client.errors import FrameError, LinkError
 from flight_client.gateway import registry
@@ -33,7 +33,7 @@ from tests.conformance.transports.routes import line
 from tests.faults.wire import Cable, Noise
 from tests.support.bench import Bench, Reader, component, numbers, subscribed
 from tests.support.ports import free_port
-from tests.support.raw import Frame, Session, frames_of, hello_frame, open_frame
+from tests.support.raw import Frame, Session, critical_frame, frames_of, hello_frame, lossy_frame, open_frame
 from tests.support.waiting import eventually, within
 
 ACK = encode_frame(spec.TYPE_ACK, 0, 0, 0, 1, bytes(4))
@@ -298,6 +298,27 @@ async def test_a_doubled_first_frame_begins_no_second_session(bench: Bench) -> N
         assert bridge.counters.doubled == 1
 
 
+async def test_a_doubled_lossy_frame_is_stored_once_without_a_device_key(bench: Bench) -> None:
+    """It has no sequence number and no tag: the number that it has on the line is what tells it from another one."""
+    async with line("serial", bench) as (address, bridge), device_end(address) as port:
+        device = Device(port, 7)
+        await device.say(hello_frame(bench.token()))
+        await device.expect(spec.TYPE_WELCOME)
+        await device.say(open_frame(1, b"log"))
+        await device.expect(spec.TYPE_OPENED)
+        await device.say(lossy_frame(1, Log("once")))
+        await device.say(lossy_frame(1, Log("once")), 2)  # at once
+        device.sent = 3
+        await device.say(lossy_frame(1, Log("another")))
+        await device.say(lossy_frame(1, Log("once")), 2)  # and late
+        device.sent = 4
+        await device.say(critical_frame(1, 1, 1, Log("behind them")))
+        while (await device.hear()).ack != 2:
+            pass
+        assert bench.gateway.hub.counters().stored == 3
+        assert (bridge.counters.doubled, bridge.counters.broken) == (2, 0)
+
+
 async def test_a_device_that_was_reset_begins_anew_without_a_goodbye(bench: Bench) -> None:
     async with line("serial", bench) as (address, bridge), device_end(address) as port:
         for nonce, line_number in ((b"nonce-01", 7), (b"nonce-02", 7)):  # a poor random source: the same line twice
@@ -351,6 +372,27 @@ async def test_a_bridge_waits_for_a_line_that_was_unplugged(bench: Bench, monkey
         assert back.is_set()
         assert client.channel("log").emit(component(1), critical=True).accepted
         assert await client.flush(20)
+
+
+async def test_frames_with_a_device_keys_tags_pass_a_line_both_ways(tmp_path: Path) -> None:
+    path = tmp_path / "device-keys"
+    path.write_text(f"device {bytes(32).hex()}\n")
+    path.chmod(0o600)
+    bench = Bench(tmp_path, device_keys=path)
+    await bench.start()
+    _, at_tool = await bench.tool("component-update")
+    async with line("serial", bench) as (address, bridge):
+        device = bench.client("device", address=address, device_key=bytes(32))
+        await within(device.connect())
+        at_device = Reader(device.events("component-update", channels=["down"]))
+        await subscribed(device)
+        for number in range(20):
+            assert device.channel("component-events").emit(component(number), critical=True).accepted
+            assert bench.clients[0].channel("down").emit(component(number), critical=True).accepted
+        assert numbers(await at_tool.take(20)) == list(range(20))
+        assert numbers(await at_device.take(20)) == list(range(20))
+        assert (bridge.counters.connections, bench.gateway.registry.counters.forged) == (1, 0)
+    await bench.stop()
 
 
 async def test_a_line_that_cannot_be_opened_is_told_at_once() -> None:

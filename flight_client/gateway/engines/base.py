@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from flight_client.errors import LinkError
+from flight_client.gateway.names import owner_in
 from flight_client.session import spec
 from flight_client.session.spec import FLAG_COMPRESSED
 from flight_client.wire.coding import plain_records
@@ -81,6 +82,11 @@ class Batch:
     # earlier one of the same incarnation whose append failed: the mark would swallow that one when it comes again.
     follows: int = 0
     coding: int = 0  # the flags that say how `records` are written: delta, compressed
+
+    @property
+    def owner(self) -> str:
+        """Whose mark it raises: the device, within the organisation that the channel belongs to."""
+        return owner_in(self.channel, self.source.device_id)
 
 
 class Entry:

@@ -131,7 +131,7 @@ class MemoryEngine(Engine):
         done(result)
 
     def _store(self, batch: Batch) -> tuple[AppendResult, Entry | None]:
-        device_id, incarnation = batch.source.device_id, batch.incarnation
+        device_id, incarnation = batch.owner, batch.incarnation
         mark, lossy = self._marks.get(device_id, incarnation)
         wait = overtakes(batch, mark)
         if wait:

@@ -221,7 +221,7 @@ class Replica:
 
     def judge_before(self, batch: Batch) -> AppendResult | Batch:
         """What is known of a batch before it goes to the stream: its result, or what is left of it to store."""
-        mark, lossy = self.marks(batch.source.device_id, batch.incarnation)
+        mark, lossy = self.marks(batch.owner, batch.incarnation)
         try:
             part = cut_to_mark(batch, mark, self._skip_records)
         except Exception as error:
@@ -229,8 +229,8 @@ class Replica:
         return part or AppendResult(AppendStatus.DUPLICATE, mark=mark, lossy_stored=lossy)
 
     def _judge(self, batch: Batch, offset: int) -> Outcome:
-        source = batch.source
-        mark, lossy = self.marks(source.device_id, batch.incarnation)
+        owner = batch.owner
+        mark, lossy = self.marks(owner, batch.incarnation)
         wait = overtakes(batch, mark)
         if wait:
             return Outcome(AppendResult(AppendStatus.FAILED, mark=mark, lossy_stored=lossy, error=wait))
@@ -247,7 +247,7 @@ class Replica:
             mark = part.counter + part.events - 1
         else:
             lossy += part.events
-        self._marks.put(source.device_id, batch.incarnation, Marks(mark, lossy))
+        self._marks.put(owner, batch.incarnation, Marks(mark, lossy))
         return Outcome(AppendResult(AppendStatus.STORED, offset, part.events, mark, lossy), entry)
 
     def _take_checkpoint(self, message_offset: int, data: bytes) -> None:

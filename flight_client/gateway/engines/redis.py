@@ -238,7 +238,7 @@ class RedisEngine(BrokerEngine):
         again: list[tuple[int, Batch]] = []
         cut: set[tuple[str, bytes]] = set()
         for (index, batch), blob, answer in zip(batches, blobs, answers, strict=True):
-            key = (batch.source.device_id, batch.incarnation)
+            key = (batch.owner, batch.incarnation)
             if isinstance(answer, NoScriptError):
                 raise Unusable("Redis was restarted")
             if isinstance(answer, Exception):
@@ -261,7 +261,7 @@ class RedisEngine(BrokerEngine):
 
     def _append_command(self, batch: Batch, blob: bytes) -> tuple[Any, ...]:
         limits = self._limits
-        device = batch.source.device_id.encode()
+        device = batch.owner.encode()
         return (
             "EVALSHA", self._sha, 6,
             self._log_key(batch.channel), self._heads, self._lives_prefix + device, self._used, self._meta, self._channels,

@@ -160,7 +160,7 @@ class Writer:
         channels: dict[str, Channel], touched: dict[Key, Marks],
     ) -> Stored:  # fmt: skip
         """Give one batch its place in the log. What it raises ends the batch, not the group, unless the disk failed."""
-        key = (batch.source.device_id, batch.incarnation)
+        key = (batch.owner, batch.incarnation)
         mark, lossy = touched.get(key) or self._marks_of(connection, key)
         wait = overtakes(batch, mark)
         if wait:

@@ -15,6 +15,7 @@ from flight_client.errors import EventError, FlightError, FrameError
 from flight_client.events import decode_event, encode_event
 from flight_client.gateway.engines.base import Entry
 from flight_client.gateway.json_protocol.events import event_from_json, event_to_json
+from flight_client.gateway.names import outer_name
 from flight_client.session.spec import UNPACKED_BYTES
 from flight_client.wire.records import decode_age, records, write_record
 
@@ -56,7 +57,7 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
     source = entry.source
     session_id, platform = source.short_id.decode("ascii", "replace"), platform_name(source.platform)
     fields: dict[str, Any] = {
-        "channel": entry.channel,
+        "channel": outer_name(entry.channel),
         "offset": entry.offset,
         "previousOffset": entry.previous,
         "receivedAt": entry.received_ms,

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from flight_client.errors import RefusedError
-from flight_client.gateway.greeting import BUSY_RETRY_MS
+from flight_client.gateway.greeting import RETRY_MS
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.session import JsonSession
 from flight_client.gateway.registry import Registry
@@ -15,7 +15,7 @@ from flight_client.session import spec
 _log = logging.getLogger("flight.gateway")
 
 
-async def greet(registry: Registry, text: str | bytes, transport: str) -> JsonSession | dict[str, Any]:
+async def greet(registry: Registry, text: str | bytes, transport: str, address: str) -> JsonSession | dict[str, Any]:
     """The session that a first message leads to, or the `error` that answers it."""
     try:
         hello = messages.read_message(text)
@@ -26,11 +26,10 @@ async def greet(registry: Registry, text: str | bytes, transport: str) -> JsonSe
         return messages.refusal_message(spec.CODE_NOT_HELLO, f"the first message is {hello.__struct_config__.tag}")
     try:
         frame = messages.hello_frame(hello)
-        accepted = await registry.accept(frame)
+        accepted = await registry.accept(frame, address)
     except RefusedError as error:
         _log.info("hello in JSON refused: %s", error.what)
-        busy_ms = BUSY_RETRY_MS if error.code == spec.CODE_BUSY else 0
-        return messages.refusal_message(error.code, error.text, busy_ms)
+        return messages.refusal_message(error.code, error.text, RETRY_MS.get(error.code, 0))
     version = frame.version.decode("utf-8", "replace")
     session = JsonSession(registry.hub, accepted, version, transport, registry.clock())
     registry.seat(session)

@@ -41,7 +41,7 @@ class PollTurns:
         self._lock = asyncio.Lock()
         self._waiting = 0
         self._awake = asyncio.Event()
-        session.wake = self._awake.set
+        session.on_wake = self._awake.set
 
     async def turn(self, registry: Registry, poll: messages.Poll, wait_ms: int) -> bytes | None:
         """The reply to one request; None when too many wait. Raises RefusedError."""
@@ -129,7 +129,7 @@ async def serve_json_poll(registry: Registry, request: web.Request, strangers: S
 
 
 async def _hello(registry: Registry, request: web.Request, data: bytes, strangers: Strangers) -> web.Response:
-    session = await greet(registry, data, "json-polling")
+    session = await greet(registry, data, "json-polling", request.remote or "")
     if not isinstance(session, JsonSession):
         return _answer(session, 400)
     strangers.forget(request.transport)

@@ -44,7 +44,7 @@ _STARTS = {"live": spec.START_LIVE, "after": spec.START_AFTER, "last": spec.STAR
 
 
 class JsonSession:
-    """One session. `wake` is set by its transport, and called when there is something to send."""
+    """One session, whatever carries it."""
 
     def __init__(self, hub: Hub, accepted: Accepted, version: str, transport: str, now: int) -> None:
         self.session_id = accepted.session_id
@@ -59,7 +59,8 @@ class JsonSession:
         self.attached = True
         self.heard_at = now
         self.counters = PeerCounters()
-        self.wake: Callable[[], object] = lambda: None
+        self.on_wake: Callable[[], object] = lambda: None
+        """Of the transport: there is something to send."""
         self.turns: Any = None
         """PollTurns, of a session that polls."""
         self.former = ""
@@ -99,6 +100,10 @@ class JsonSession:
     def away_ms(self, now: int) -> int:
         """How long the client has been silent, where silence means anything: a WebSocket says when it ends."""
         return elapsed(now, self.heard_at) if self.transport == "json-polling" else 0
+
+    def wake(self) -> None:
+        """Something may be sent."""
+        self.on_wake()
 
     def end_transport(self, code: int, retry_after_ms: int, text: str) -> None:
         """Tell the client why and close."""
@@ -175,7 +180,7 @@ class JsonSession:
             )
         if self._unsettled >= _REQUESTS:
             raise refusal(spec.CODE_TOO_MANY, "published and not stored yet", str(self._unsettled))
-        self._hub.open_channel(self.tenure.identity, channel, spec.MODE_PUBLISH)
+        inner = self._opened(channel, spec.MODE_PUBLISH)
         records = records_of([(event.type, event.data) for event in message.events], self._hub.now_ms())
         events = len(message.events)
         self.counters.received += events
@@ -186,7 +191,7 @@ class JsonSession:
         def done(result: AppendResult) -> None:
             self._stored(message.id, bool(message.counter), counter, events, result)
 
-        self._hub.publish(channel, self.source, self._incarnation, counter, events, 0, records, done)
+        self._hub.publish(inner, self.source, self._incarnation, counter, events, 0, records, done)
 
     def _counter_of(self, message: messages.Publish, events: int) -> int:
         """The counter of the first event, 0 for lossy ones; RefusedError for one that may not be stored now."""
@@ -237,20 +242,20 @@ class JsonSession:
             raise refusal(spec.CODE_TOO_MANY, "already subscribed to", printable(message.channel))
         if len(self._channels) + len(self._opening) >= self._limit:
             raise refusal(spec.CODE_TOO_MANY, "channels are subscribed to", str(self._limit))
-        self._hub.open_channel(self.tenure.identity, message.channel, spec.MODE_SUBSCRIBE)
+        inner = self._opened(message.channel, spec.MODE_SUBSCRIBE)
         self._opening.add(message.channel)
         self._unsettled += 1
         self._idle.clear()
-        task = asyncio.get_running_loop().create_task(self._follow(message, start, epoch))
+        task = asyncio.get_running_loop().create_task(self._follow(message, inner, start, epoch))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _follow(self, message: messages.Subscribe, start: int, epoch: bytes) -> None:
+    async def _follow(self, message: messages.Subscribe, inner: str, start: int, epoch: bytes) -> None:
         name = message.channel
         try:
             subscription = await self._hub.subscribe(
-                name, start, lambda: self._is_ready(name), epoch=epoch, offset=message.offset,
-                count=message.count if start == spec.START_LAST else 0,
+                inner, start, lambda: self._is_ready(name), epoch=epoch, offset=message.offset,
+                count=message.count if start == spec.START_LAST else 0, holder=self.tenure.identity.holder,
                 limits=self._hub.subscriber_limits._replace(entry_bytes=1 << 30),
             )  # fmt: skip
         except RefusedError as error:
@@ -280,27 +285,44 @@ class JsonSession:
         except TooOften:
             self.end_transport(spec.CODE_TOO_MANY, 0, "one token after the other")
             return
+        except RefusedError as error:
+            self.tenure.note("refresh-refused", code=error.name, text=error.text)
+            raise
+        self.tenure.note_identity("refreshed")
         self._told_end = False
         self.former = former
         self._say({"type": "renewed", "id": message.id, "tokenExpiresInMs": self.tenure.left_ms()})
-        for name in list(self._channels):  # what the new token does not allow any more is left
+        self.check_channels()
+
+    def check_channels(self) -> None:
+        """What the token or the rules do not allow any more is left, and the client hears why."""
+        for name in list(self._channels):
             try:
-                self._hub.open_channel(self.tenure.identity, name, spec.MODE_SUBSCRIBE)
+                self._opened(name, spec.MODE_SUBSCRIBE)
             except RefusedError as error:
                 self._channels.pop(name).close()
                 self._say({"type": "unsubscribed", "channel": name, "error": messages.error_of(error)})
+
+    def _opened(self, channel: str, mode: int) -> str:
+        """The inner name of a channel that may be used so; RefusedError, written down, for another."""
+        try:
+            return self._hub.open_channel(self.tenure.identity, channel, mode)
+        except RefusedError as error:
+            self.tenure.note_refused(printable(channel), mode, error.name)
+            raise
 
     def _check_token(self) -> None:
         if self.tenure.ended():
             raise refusal(spec.CODE_EXPIRED_TOKEN, "send a new one with the type", "token")
 
-    async def settle(self, timeout_s: float) -> None:
-        """Until the store has answered everything that came in, or for so long."""
+    async def settle(self, timeout_s: float) -> bool:
+        """Until the store has answered everything that came in. False when it takes too long."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
         except TimeoutError:
-            pass
+            return False
+        return True
 
     def _settled(self) -> None:
         self._unsettled -= 1

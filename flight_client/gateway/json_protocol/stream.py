@@ -32,7 +32,7 @@ async def serve_json_stream(registry: Registry, request: web.Request, strangers:
         await socket.prepare(request)
     except web.HTTPException as error:
         return web.Response(status=400, text=f"not a WebSocket handshake: {error.text}\n")
-    await _Connection(registry, socket, request.transport, strangers).run()
+    await _Connection(registry, socket, request, strangers).run()
     return socket
 
 
@@ -43,12 +43,13 @@ class _Connection:
         self,
         registry: Registry,
         socket: web.WebSocketResponse,
-        transport: asyncio.BaseTransport | None,
+        request: web.Request,
         strangers: Strangers,
     ) -> None:
         self._registry = registry
         self._socket = socket
-        self._transport = transport
+        self._transport = request.transport
+        self._address = request.remote or ""
         self._strangers = strangers
         self._awake = asyncio.Event()
 
@@ -61,7 +62,7 @@ class _Connection:
         if session is None:
             return
         self._strangers.forget(self._transport)
-        session.wake = self._awake.set
+        session.on_wake = self._awake.set
         self._awake.set()
         writer = asyncio.get_running_loop().create_task(self._write(session))
         try:
@@ -81,7 +82,7 @@ class _Connection:
             if message.type is WSMsgType.BINARY:
                 await self._close(messages.refusal_message(spec.CODE_MALFORMED, "frames where JSON belongs"))
             return None
-        session = await greet(self._registry, message.data, "json-websocket")
+        session = await greet(self._registry, message.data, "json-websocket", self._address)
         if isinstance(session, JsonSession):
             return session
         await self._close(session)
@@ -116,7 +117,7 @@ class _Connection:
                     return
         except (ConnectionError, TimeoutError):
             if self._transport is not None:
-                self._transport.abort()  # type: ignore[attr-defined]  # a socket's transport has it
+                self._transport.abort()
 
     async def _close(self, last: dict[str, object]) -> None:
         try:

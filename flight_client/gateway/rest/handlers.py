@@ -12,16 +12,16 @@ from aiohttp import web
 
 from flight_client._tables import CHANNELS
 from flight_client.errors import EventError, FlightError, RefusedError
-from flight_client.gateway.auth import Identity
 from flight_client.gateway.bodies import BadBody, read_body
 from flight_client.gateway.engines.base import Entry
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.batches import entry_fields, platform_name, records_of
-from flight_client.gateway.names import check_channel_name, printable, refusal
+from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.rest.openapi import description
 from flight_client.gateway.rest.publishing import Publishing
 from flight_client.gateway.rest.routes import BODY_BYTES, HISTORY_COUNT, HISTORY_MOST, ROUTES, Route
+from flight_client.gateway.rights import MODES, Identity
 from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
 
@@ -71,7 +71,7 @@ class Rest:
         self._registry = registry
         self._hub = registry.hub
         self._strangers = strangers
-        self._publishing = Publishing(self._hub)
+        self._publishing = Publishing(registry)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Route every request of the table."""
@@ -84,7 +84,7 @@ class Rest:
         async def serve(request: web.Request) -> web.StreamResponse:
             self.answered += 1
             try:
-                identity = self._identity(request, route.right) if route.right else None
+                identity = await self._identity(request, route.right) if route.right else None
                 return await answer(request, identity)
             except BadBody as error:
                 found = self._error(RefusedError(spec.CODE_TOO_LARGE, error.text), error.status)
@@ -101,13 +101,13 @@ class Rest:
 
         return serve
 
-    def _identity(self, request: web.Request, right: int) -> Identity:
+    async def _identity(self, request: web.Request, right: int) -> Identity:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise refusal(spec.CODE_CREDENTIAL, "no header `Authorization: Bearer TOKEN`", printable(kind))
-        identity = self._registry.verify(token.strip())
+        identity = await self._registry.identify(token.strip())
         self._strangers.forget(request.transport)
-        if not self._hub.permits(identity, "", right):
+        if not identity.may(MODES[right]):
             raise refusal(spec.CODE_FORBIDDEN, "roles", ", ".join(sorted(identity.roles)))
         return identity
 
@@ -124,7 +124,8 @@ class Rest:
     async def channels(self, _request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/channels."""
         found = []
-        for name, last, subscribers in self._hub.overview():
+        assert identity is not None  # the table says that these need a token
+        for name, last, subscribers in self._hub.overview(identity.org):
             if self._hub.permits(identity, name, spec.MODE_SUBSCRIBE):
                 fields: dict[str, Any] = {"name": name, "lastOffset": last, "subscribers": subscribers}
                 if name in CHANNELS:
@@ -136,7 +137,7 @@ class Rest:
         """GET /v1/channels/{channel}/events."""
         name = self._channel(request, identity, spec.MODE_SUBSCRIBE)
         if name not in self._hub.channels():
-            raise refusal(spec.CODE_UNKNOWN_CHANNEL, "channel", printable(name))
+            raise refusal(spec.CODE_UNKNOWN_CHANNEL, "channel", printable(outer_name(name)))
         extra = sorted(set(request.query) - {"count", "after", "epoch"})
         if extra:
             raise refusal(spec.CODE_MALFORMED, "a parameter that is not known", printable(extra[0]))
@@ -145,7 +146,7 @@ class Rest:
         engine, epoch = self._hub.engine, self._hub.epoch
         asked = messages.read_hex("epoch", request.query["epoch"]) if "epoch" in request.query else epoch
         first, last = await engine.bounds(name)
-        fields: dict[str, Any] = {"channel": name, "epoch": epoch.hex(), "first": first, "last": last}
+        fields: dict[str, Any] = {"channel": outer_name(name), "epoch": epoch.hex(), "first": first, "last": last}
         if after < 0:
             after = await engine.before_last(name, count)
         elif asked != epoch or after > last:
@@ -180,8 +181,7 @@ class Rest:
 
     async def publish_vm_event(self, request: web.Request, identity: Identity | None) -> web.Response:
         """POST /v1/vm-events."""
-        name = "v6r-events"
-        self._hub.open_channel(identity, name, spec.MODE_PUBLISH)
+        name = self._hub.open_channel(identity, "v6r-events", spec.MODE_PUBLISH)
         body: _VmEvent = await _body(request, _read_vm_event)
         data: dict[str, Any] = {"eventType": body.event_type, "resource": body.resource, "metadata": body.metadata}
         data |= {"organization": body.organization, "timestamp": body.timestamp}
@@ -197,20 +197,20 @@ class Rest:
     ) -> web.Response:
         assert identity is not None  # the table says that these need a token
         if not events:
-            raise refusal(spec.CODE_MALFORMED, "no events", printable(name))
+            raise refusal(spec.CODE_MALFORMED, "no events", printable(outer_name(name)))
         if bool(body.incarnation) != bool(body.counter) or not 0 <= body.counter < spec.NUMBER_LIMIT:
             raise refusal(spec.CODE_SEQUENCE, "incarnation and counter belong together", str(body.counter))
         own = (messages.read_hex("incarnation", body.incarnation), body.counter) if body.counter else None
         writer = self._publishing.writer(identity, body.device_id)
         records = records_of(events, self._hub.now_ms())
-        critical = critical or bool(CHANNELS.get(name, {}).get("critical"))
+        critical = critical or bool(CHANNELS.get(outer_name(name), {}).get("critical"))
         result, incarnation, counter = await self._publishing.publish(writer, name, records, len(events), critical, own)
         fields = {"status": result.status.value, "stored": result.events, "epoch": self._hub.epoch.hex()}
         if counter:
             fields |= {"counter": counter, "incarnation": incarnation.hex()}
         return _answer(fields, 201)
 
-    async def presence(self, _request: web.Request, _identity: Identity | None) -> web.Response:
+    async def presence(self, _request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/presence."""
         devices = [
             {
@@ -222,6 +222,7 @@ class Rest:
                 "connected": session.attached,
             }
             for session in self._registry.sessions()
+            if identity is not None and session.tenure.identity.org == identity.org
         ]
         return _answer({"devices": sorted(devices, key=lambda device: str(device["deviceId"]))})
 
@@ -230,12 +231,13 @@ class Rest:
         return _answer(description())
 
     def _channel(self, request: web.Request, identity: Identity | None, mode: int) -> str:
+        """The inner name of the channel that the path names."""
         name = check_channel_name(request.match_info["channel"])
         if mode == spec.MODE_PUBLISH:
-            self._hub.open_channel(identity, name, mode)
-        elif not self._hub.permits(identity, name, mode):
+            return self._hub.open_channel(identity, name, mode)
+        if identity is None or not self._hub.permits(identity, name, mode):
             raise refusal(spec.CODE_FORBIDDEN, "subscribe", name)
-        return name
+        return inner_name(identity.org, name)
 
 
 async def _body(request: web.Request, decode: Callable[[bytes], Any]) -> Any:

@@ -14,10 +14,10 @@ from collections import OrderedDict
 
 from flight_client._tables import PROFILES
 from flight_client.errors import RefusedError
-from flight_client.gateway.auth import Identity
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Source
-from flight_client.gateway.hub import Hub
-from flight_client.gateway.names import printable, refusal
+from flight_client.gateway.names import owner_of, printable, refusal
+from flight_client.gateway.registry import Registry
+from flight_client.gateway.rights import Identity
 from flight_client.session import spec
 
 _WRITERS = 1024  # devices whose counters are kept
@@ -39,8 +39,9 @@ class Writer:
 class Publishing:
     """The writers of one gateway."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, registry: Registry) -> None:
+        self._hub = registry.hub
+        self._has_key = registry.has_key
         self._writers: OrderedDict[str, Writer] = OrderedDict()
 
     def writer(self, identity: Identity, device_id: str) -> Writer:
@@ -52,12 +53,15 @@ class Publishing:
                 )
             device_id = identity.subject
         identity.check_device(device_id)
-        found = self._writers.get(device_id)
+        owner = owner_of(identity.org, device_id)
+        if self._has_key(owner):
+            raise refusal(spec.CODE_FORBIDDEN, "this device authenticates its frames, which REST cannot", device_id)
+        found = self._writers.get(owner)
         if found is None:
-            found = self._writers[device_id] = Writer(device_id)
+            found = self._writers[owner] = Writer(device_id)
             if len(self._writers) > _WRITERS:
                 self._writers.popitem(last=False)
-        self._writers.move_to_end(device_id)
+        self._writers.move_to_end(owner)
         return found
 
     async def publish(

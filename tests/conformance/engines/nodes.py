@@ -20,8 +20,11 @@ def spread(first: GatewayProcess, second: GatewayProcess) -> Callable[[], str]:
     return lambda: next(turns)
 
 
-async def kill_nodes_in_turn(url: str, folder: Path, seed: int, kills: int) -> str:
-    """Fails when something critical is lost, doubled or out of order; returns what happened."""
+async def kill_nodes_in_turn(url: str, folder: Path, seed: int, kills: int, *, listed: bool = False) -> str:
+    """Fails when something critical is lost, doubled or out of order; returns what happened.
+
+    listed: the clients have the list of both nodes, and the one that is killed is always the device's.
+    """
     chance = random.Random(seed)
     nodes = [GatewayProcess(folder, url) for _ in range(2)]  # one folder: they share the key
     gaps: list[Gap] = []
@@ -29,21 +32,24 @@ async def kill_nodes_in_turn(url: str, folder: Path, seed: int, kills: int) -> s
     try:
         await asyncio.gather(*[node.start_beside() for node in nodes])
         token = nodes[0].token()
-        device = hurry(Client(spread(nodes[0], nodes[1]), token=token, device_id="bench-1"))
-        tool = hurry(Client(spread(nodes[1], nodes[0]), token=token, device_id="tool"))
+        both = [node.address for node in nodes]
+        device = hurry(Client(both if listed else spread(nodes[0], nodes[1]), token=token, device_id="bench-1"))
+        tool = hurry(Client(",".join(both) if listed else spread(nodes[1], nodes[0]), token=token, device_id="tool"))
         tool.on_gap(gaps.append)
         async with tool, device:
             listening = asyncio.create_task(_listen(Reader(tool.events("component-update")), got))
             await subscribed(tool)
-            assert str(device.address) != str(tool.address)
+            assert listed or str(device.address) != str(tool.address)
             sending = asyncio.create_task(_emit(device, chance))
             for number in range(kills):
                 goal = len(got) + chance.randrange(100, 300)
                 await eventually(lambda goal=goal: len(got) >= goal, "traffic", _LIMIT_S)  # type: ignore[misc]
-                node = nodes[number % 2]
+                here = str(device.address)
+                node = nodes[both.index(here) if listed else number % 2]
                 node.kill()
                 more = len(got) + 50
                 await eventually(lambda more=more: len(got) >= more, "traffic over the other node", _LIMIT_S)  # type: ignore[misc]
+                assert not listed or here not in (str(device.address), str(tool.address)), "nobody is left there"
                 if number + 1 < kills:
                     await node.start_beside()
             sending.cancel()

@@ -66,6 +66,14 @@ async def test_two_gateways_killed_in_turn_lose_and_double_nothing(
     )
 
 
+async def test_clients_with_a_list_of_two_gateways_follow_when_theirs_is_killed(
+    redis_server: RedisServer, tmp_path: Path, figure: Figure
+) -> None:
+    seed, url, kills = 11, redis_server.url("listed"), max(2, KILLS // 2)
+    outcome = await kill_nodes_in_turn(url, tmp_path, seed, kills, listed=True)
+    figure(f"clients with a list of two gateways on redis, seed {seed}: {outcome}")
+
+
 async def test_the_two_commands_of_the_readme_are_two_gateways_on_one_log(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:

@@ -1,6 +1,6 @@
 /* A console at a real gateway, for a test that sits at its standard input and output: it logs, sends values, carries commands out
- * and says what happens. Arguments: HOST PORT TCP_PORT TRANSPORT DEVICE TOKEN KEY, the key in hexadecimal digits or "-". A
- * letter on its input: a short pause without a connection. It ends, politely, with its input. Output: lines of words and numbers. */
+ * and says what happens. Arguments: HOST PORT TCP_PORT TRANSPORT DEVICE TOKEN KEY, the key in hexadecimal digits or "-"; for
+ * a byte pipe HOST is its path. A letter on its input: a short pause without a connection. It ends, politely, with its input. Output: lines of words and numbers. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,9 +57,14 @@ static flight_client *start(char **words)
     static flight_config config;
     static uint8_t key[FLIGHT_DEVICE_KEY_MOST_BYTES];
     static uint8_t transports[1];
+    const flight_port *port = &flight_port_posix;
     flight_client *client;
 
     transports[0] = (uint8_t)atoi(words[4]);
+    if (transports[0] == FLIGHT_TRANSPORT_SERIAL) {
+        port = &flight_port_posix_pipe;
+        flight_port_pipe_path = words[1];
+    }
     config.host = words[1];
     config.port = (uint16_t)atoi(words[2]);
     config.tcp_port = (uint16_t)atoi(words[3]);
@@ -72,9 +77,9 @@ static flight_client *start(char **words)
     config.commands = FLIGHT_COMMANDS_LEAST;
     config.device_key_bytes = read_key(words[7], key);
     config.device_key = config.device_key_bytes != 0 ? key : NULL;
-    client = flight_init(memory, sizeof memory, &config, &flight_port_posix);
+    client = flight_init(memory, sizeof memory, &config, port);
     if (client == NULL || flight_on_command(client, on_task, NULL) != 0) {
-        printf("no-client %s\n", flight_error_text(flight_check(memory, sizeof memory, &config, &flight_port_posix)));
+        printf("no-client %s\n", flight_error_text(flight_check(memory, sizeof memory, &config, port)));
         exit(1);
     }
     return client;

@@ -1,0 +1,110 @@
+"""Polling requests that reached the wrong node: passed on to the session's owner, and its reply back.
+
+Only ATTACH and POLL are passed on, only to nodes of the list, and only once: the header says that a request was. A node
+that cannot be reached has lost its sessions as far as the device is concerned: RESET(unknown-session), and the device says
+HELLO to whoever hears it. What it had sent is safe: the mark in the common log keeps it from being stored twice.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import aiohttp
+from aiohttp import web
+
+from flight_client.errors import FrameError
+from flight_client.gateway.node_list import TAG_BYTES, tag_of
+from flight_client.session import spec
+from flight_client.wire.frames import FrameReader
+
+_log = logging.getLogger("flight.gateway")
+
+HEADER = "Flight-Forwarded"
+_CONNECT_S = 2.0  # a node of the same network answers in a moment, or is gone
+_STATUSES = (200, 400, 408, 413, 429)  # that a gateway answers to a polling request
+_ATTACH_S = 4.0  # a device gives its gateway 10 s (most profiles): it hears RESET before it gives this node up too
+_REPLY_S = 45.0  # the longest hold of a reply, and the store's time at both ends of it
+
+
+class Gone(Exception):  # noqa: N818 - it is an answer, not an error of this program
+    """The owner cannot be reached."""
+
+
+class Forwarder:
+    """The way from this node to the others."""
+
+    def __init__(self, node: str, nodes: tuple[str, ...]) -> None:
+        self.tag = tag_of(node)
+        """How this node's session ids begin."""
+        self.forwarded = 0
+        """Requests that were passed on."""
+        self.unreachable = 0
+        """... that could not be."""
+        self.attach_s = _ATTACH_S
+        self._others = {tag_of(other): other for other in nodes if other != node}
+        self._http: aiohttp.ClientSession | None = None
+
+    def owner(self, session_id: bytes, request: web.Request) -> str:
+        """The node to ask; '' for a session that is ours or nobody's, and for a request that was passed on already."""
+        if HEADER in request.headers:
+            return ""
+        return self._others.get(session_id[:TAG_BYTES], "")
+
+    async def forward(self, owner: str, request: web.Request, kind: int, data: bytes) -> web.Response:
+        """The owner's reply to a request that begins with ATTACH or POLL. Raises Gone when there is nobody to give one."""
+        try:
+            status, content_type, body = await self._ask(owner, request, kind, data)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.info("%s did not answer: %s", owner, type(error).__name__)
+            nobody = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            if nobody or kind == spec.TYPE_ATTACH:
+                self.unreachable += 1
+                raise Gone from error
+            # What POLL brought may have been stored or not: the device asks with ATTACH.
+            return web.Response(status=502, text="the node of this session did not answer\n")
+        if status not in _STATUSES or len(body) > spec.POLL_BODY_BYTES:
+            _log.warning("%s answered with status %d and %d bytes: is that a gateway?", owner, status, len(body))
+            return web.Response(status=502, text="the node of this session gave an answer that is none\n")
+        self.forwarded += 1
+        return web.Response(status=status, body=body, content_type=content_type, headers={"Cache-Control": "no-store"})
+
+    async def _ask(self, owner: str, request: web.Request, kind: int, data: bytes) -> tuple[int, str, bytes]:
+        headers = {HEADER: "1", "Content-Type": request.content_type}
+        if "Prefer" in request.headers:
+            headers["Prefer"] = request.headers["Prefer"]
+        total_s = self.attach_s if kind == spec.TYPE_ATTACH else _REPLY_S
+        timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=_CONNECT_S, connect=_CONNECT_S)
+        async with self._session().post(
+            owner + request.path, data=data, headers=headers, allow_redirects=False, timeout=timeout
+        ) as answer:
+            body = bytearray()
+            async for part in answer.content.iter_any():
+                body += part
+                if len(body) > spec.POLL_BODY_BYTES:
+                    break
+            return answer.status, answer.content_type, bytes(body)
+
+    async def close(self) -> None:
+        """Drop the connections to the other nodes."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),  # every request here is one of a client: bounded there
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+        return self._http
+
+
+def knows_session(reply: bytes) -> bool:
+    """Whether a reply is one to a device with a session: not RESET, not CLOSE, and no page of a proxy."""
+    reader = FrameReader(spec.FLAGS_SUPPORTED)
+    try:
+        reader.feed(reply, spec.MAX_FRAME_BYTES)
+        return reader.next() and reader.type not in (spec.TYPE_RESET, spec.TYPE_CLOSE)
+    except FrameError:
+        return False
