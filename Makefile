@@ -66,7 +66,7 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	@rm -f $(TIMES); ! test -e $(SET_UP) || mv $(SET_UP) $(TIMES)
 	$(call stage,style,$(VPY) -m ruff check . && $(VPY) -m ruff format --check .)
 	$(call stage,types,$(VPY) -m mypy)
-	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check && $(VPY) -m build_scripts.make_traces --check)
+	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check && $(VPY) build_scripts/make_settings.py --check && $(VPY) -m build_scripts.make_traces --check)
 	$(call stage,docs,$(VPY) build_scripts/check_docs.py)
 	$(call stage,tests,$(VPY) -m pytest $(if $(TESTS),$(TESTS),$(SIDE_BY_SIDE)))
 	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)
@@ -88,7 +88,7 @@ format: $(DEV) ## put the code into the project's style
 generate: ## write the generated files from spec/flight.toml
 	@build_scripts/install_deps "$(PYTHON)"
 	@$(PYTHON) build_scripts/generate.py
-	@! test -x $(VPY) || { $(VPY) build_scripts/make_vectors.py && $(VPY) -m build_scripts.make_traces; }
+	@! test -x $(VPY) || { $(VPY) build_scripts/make_vectors.py && $(VPY) build_scripts/make_settings.py && $(VPY) -m build_scripts.make_traces; }
 
 .PHONY: amalgamate
 amalgamate: ## write the C core as two files, flight.h and flight.c, to build/amalgamation/
@@ -151,8 +151,9 @@ soak: $(DEV) ## hours of what `make test` runs for seconds
 	@FLIGHT_BROKER_KILLS=10 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_rabbitmq.py -k by_a_kill
 
 .PHONY: coverage
-coverage: $(DEV) ## C core: branches and MC/DC reached by its own test program
+coverage: $(DEV) ## branches and MC/DC of the C core, and branches of the session, that their own tests reach
 	@$(VPY) -m build_scripts.coverage_c
+	@$(VPY) -m build_scripts.coverage_session
 
 .PHONY: mutants
 mutants: $(DEV) ## do the tests notice small changes of the C core, and rules left out of the protocol? half an hour; goes on where it was interrupted

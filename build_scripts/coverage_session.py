@@ -16,7 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = "flight_client/session"
 TESTS = "tests/session"
-LEFT_OUT = ("test_exactly_once.py", "test_micropython.py", "test_hmac_sha256.py", "test_coverage.py")
+LEFT_OUT = (
+    "test_exactly_once.py",
+    "test_any_life.py",
+    "test_micropython.py",
+    "test_hmac_sha256.py",
+    "test_coverage.py",
+)
 CHANCE = "not damaged and not random and not fleet and not StoreAgainstAList and not no_row_of_frames"
 
 

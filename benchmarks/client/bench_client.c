@@ -18,6 +18,7 @@ static uint64_t now_us = 1000000u;
 static int answering = 1;
 static int ready_result = 1;
 static int label;
+static uint32_t carried_out;
 
 /* ---- the gateway ---- */
 
@@ -56,6 +57,38 @@ static void welcome(void)
     put(payload + 72, 65536);
     payload[84] = FLIGHT_FLAG_DELTA;
     answer(FLIGHT_TYPE_WELCOME, 0, 0, payload, sizeof payload);
+}
+
+#define DELIVER_AT 48u       /* of its records: a head of 40 bytes, "tool-1" padded to 8 */
+#define COMMAND_WORDS 24u    /* of the record's body */
+#define COMMAND_DATA_BYTES 64u
+
+static uint8_t *put_tail(uint8_t *at, const char *text, uint32_t bytes)
+{
+    at[0] = (uint8_t)bytes;
+    at[1] = 0;
+    memcpy(at + 2, text, bytes);
+    return at + 2 + bytes;
+}
+
+/* A command of tool-1 for this device, with 64 bytes of data. The channel `commands` is the first that the client opened. */
+static void command(void)
+{
+    static const char data[COMMAND_DATA_BYTES] = {1, 2, 3};
+    uint8_t payload[DELIVER_AT + 4u + 4u * COMMAND_WORDS];
+    uint8_t *at = payload + DELIVER_AT;
+
+    memset(payload, 0, sizeof payload);
+    payload[0] = 1;
+    payload[39] = 6;
+    memcpy(payload + 40, "tool-1", 6);
+    at[0] = FLIGHT_LAYOUT_COMMAND_REQUEST;
+    at[1] = COMMAND_WORDS;
+    put(at + 4, 77);
+    at = put_tail(at + 4 + FLIGHT_COMMAND_REQUEST_BYTES, "lives", 5);
+    at = put_tail(at, "dc-bench-1", 10);
+    put_tail(at, data, sizeof data);
+    answer(FLIGHT_TYPE_DELIVER, 1, 0, payload, sizeof payload);
 }
 
 static void take(const flight_frame *frame)
@@ -170,10 +203,19 @@ static const char *const fills[] = {"empty", "half", "full"};
 static const char token[] = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImRldi1iMDkyMmVkYiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJmbGlnaHQtZ2F0ZXdheSIsImF1ZCI6"
                             "ImZsaWdodCIsInN1YiI6IioiLCJyb2xlcyI6WyJwdWJsaXNoIiwic3Vic2NyaWJlIl0sImlhdCI6MTc5NTQzMzIwNH0.axFmIcadzA5dsk3";
 static flight_config config;
+static uint16_t commands; /* that are remembered; 0: nobody carries any out */
 
 static void on_message(void *user, const flight_message *message)
 {
     (void)user, (void)message;
+}
+
+static int on_task(void *user, const flight_task *task)
+{
+    (void)user;
+    carried_out++;
+    flight_reply(task, task->data, task->bytes);
+    return FLIGHT_COMMAND_DONE;
 }
 
 static void run(flight_client *client, int frames)
@@ -199,11 +241,16 @@ static flight_client *enter(int state, int fill)
     config.transports = transports;
     config.transport_count = 1;
     config.link_bytes_per_s = FLIGHT_NO_LIMIT;
+    config.commands = commands;
     sent_bytes = waiting_bytes = 0;
     answering = state != 1;
     ready_result = state != 0;
     client = flight_init(memory, sizeof memory, &config, &port);
-    flight_on(client, flight_channel(client, "commands"), on_message, NULL);
+    if (commands != 0) {
+        flight_on_command(client, on_task, NULL);
+    } else {
+        flight_on(client, flight_channel(client, "commands"), on_message, NULL);
+    }
     for (int i = 1; i <= 4; i++) {
         const char *const names[4] = {"scores", "log", "memory-updates", "frame-time"};
 
@@ -315,8 +362,35 @@ static void one_step(flight_client *client)
     flight_poll(client, 0);
 }
 
+/* The one step that carries a command out, its handler (an echo) included. */
+static void measure_command(int state, int fill)
+{
+    flight_client *client = enter(state, fill);
+    int steps = 0;
+
+    carried_out = 0;
+    command();
+    for (; carried_out == 0 && steps < STEPS_MOST; steps++) {
+        one_step(client);
+    }
+    if (carried_out == 0) {
+        rt_exit(1);
+    }
+    client = enter(state, fill);
+    command();
+    for (; steps > 1; steps--) {
+        one_step(client);
+    }
+    measure("client.step_command", one_step, client, state, fill);
+}
+
 int rt_main(void)
 {
+    commands = FLIGHT_COMMANDS_LEAST;
+    for (int fill = 0; fill < 3; fill++) {
+        measure_command(2, fill);
+    }
+    commands = 0;
     for (int state = 0; state < 6; state++) {
         for (int fill = 0; fill < 3; fill++) {
             flight_client *client;
@@ -335,6 +409,7 @@ int rt_main(void)
     }
     config.platform = FLIGHT_PLATFORM_DREAMCAST;
     config.transports = NULL;
+    config.commands = 0;
     rt_text("value client.ram.dreamcast ");
     rt_number((uint32_t)flight_need(&config));
     rt_text("\n");

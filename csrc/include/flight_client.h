@@ -32,6 +32,18 @@
 #define FLIGHT_PIPE 1 /* a serial line, a user channel of psplink: bytes may be lost or damaged */
 #endif
 
+#ifndef FLIGHT_COMMANDS
+#define FLIGHT_COMMANDS 1 /* flight_on_command, flight_is_command, flight_reply */
+#endif
+#ifndef FLIGHT_FORMAT
+#define FLIGHT_FORMAT 1 /* 0: flight_log sends its format as it stands; of a crash its reason alone is told */
+#endif
+#ifndef FLIGHT_RECORDS
+#define FLIGHT_RECORDS 1 /* 0: nothing outlives a power cycle, flight_crash is left out */
+#endif
+#ifndef FLIGHT_DELTA
+#define FLIGHT_DELTA 1 /* batches go as differences, where the gateway reads them and FLIGHT_SESSION_PIECES is 1 */
+#endif
 /* A second socket is too dear on a Dreamcast: KallistiOS takes 66 KiB of heap for it. */
 #if defined(__DREAMCAST__) || defined(_arch_dreamcast)
 #define FLIGHT_SECOND_SOCKET 0
@@ -242,6 +254,7 @@ int flight_channel(flight_client *client, const char *name);
  */
 int flight_on(flight_client *client, int channel, flight_handler handler, void *user);
 
+#if FLIGHT_COMMANDS
 /* Carry out the commands of the channel "commands" that name this device, or nobody, from now on. Each is handed out once: when
  * its asker asks again it is answered again. One that is older than its asker waits for is left. Answers go to the channel
  * "command-results". A second handler takes the place of the first; null takes it away. Errors: ARGUMENT (config.commands is
@@ -269,6 +282,7 @@ int flight_is_command(const flight_task *task, const char *name);
  *     return FLIGHT_COMMAND_UNKNOWN;
  */
 int flight_reply(const flight_task *task, const void *data, size_t bytes);
+#endif
 
 /* Send bytes of your own under a number of your own, the kind; they are copied. flags: FLIGHT_LOSSY, FLIGHT_CRITICAL or FLIGHT_LATEST.
  * Returns a flight_answer; those below zero are its errors.
@@ -364,6 +378,7 @@ void flight_close(flight_client *client);
 #define FLIGHT_CRASH_WORDS 16u      /* of a crash record */
 #define FLIGHT_CRASH_TEXT_BYTES 64u /* of its reason, with the zero */
 
+#if FLIGHT_RECORDS
 /* From an exception handler: write down why and where, with up to FLIGHT_CRASH_WORDS words (registers, stack), so that the next
  * flight_init sends it to the channel log as an error. Takes no lock and no heap, less than 512 bytes of stack, and nothing of
  * the client but its port. reason is cut to FLIGHT_CRASH_TEXT_BYTES; pc and count words are written down as they are. Errors:
@@ -372,5 +387,6 @@ void flight_close(flight_client *client);
  *     flight_crash(client, "address error", pc, registers, 16);
  */
 int flight_crash(const flight_client *client, const char *reason, uint32_t pc, const uint32_t *words, uint32_t count);
+#endif
 
 #endif

@@ -96,6 +96,7 @@ extern const flight_port flight_port_posix;
 extern const flight_port flight_port_posix_pipe; /* flight_port_posix.c too: a serial device, or a port that passes bytes on */
 extern const flight_port flight_port_kos;
 extern const flight_port flight_port_kos_files; /* flight_port_kos.c too: with store and load, see there what they cost */
+extern const flight_port flight_port_kos_serial; /* and the serial port, for FLIGHT_TRANSPORT_SERIAL */
 extern const flight_port flight_port_psp;
 extern const flight_port flight_port_vita;
 
@@ -114,7 +115,8 @@ extern const flight_port flight_port_vita;
  * it before flight_init. The folder is made where it is missing, the ones above it are not. */
 extern const char *flight_port_folder;
 
-/* What flight_port_posix_pipe opens, "/dev/ttyUSB0" or "tcp://127.0.0.1:10004", and the speed of a serial device, 0: as it is. */
+/* What flight_port_posix_pipe opens, "/dev/ttyUSB0" or "tcp://127.0.0.1:10004", and the speed of a serial device, 0: as it is.
+ * flight_port_kos_serial has a speed too, 115,200 baud unless the program says otherwise. */
 extern const char *flight_port_pipe_path;
 extern uint32_t flight_port_pipe_baud;
 

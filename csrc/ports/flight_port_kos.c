@@ -11,6 +11,12 @@
  *     after a lost packet everything unacknowledged is sent again by a thread that keeps the socket locked meanwhile.
  *   - A connection whose PC has vanished keeps its buffers until that PC's address answers again.
  *
+ * flight_port_kos_serial is the serial port (a coder's cable), for FLIGHT_TRANSPORT_SERIAL; the network is not needed. KallistiOS
+ * receives by interrupts into 1,024 bytes and sends by hand: what waits in the port's 16 bytes goes by itself, the rest only while
+ * a call of flight_poll lasts. So what goes out in a frame is some 16 bytes and what the line carries within the budget: 50 to 90
+ * bytes at 1,562,500 baud with 500 us. With dcload-serial the port is taken, and what the game prints goes there too unless
+ * dbgio_dev_select("null") or another device was chosen.
+ *
  * Compiled against the real headers; run on no console yet. */
 #define _DEFAULT_SOURCE 1 /* sbrk */
 #include "flight.h"
@@ -19,6 +25,8 @@
 #include <arch/stack.h>
 #include <arch/timer.h>
 #include <arpa/inet.h>
+#include <dc/fs_dcload.h>
+#include <dc/scif.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <kos/net.h>
@@ -40,6 +48,13 @@ typedef struct connection {
     int socket;
     int is_ready;
 } connection;
+
+/* The serial port's own register of what waits: the upper half counts what is to be sent. KallistiOS has no call that tells. */
+#ifndef SCIF_WAITING
+#define SCIF_WAITING ((*(volatile uint16_t *)0xffe8001cu >> 8) & 0x1fu)
+#endif
+#define SCIF_HALF 8u      /* so many bytes or fewer: scif_write has room for one more and does not wait */
+#define SERIAL_HOLD_US 200u /* that a send goes on while bytes leave */
 
 static connection first = {NO_SOCKET, 0};
 static connection second = {NO_SOCKET, 0};
@@ -282,6 +297,77 @@ static int load(void *io, unsigned number, uint8_t *data, size_t capacity)
     return got < 0 ? failed() : (int)got;
 }
 
+/* --- the serial port --- */
+
+/* Of the line; both ends have the same. Up to 1,562,500. */
+uint32_t flight_port_pipe_baud = 115200u;
+
+static int serial_is_up(void *io)
+{
+    (void)io;
+    return 1;
+}
+
+/* A line needs no opening; the port is set up once, which takes some milliseconds. */
+static int open_serial(void *io, const char *host, uint16_t port)
+{
+    static int is_open;
+
+    (void)io;
+    (void)host;
+    (void)port;
+    if (dcload_type == DCLOAD_TYPE_SER) {
+        return -EBUSY; /* dcload-serial has it */
+    }
+    if (!is_open) {
+        scif_set_parameters((int)flight_port_pipe_baud, 1);
+        scif_init();
+        scif_set_irq_usage(1); /* to receive: 16 bytes are full before the next frame */
+        is_open = 1;
+    }
+    return 0;
+}
+
+static int send_serial(void *io, const uint8_t *data, size_t bytes)
+{
+    const uint64_t began_us = timer_us_gettime64();
+    size_t sent = 0;
+
+    (void)io;
+    while (sent < bytes) {
+        if (SCIF_WAITING <= SCIF_HALF) {
+            if (scif_write(data[sent]) < 0) {
+                return failed();
+            }
+            sent++;
+        } else if (timer_us_gettime64() - began_us >= SERIAL_HOLD_US) {
+            break;
+        }
+    }
+    return (int)sent;
+}
+
+static int receive_serial(void *io, uint8_t *data, size_t capacity)
+{
+    size_t got = 0;
+
+    (void)io;
+    while (got < capacity) {
+        const int byte = scif_read();
+
+        if (byte < 0) {
+            return got == 0 && !is_for_later() ? failed() : (int)got;
+        }
+        data[got++] = (uint8_t)byte;
+    }
+    return (int)got;
+}
+
+static void close_serial(void *io)
+{
+    (void)io; /* the line stays */
+}
+
 int flight_resolve(const char *name, char *out, size_t capacity)
 {
     struct in_addr literal;
@@ -309,3 +395,6 @@ const flight_port flight_port_kos = {"kos", &first, &second, now_us, link_state,
  * connection, which waits for the card. */
 const flight_port flight_port_kos_files = {"kos", &first, &second, now_us, link_state, open_connection, ready,
                                            send_bytes, receive_bytes, close_connection, random_bytes, store, load, memory};
+
+const flight_port flight_port_kos_serial = {"kos serial", NULL, NULL, now_us, serial_is_up, open_serial, serial_is_up,
+                                            send_serial, receive_serial, close_serial, random_bytes, NULL, NULL, memory};

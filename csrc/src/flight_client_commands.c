@@ -5,7 +5,7 @@
  * others are the last ones that were carried out. An answer that found no room in its ring stays owed and goes later. */
 #include "flight_client_parts.h"
 
-#if FLIGHT_CLIENT
+#if FLIGHT_CLIENT && FLIGHT_COMMANDS
 
 #define RECEIVED_AT 16u /* in DELIVER: when the gateway got it */
 #define HELD_AT 36u

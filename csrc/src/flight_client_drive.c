@@ -19,6 +19,7 @@ static int pack_large(flight_client *client, flight_ring *ring)
 static int pack(flight_client *client, int command)
 {
     flight_session *session = &client->session;
+    flight_batch *batch = &client->work.batch;
     flight_ring *ring = command == FLIGHT_DO_PACK_CRITICAL ? &client->critical : &client->lossy;
     uint8_t *const to = session->out.buffer + session->out.at;
     const size_t room = (size_t)session->out.room_bytes;
@@ -26,19 +27,42 @@ static int pack(flight_client *client, int command)
     uint8_t flags = 0;
     int bytes;
 
+#if FLIGHT_WRITES_DELTA
     if (session->agreement.up & FLIGHT_FLAG_DELTA) {
-        bytes = flight_delta_pack(ring, to, room, client->now_ms, most, &client->batch);
+        bytes = flight_delta_pack(ring, to, room, client->now_ms, most, batch);
         flags = FLIGHT_FLAG_DELTA;
-    } else {
-        bytes = flight_batch_pack(ring, to, room, client->now_ms, most, &client->batch);
+    } else
+#endif
+    {
+        bytes = flight_batch_pack(ring, to, room, client->now_ms, most, batch);
     }
     if (bytes <= 0) {
         return pack_large(client, ring);
     }
-    if (client->batch.events < 2u) {
+    if (batch->events < 2u) {
         flags = 0; /* one event alone is a record as in any batch */
     }
-    return flight_session_packed(session, (uint32_t)bytes, client->batch.events, client->batch.channel, client->now_ms, flags);
+    return flight_session_packed(session, (uint32_t)bytes, batch->events, batch->channel, client->now_ms, flags);
+}
+
+/* A stored frame was packed for a gateway that read more than this one. Returns the bytes of its records, each on its own now; 0
+ * where they do not fit. They are put together behind the turn, which is never so full that no frame would follow. */
+static uint32_t write_plain(flight_client *client)
+{
+#if FLIGHT_WRITES_DELTA
+    const flight_session_out *out = &client->session.out;
+    uint8_t *const at = client->out.bytes + client->out.end;
+    const int32_t room = flight_min(out->room_bytes, (int32_t)(client->out.capacity - client->out.end));
+    const int bytes = flight_delta_unpack(&client->work.delta, out->buffer + out->at, out->frame.payload_bytes, at, (size_t)room);
+
+    if (bytes > 0) {
+        memcpy(out->buffer + out->at, at, (uint32_t)bytes);
+        return (uint32_t)bytes;
+    }
+#else
+    (void)client;
+#endif
+    return 0;
 }
 
 static void obey(flight_client *client, int command)
@@ -70,8 +94,8 @@ static void obey(flight_client *client, int command)
             flight_link_drop(client);
         }
         break;
-    case FLIGHT_DO_RECODE: /* packed for a gateway that read more than this one: nothing here can write it anew */
-        flight_session_recoded(session, 0);
+    case FLIGHT_DO_RECODE:
+        flight_session_recoded(session, write_plain(client));
         break;
 #if FLIGHT_PROBE
     case FLIGHT_DO_PROBE:

@@ -11,6 +11,14 @@ typedef struct writer {
     uint8_t *end;
 } writer;
 
+static void put(writer *out, char letter)
+{
+    if (out->at < out->end) {
+        *out->at++ = (uint8_t)letter;
+    }
+}
+
+#if FLIGHT_FORMAT
 /* What stands between a % and its letter. */
 typedef struct spec {
     uint32_t width;
@@ -19,13 +27,6 @@ typedef struct spec {
     uint8_t size;   /* sizes seen: 1 for l and z, 2 for ll */
     char letter;
 } spec;
-
-static void put(writer *out, char letter)
-{
-    if (out->at < out->end) {
-        *out->at++ = (uint8_t)letter;
-    }
-}
 
 static void pad(writer *out, char letter, uint32_t bytes, uint32_t width)
 {
@@ -210,6 +211,17 @@ static FLIGHT_APART void format_text(writer *out, const char *format, va_list *l
         format = letter + 1;
     }
 }
+
+#else
+
+static void format_text(writer *out, const char *format, va_list *list)
+{
+    (void)list;
+    while (*format != 0 && out->at < out->end) {
+        put(out, *format++);
+    }
+}
+#endif
 
 /* Bytes of the UTF-8 letter at `at`, which ends before `end`; 0: there is none. */
 static uint32_t letter_bytes(const uint8_t *at, const uint8_t *end)

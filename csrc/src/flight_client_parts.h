@@ -19,6 +19,7 @@
 
 #if FLIGHT_CLIENT
 
+#define FLIGHT_WRITES_DELTA (FLIGHT_DELTA && FLIGHT_SESSION_PIECES) /* without pieces no frame can be written anew */
 #define FLIGHT_SLOT_BYTES 64u             /* of both rings */
 #define FLIGHT_LINE_BYTES 4u              /* that a byte pipe adds to a frame */
 #define FLIGHT_LINE_FRAME_BYTES (FLIGHT_HELLO_FRAME_BYTES + FLIGHT_LINE_BYTES)
@@ -99,6 +100,7 @@ typedef struct flight_line {
     uint16_t named;    /* 1: `line` was chosen once */
 } flight_line;
 
+#if FLIGHT_COMMANDS
 /* Commands that were carried out (flight_client_commands.c). */
 typedef struct flight_requests {
     flight_command_handler handler;
@@ -113,6 +115,7 @@ typedef struct flight_requests {
     uint8_t knows_ahead;
     uint8_t running;       /* a handler is being called */
 } flight_requests;
+#endif
 
 #if FLIGHT_PROBE
 #define FLIGHT_PROBE_FRAME_BYTES (FLIGHT_HEADER_BYTES + FLIGHT_NONCE_BYTES) /* PROBE, and PROBED */
@@ -191,7 +194,6 @@ struct flight_client {
     flight_bucket wire;    /* what the link drains */
     flight_frames_seen frames;
     flight_delivery delivery;
-    flight_requests requests;
     flight_outgoing out;
     flight_line line;
     uint8_t *in;           /* bytes as the port gave them, then without what belongs to the transport */
@@ -224,9 +226,20 @@ struct flight_client {
     flight_ring critical;
     flight_ring lossy;
     flight_stream stream;
-    flight_batch batch;
-    flight_resume resume;
+    union {
+        flight_batch batch;
 
+#if FLIGHT_WRITES_DELTA
+        flight_delta delta; /* to write a batch plain again */
+#endif
+    } work; /* of one step */
+
+#if FLIGHT_COMMANDS
+    flight_requests requests;
+#endif
+#if FLIGHT_RECORDS
+    flight_resume resume;
+#endif
 #if FLIGHT_PROBE
     flight_probe probe;
 #endif
@@ -312,10 +325,12 @@ int flight_deliver_step(flight_client *client);
 void flight_deliver_begin(flight_client *client);
 
 /* flight_client_commands.c */
+#if FLIGHT_COMMANDS
 int flight_commands_step(flight_client *client);
 uint32_t flight_commands_bytes(uint32_t commands, uint32_t answer_bytes);
 uint32_t flight_commands_place_bytes(uint32_t answer_bytes);
 uint32_t flight_commands_body_bytes(uint32_t answer_bytes);
+#endif
 
 /* flight_client_log.c */
 void flight_client_mend(uint8_t *at, const uint8_t *end);
@@ -340,8 +355,10 @@ void flight_probe_stop(flight_client *client);
 #endif
 
 /* flight_client_record.c */
+#if FLIGHT_RECORDS
 void flight_record_load(flight_client *client);
 int flight_record_step(flight_client *client);
+#endif
 
 #endif
 #endif

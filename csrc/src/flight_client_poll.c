@@ -126,9 +126,19 @@ static int step(flight_client *client)
     if (client->drop) {
         return flight_link_close(client);
     }
-    if (finish(client) || flight_record_step(client) || flight_commands_step(client)) {
+    if (finish(client)) {
         return 1;
     }
+#if FLIGHT_RECORDS
+    if (flight_record_step(client)) {
+        return 1;
+    }
+#endif
+#if FLIGHT_COMMANDS
+    if (flight_commands_step(client)) {
+        return 1;
+    }
+#endif
 #if FLIGHT_PROBE
     if (flight_probe_step(client)) {
         return 1;

@@ -1,7 +1,7 @@
 /* What outlives a power cycle: the resume record in two copies, and what an exception handler wrote down. */
 #include "flight_client_parts.h"
 
-#if FLIGHT_CLIENT
+#if FLIGHT_CLIENT && FLIGHT_RECORDS
 
 #define MAGIC 0x4346u
 #define FORM 1u
@@ -111,6 +111,7 @@ static int is_crash(const uint8_t *record, int bytes)
            flight_load32(record + CRC_AT) == flight_crc32c(record, CRC_AT, 0);
 }
 
+#if FLIGHT_FORMAT
 /* Eight words of the record go into the log as one line; behind the last one stand zeros. */
 static void tell_words(flight_client *client, const uint8_t *at, uint32_t first)
 {
@@ -123,23 +124,34 @@ static void tell_words(flight_client *client, const uint8_t *at, uint32_t first)
     client->crash_left = (uint8_t)(client->crash_left + (answer >= 0));
 }
 
-static void load_crash(flight_client *client)
+static void tell_crash(flight_client *client, const uint8_t *record)
 {
-    uint8_t *const record = client->in;
+    const uint32_t count = record[3];
     uint32_t first;
-    uint32_t count;
 
-    if (!is_crash(record, client->port->load(client->port->io, FLIGHT_RECORD_CRASH, record, FLIGHT_CRASH_RECORD_BYTES))) {
-        return;
-    }
-    count = record[3];
-    record[WORDS_AT - 1u] = 0;
-    client->crash_left = flight_log(client, FLIGHT_LOG_ERROR, "crash: %s, pc %08x, %u s after the start", (char *)record + TEXT_AT,
-                                    (unsigned)flight_load32(record + 4),
+    client->crash_left = flight_log(client, FLIGHT_LOG_ERROR, "crash: %s, pc %08x, %u s after the start",
+                                    (const char *)record + TEXT_AT, (unsigned)flight_load32(record + 4),
                                     (unsigned)flight_client_thousandth(flight_load32(record + 8))) >= 0;
     for (first = 0; first < count; first += WORDS_A_LINE) {
         tell_words(client, record + WORDS_AT + 4u * first, first);
     }
+}
+#else
+static void tell_crash(flight_client *client, const uint8_t *record)
+{
+    client->crash_left = flight_log(client, FLIGHT_LOG_ERROR, (const char *)record + TEXT_AT) >= 0;
+}
+#endif
+
+static void load_crash(flight_client *client)
+{
+    uint8_t *const record = client->in;
+
+    if (!is_crash(record, client->port->load(client->port->io, FLIGHT_RECORD_CRASH, record, FLIGHT_CRASH_RECORD_BYTES))) {
+        return;
+    }
+    record[WORDS_AT - 1u] = 0;
+    tell_crash(client, record);
 }
 
 /* The record of the crash is with the gateway: it is not sent again. */

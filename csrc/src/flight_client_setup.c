@@ -157,6 +157,7 @@ static uint32_t head_bytes(const flight_profile *profile)
     return 0;
 }
 
+#if FLIGHT_COMMANDS
 /* Returns whether every answer finds room: in the table, its ring and a frame. */
 static int plan_commands(flight_plan *made, const flight_config *config)
 {
@@ -170,6 +171,25 @@ static int plan_commands(flight_plan *made, const flight_config *config)
             answer_bytes <= FLIGHT_ANSWER_MOST_BYTES && body_bytes <= (uint32_t)made->profile.payload_bytes &&
             body_bytes + RECORD_HEAD_BYTES <= made->critical_slots * FLIGHT_SLOT_BYTES / 2u);
 }
+
+/* Of the table. */
+static uint32_t commands_bytes(const flight_plan *made)
+{
+    return flight_commands_bytes(made->commands, made->answer_bytes);
+}
+#else
+static int plan_commands(flight_plan *made, const flight_config *config)
+{
+    (void)made;
+    return config->commands == 0;
+}
+
+static uint32_t commands_bytes(const flight_plan *made)
+{
+    (void)made;
+    return 0;
+}
+#endif
 
 /* What a config comes to. Returns 0 or ARGUMENT. */
 static int plan(flight_plan *made, const flight_config *config)
@@ -287,7 +307,7 @@ static int need_of(const flight_config *config, flight_plan *made)
         return bytes;
     }
     return (int)(ROUND(sizeof(flight_client)) + ROUND(made->channels * (uint32_t)sizeof(flight_client_channel)) +
-                 ROUND(bytes) + flight_commands_bytes(made->commands, made->answer_bytes) +
+                 ROUND(bytes) + commands_bytes(made) +
                  FLIGHT_SLOT_BYTES * ((uint32_t)made->critical_slots + made->lossy_slots) +
                  ROUND(out_bytes(made)) + ROUND(made->in_bytes) + ROUND(2u * made->stream_frame_bytes));
 }
@@ -339,10 +359,12 @@ static void lend(flight_client *client, const flight_plan *made)
     setup.profile = &client->profile;
     flight_session_init(&client->session, memory, session_need, &setup);
     memory += session_need;
+#if FLIGHT_COMMANDS
     client->requests.memory = memory;
     client->requests.place_bytes = flight_commands_place_bytes(made->answer_bytes);
-    memset(memory, 0, flight_commands_bytes(made->commands, made->answer_bytes));
-    memory += flight_commands_bytes(made->commands, made->answer_bytes);
+    memset(memory, 0, commands_bytes(made));
+    memory += commands_bytes(made);
+#endif
     flight_ring_init(&client->critical, memory, made->critical_slots, FLIGHT_SLOT_BYTES);
     memory += made->critical_slots * FLIGHT_SLOT_BYTES;
     flight_ring_init(&client->lossy, memory, made->lossy_slots, FLIGHT_SLOT_BYTES);
@@ -361,7 +383,7 @@ static void agree(flight_client *client, const flight_plan *made)
 {
     flight_session *session = &client->session;
 
-    session->agreement.sends = FLIGHT_FLAG_DELTA;
+    session->agreement.sends = FLIGHT_WRITES_DELTA ? FLIGHT_FLAG_DELTA : 0; /* and reads nothing by agreement: all comes plain */
     session->agreement.auth = client->config.device_key != NULL ? FLIGHT_AUTH_HMAC : FLIGHT_AUTH_NONE;
     session->out.turn_most_bytes = (int32_t)made->turn_bytes;
     flight_session_adapt(session);
@@ -407,7 +429,9 @@ flight_client *flight_init(void *memory, size_t bytes, const flight_config *conf
     if (begin(client, bytes, config, port) != 0) {
         return NULL;
     }
+#if FLIGHT_RECORDS
     flight_record_load(client);
+#endif
     flight_session_start(&client->session, 0);
     return client;
 }

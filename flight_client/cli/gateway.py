@@ -89,7 +89,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nodes",
         metavar="ADDRESSES",
-        help="... and those of all of them, with commas: polling requests find the session's node (environment FLIGHT_NODES)",
+        help="behind a balancer: the addresses of all gateways, with commas, so that polling requests find their session "
+        "(environment FLIGHT_NODES)",
     )
     parser.add_argument(
         "--drain",

@@ -27,12 +27,12 @@ class Fetched(NamedTuple):
 async def fetch_jwks(url: str) -> Fetched:
     """The body and how long it is fresh. CallerError for anything but an answer of 200 within the bounds.
 
-    Redirects are not followed: they could lead to where no TLS is, or into the network of the gateway.
+    A proxy of the environment is used for https only: http is for this machine. Redirects are not followed: they could lead to where no TLS is, or into the network of the gateway.
     """
     try:
         async with (
             asyncio.timeout(TIMEOUT_S),
-            aiohttp.ClientSession(trust_env=True) as session,
+            aiohttp.ClientSession(trust_env=url.startswith("https:")) as session,
             session.get(url, allow_redirects=False, headers={"Accept": "application/json"}) as answer,
         ):
             if answer.status != 200:

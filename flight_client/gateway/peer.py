@@ -262,11 +262,11 @@ class Peer:
         self.counters.received += events
         channel = self._channels.get(number)
         if channel is None or not channel.mode & spec.MODE_PUBLISH:
-            self.tenure.note("publish-refused", number=number, code="unknown-channel", events=events)
+            self.tenure.note_batch_refused(number, "", "unknown-channel")
             self._refuse(seq, number, events, spec.CODE_UNKNOWN_CHANNEL)
             return
         if self.tenure.ended():
-            self.tenure.note("publish-refused", channel=channel.name, code="expired-token", events=events)
+            self.tenure.note_batch_refused(number, channel.name, "expired-token")
             self._refuse(seq, number, events, spec.CODE_EXPIRED_TOKEN)
             return
         self._unsettled += 1

@@ -23,7 +23,7 @@ from flight_client.session import spec
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
 
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}", re.ASCII)
-_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 
 # argument -> environment variable
@@ -51,6 +51,11 @@ ENVIRONMENT = {
     "nodes": "FLIGHT_NODES",
     "drain_s": "FLIGHT_DRAIN_S",
     "log_format": "FLIGHT_LOG_FORMAT",
+    "channels": "FLIGHT_CHANNEL_LIMIT",
+    "sessions": "FLIGHT_SESSIONS",
+    "history_entries": "FLIGHT_HISTORY_ENTRIES",
+    "subscriber_entries": "FLIGHT_SUBSCRIBER_ENTRIES",
+    "subscriber_bytes": "FLIGHT_SUBSCRIBER_BYTES",
 }
 
 
@@ -63,7 +68,7 @@ class GatewaySettings:
     tcp: bool = True  # raw TCP on a second port
     tcp_port: int | None = None  # None = the one above `port`, where clients look for it; 0 = any free port
     engine: str = "memory:"
-    mode: str = "development"  # or production
+    mode: str = "development"  # development, or production, which refuses what is meant for a desk
     state_dir: Path = Path.home() / ".flight"  # where the development key is kept
     key_file: Path | None = None  # instead of the development key
     device_keys: Path | None = None  # of devices that authenticate their frames (device_keys.py)
@@ -81,13 +86,13 @@ class GatewaySettings:
     nodes: tuple[str, ...] = ()  # of all gateways behind one balancer, as they reach each other
     drain_s: int = 10  # how long a stop waits for clients to go
     log_format: str = "text"  # or json
-    channels: int = 1024
-    sessions: int = spec.SESSIONS
+    channels: int = 1024  # names that may exist at a time
+    sessions: int = spec.SESSIONS  # of one gateway, attached or not; then HELLO is refused as busy
     strangers: int = 1024  # connections that have not shown a token yet
     strangers_per_address: int = 256  # ... of one address; a proxy in front is one
-    history_entries: int = spec.HISTORY_ENTRIES
-    subscriber_entries: int = spec.SUBSCRIBER_ENTRIES
-    subscriber_bytes: int = spec.SUBSCRIBER_BYTES
+    history_entries: int = spec.HISTORY_ENTRIES  # entries that the log keeps of each channel
+    subscriber_entries: int = spec.SUBSCRIBER_ENTRIES  # entries that wait for one subscription; beyond it is told a gap
+    subscriber_bytes: int = spec.SUBSCRIBER_BYTES  # bytes of them
 
     def __post_init__(self) -> None:
         _check_host("host", self.host)

@@ -18,6 +18,7 @@ from flight_client.session.common.clock import elapsed
 Verify = Callable[[str], Identity]
 Revoked = Callable[[Identity], bool]
 
+_SAID_LIMIT = 64
 _EARLY_LIMIT = 16  # TOKEN frames too soon after another, in a row: no device does that by mistake
 
 
@@ -45,6 +46,7 @@ class Tenure:
         self._wall_s = wall_s
         self._looked_at: int | None = None
         self._early = 0
+        self._said: set[int] = set()  # channels whose batches were refused and that was written down
 
     def left_ms(self) -> int:
         """What is left of the token, at least 1 ms; a longer life than WELCOME should say is cut."""
@@ -70,6 +72,12 @@ class Tenure:
         if mode & spec.MODE_SUBSCRIBE:
             self.note("subscribe-refused", channel=channel, code=code)
 
+    def note_batch_refused(self, number: int, channel: str, code: str) -> None:
+        """Write down that what came for a channel was refused: once, as a device may send many before it hears it."""
+        if number not in self._said and len(self._said) < _SAID_LIMIT:
+            self._said.add(number)
+            self.note("publish-refused", number=number, channel=channel, code=code)
+
     def renew(self, token: bytes, device_id: str, now: int) -> None:
         """Go on with this token. Raises RefusedError, after which the old one counts as before, and TooOften."""
         if self._looked_at is not None and 0 <= elapsed(now, self._looked_at) < spec.TOKEN_SPACING_MS:
@@ -90,3 +98,4 @@ class Tenure:
         if identity.expires_s < self.identity.expires_s:  # an older one, perhaps recorded and sent again
             raise RefusedError(spec.CODE_FORBIDDEN, "the new token ends before the present one")
         self.identity = identity
+        self._said.clear()

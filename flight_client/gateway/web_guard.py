@@ -18,7 +18,7 @@ from aiohttp import web
 
 from flight_client.gateway.names import printable
 
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?", re.ASCII)
 _SAID_LIMIT = 16  # different hosts that the log names
 
 _log = logging.getLogger("flight.gateway")
@@ -34,7 +34,8 @@ class WebGuard:
         self._origins = frozenset(origins)
         own = socket.gethostname().lower()
         named = {host.lower() for host in hosts} | {_name(origin.partition("://")[2]) for origin in origins}
-        self._hosts = named | {"localhost", own, f"{own}.local", bound_to.lower()}
+        short = own.partition(".")[0]
+        self._hosts = named | {"localhost", own, short, f"{short}.local", bound_to.lower()}
         self._any_host = "*" in hosts
         self._said: set[str] = set()
 

@@ -135,3 +135,22 @@ def test_ctrl_c_while_it_waits_for_lines_ends_it_cleanly(here: list[str]) -> Non
     code, out, err = interrupt(process)
     assert (code, out) == (130, ""), err
     assert err.strip() == "flight: interrupted"
+
+
+def test_send_and_tail_take_a_list_of_gateways_and_find_the_one_that_lives(running: GatewayProcess) -> None:
+    nodes = f"http://127.0.0.1:{free_port()}, {running.address}"
+    here = ["--state-dir", str(running.folder), "--wait", "60"]
+    done = run_flight("send", "--channel", "listed", "over there", "--gateway", nodes, *here)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    words = ("tail", "listed", "--history", "1", "--count", "1", "--json", *here)
+    found = run_flight(*words, env=environment(FLIGHT_GATEWAY=nodes))
+    assert found.returncode == 0, found.stderr
+    [event] = [json.loads(line) for line in found.stdout.splitlines()]
+    assert event["data"]["text"] == "over there"
+
+
+def test_a_bad_list_of_gateways_is_one_line() -> None:
+    done = run_flight("send", "x", "--gateway", "http://a:1,http://a:1", env=environment(FLIGHT_TOKEN="t"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "stands twice" in done.stderr

@@ -99,6 +99,21 @@ def test_with_one_transport_the_nodes_go_round() -> None:
     assert went == [A] * 3 + [B] * 3 + [C] * 3 + [A] * 3
 
 
+def test_a_session_wipes_out_the_failures_before_it() -> None:
+    desk = Desk()
+    went = [desk.attempt(alive=alive)[0] for alive in (False, False, True, False, False)]
+    assert went == [A] * 5, "two of three, and two of three"
+
+
+def test_after_a_session_every_node_counts_anew_before_the_client_steps_down() -> None:
+    desk = Desk()
+    for alive in (False,) * (2 * RETRIES) + (True,):
+        desk.attempt(alive=alive)
+    went = [desk.attempt() for _ in range(3 * RETRIES)]
+    assert [node for node, _ in went] == [C] * 3 + [A] * 3 + [B] * 3
+    assert {transport for _, transport in went} == {TRANSPORT_WEBSOCKET}
+
+
 def test_a_connection_that_lived_shortly_does_not_send_the_client_to_a_lesser_transport() -> None:
     """The policy counts its loss as a failure, the nodes do not: they must not get out of step."""
     desk = Desk()

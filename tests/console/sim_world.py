@@ -41,11 +41,14 @@ void flight_status_of(flight_client *client, flight_status *status);
 
 
 @cache
-def library() -> tuple[cffi.FFI, Any]:
-    """The client and the simulated console in one library."""
+def library(*options: str) -> tuple[cffi.FFI, Any]:
+    """The client and the simulated console in one library. options: for the compiler."""
     sources = [*ctools.core_sources(), *ctools.session_sources(), *ctools.console_sources(), *ctools.sim_sources()]
     path = ctools.program(
-        "libsimclient.so", sources, ["-O1", "-fPIC", "-shared"], ctools.find_tool("gcc", "cc", package="gcc")
+        f"libsimclient{'-least' if options else ''}.so",
+        sources,
+        ["-O1", "-fPIC", "-shared", *options],
+        ctools.find_tool("gcc", "cc", package="gcc"),
     )
     header = (ctools.INCLUDE / "flight_client.h").read_text(encoding="utf-8")
     structs = between(header, "typedef struct flight_config {", "#define FLIGHT_NO_LIMIT")
@@ -83,9 +86,9 @@ class Probed:
 class SimWorld:
     """One game on one simulated console."""
 
-    def __init__(self, profile: str, *transports: int, **config: Any) -> None:
-        """transports: best first; none: TCP."""
-        self.ffi, self.lib = library()
+    def __init__(self, profile: str, *transports: int, options: tuple[str, ...] = (), **config: Any) -> None:
+        """transports: best first; none: TCP. options: of the client's sources, for the compiler."""
+        self.ffi, self.lib = library(*options)
         self.sim: Any = self.ffi.new("flight_sim *")
         self.port: Any = self.ffi.new("flight_port *")
         self.lib.flight_sim_begin(self.sim, self.lib.flight_sim_profile_of(profile.encode()), 1, self.port)

@@ -54,7 +54,9 @@ def library(console: str) -> tuple[cffi.FFI, Any]:
     flags += ["-fsanitize=undefined", "-fno-sanitize-recover=all"]
     path = ctools.program(f"libport-{console}.so", sources, flags, ctools.find_tool("gcc", "cc", package="gcc"))
     more = {
-        "kos": "extern uint32_t stand_in_heap_end; extern flight_port flight_port_kos_files;",
+        "kos": "extern uint32_t stand_in_heap_end; extern flight_port flight_port_kos_files, flight_port_kos_serial;"
+        "extern int dcload_type; extern uint32_t flight_port_pipe_baud;"
+        "unsigned stand_in_serial_take(uint8_t *out); void stand_in_serial_give(const uint8_t *data, unsigned bytes);",
         "psp": "extern int sce_newlib_heap_kb_size;",
         "vita": "extern uint32_t stand_in_heap_bytes;",
     }
@@ -318,3 +320,48 @@ def test_a_psp_without_a_heap_of_its_own_size_tells_what_the_firmware_has_left()
     port = Port("psp")
     port.lib.sce_newlib_heap_kb_size = 0
     assert port.memory() == (UNKNOWN, UNKNOWN, 524288, 262144)
+
+
+# The serial port of a Dreamcast
+
+
+@pytest.fixture
+def serial() -> Any:
+    made = Port("kos")
+    made.table = made.lib.flight_port_kos_serial
+    yield made
+    assert made.seen.waits == 0, "scif_write with a full half waits"
+    made.lib.dcload_type = -1
+
+
+def test_a_serial_port_takes_what_it_can_without_waiting_for_long(serial: Port) -> None:
+    serial.lib.flight_port_pipe_baud = 1_562_500
+    assert serial.open() == 0
+    assert serial.ready() == 1
+    data = bytes(range(256)) * 2
+    rest, calls, longest_us = data, 0, 0
+    while rest:
+        began = serial.sim.now_us
+        taken = serial.send(rest)
+        longest_us = max(longest_us, serial.sim.now_us - began)
+        assert 0 < taken <= 9 + 200 // 6 + 1
+        rest, calls = rest[taken:], calls + 1
+    buffer = serial.ffi.new("uint8_t[65536]")
+    assert bytes(serial.ffi.buffer(buffer, serial.lib.stand_in_serial_take(buffer))) == data
+    assert longest_us <= 220
+    print(f"{len(data)} bytes in {calls} calls, the longest {longest_us} us")
+    serial.close()
+
+
+def test_a_serial_port_reads_what_has_come_and_says_later_where_nothing_has(serial: Port) -> None:
+    assert serial.open() == 0
+    assert serial.recv() == 0
+    serial.lib.stand_in_serial_give(b"abc", 3)
+    assert serial.recv() == b"abc"
+    assert serial.recv() == 0
+    serial.close()
+
+
+def test_a_serial_port_that_dcload_has_is_not_opened(serial: Port) -> None:
+    serial.lib.dcload_type = 0
+    assert serial.open() < 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import pytest
 
+from build_scripts import measure_client
 from flight_client.session.spec import TRANSPORT_POLLING, TRANSPORT_SERIAL, TRANSPORT_TCP, TRANSPORT_WEBSOCKET
 from tests.console.sim import REFUSES, SILENT
 from tests.console.sim_world import BUDGET_US, SimWorld
@@ -13,7 +15,7 @@ from tests.console.world import PLATFORM_PSP, PLATFORM_VITA
 
 NO_LIMIT = 0xFFFFFFFF
 LATEST = 2
-CONSOLES = {
+CONSOLES: dict[str, dict[str, Any]] = {
     "modem": {},
     "bba": {"link_bytes_per_s": NO_LIMIT},
     "psp-wifi": {"platform": PLATFORM_PSP},
@@ -177,6 +179,22 @@ def test_every_transport_carries_both_ways(profile: str, transport: int) -> None
     game.settle()
     assert world.status().failures == 0
     assert {"player", "memory-updates", "frame-time"} <= {event.channel for event in world.gateway.events}
+
+
+def test_the_least_client_that_can_be_compiled_carries_what_is_left_of_it() -> None:
+    world = SimWorld("modem", TRANSPORT_POLLING, options=tuple(measure_client.LEAST))
+    world.connect()
+    for number in range(60):
+        assert world.lib.flight_log(world.client, 1, b"%d as it stands\xff", world.ffi.cast("int", number)) >= 0
+        world.send("player", struct.pack("<I", number), LATEST)
+        if number % 20 == 19:
+            world.deliver("command", b"go %d" % number)
+        world.run(0.5)
+    world.run(10)
+    assert world.lines() == ["%d as it stands?"] * 60
+    assert world.values("player")[-1] == 59
+    assert world.heard == [b"go 19", b"go 39", b"go 59"]
+    assert (world.status().failures, world.status().resume) == (0, 0)
 
 
 def test_a_cable_carries_what_its_speed_allows() -> None:

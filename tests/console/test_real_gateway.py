@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flight_client import Client, CommandFailedError, CommandRequest, CommandResult, Log, Payload
+from flight_client.events import Event, encode_event
+from flight_client.gateway.peer import Peer as GatewayPeer
 from flight_client.session import spec
 from tests.conformance.transports.routes import line
 from tests.console.peers import TRANSPORTS, Peer
+from tests.docs.tiny_decoder import crc32c
 from tests.support.bench import Bench
 from tests.support.waiting import within
 
 DEVICE = "console-1"
 KEY = bytes(range(32))
+LAYOUT_PAYLOAD = 7
+SEED = 20261123
+VITA_FRAME_BYTES = 4096
 TROUBLE_REFUSED, TROUBLE_FORGED = "13", "14"
 
 
@@ -64,6 +72,13 @@ def forged(bench: Bench) -> int:
     return bench.gateway.registry.counters.forged
 
 
+def shown(event: Event) -> list[str]:
+    """What the console says when it hears this."""
+    layout, body = encode_event(event)
+    kind, data = (event.kind, event.data) if isinstance(event, Payload) else (0, body)
+    return [str(layout), str(kind), str(len(data)), f"{crc32c(data):08x}"]
+
+
 # ---- tags ----
 
 
@@ -109,6 +124,43 @@ async def test_another_device_key_is_refused_and_the_client_says_so(bench: Bench
 async def test_a_device_that_should_have_a_key_and_has_none_is_refused(bench: Bench, transport: str) -> None:
     async with peer(bench, transport, key=b"") as console:
         assert await console.hears("trouble") == ["trouble", TROUBLE_REFUSED, str(spec.CODE_FORBIDDEN)]
+
+
+# ---- what other devices sent coded ----
+
+
+async def test_what_a_tool_sent_as_differences_compressed_or_in_pieces_comes_plain_or_as_a_gap(
+    bench: Bench, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame_bytes = spec.HELLO_FRAME_BYTES if transport == "serial" else VITA_FRAME_BYTES
+    flags_seen = 0
+    original = GatewayPeer._data
+
+    def watched(self: GatewayPeer, flags: int, *arguments: Any) -> None:
+        nonlocal flags_seen
+        flags_seen |= flags if self.source.device_id == "tool-1" else 0
+        original(self, flags, *arguments)
+
+    monkeypatch.setattr(GatewayPeer, "_data", watched)
+    sent: list[Event] = [Log(f"line {number}") for number in range(32)]
+    sent.append(Payload(100, b"compressed " * 200))
+    sent.append(Payload(101, random.Random(SEED).randbytes(20_000)))
+    sent.append(Payload(102, b"end"))
+    async with asked(bench, transport) as (tool, console):
+        channel = tool.channel("down")
+        for event in sent:
+            assert channel.emit(event, critical=True).accepted
+        assert await tool.flush(20)
+        await console.hears("event", str(LAYOUT_PAYLOAD), "102")
+        if not [
+            line for line in console.said if line[0] == "missed"
+        ]:  # told of what is larger than a frame of the console
+            await console.hears("missed")
+    assert flags_seen & spec.FLAGS_BY_AGREEMENT == spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
+    arrived = [line[1:] for line in console.said if line[0] == "event"]
+    assert arrived == [shown(event) for event in sent if len(encode_event(event)[1]) < frame_bytes]
+    assert forged(bench) == 0
+    assert ["connected", "2"] not in console.said, console.said
 
 
 # ---- commands ----

@@ -16,7 +16,7 @@ import pytest
 
 from build_scripts import ctools, measure_client, targets
 from build_scripts.targets import TARGETS, Target
-from flight_client import Client, Payload
+from flight_client import Client
 from flight_client.events import Log
 from tests.support.figures import Figure
 from tests.support.process import HANG_S, GatewayProcess
@@ -24,6 +24,7 @@ from tests.target.test_targets import target
 
 PROGRAM = Path(__file__).resolve().parent / "program"
 SOURCES = [PROGRAM / "port_raw.c", PROGRAM / "scenario.c"]
+ASK_S = 1.5
 CONSOLES = ["sh4", "mips", "arm"]
 TRANSPORTS = {"tcp": 1, "websocket": 2, "polling": 3}
 
@@ -96,32 +97,32 @@ class Host:
 
     def __init__(self, gateway: GatewayProcess) -> None:
         self.client = Client(gateway.address, token=gateway.token("host-1"), device_id="host-1", platform="host")
-        self.answers: set[tuple[str, int]] = set()
         self.lines: dict[str, list[int]] = {}
         self.memory: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         await self.client.connect()
-        self._tasks = [asyncio.create_task(self._listen(name)) for name in ("answers", "log", "memory-updates")]
+        self._tasks = [asyncio.create_task(self._listen(name)) for name in ("log", "memory-updates")]
 
     async def _listen(self, channel: str) -> None:
         async for event in self.client.events(channels=[channel]):
             device = event.source.device_id
-            if isinstance(event.data, Payload):
-                self.answers.add((device, event.data.kind))
-            elif isinstance(event.data, Log):
+            if isinstance(event.data, Log):
                 self.lines.setdefault(device, []).append(int(event.data.text.split()[1]))
             else:
                 self.memory.add(device)
 
-    async def command(self, kind: int, devices: set[str]) -> None:
-        """Send it until all of them have answered: a subscription begins when the gateway has it, not before."""
-        limit = time.monotonic() + HANG_S
-        while missing := devices - {device for device, answered in self.answers if answered == kind}:
-            assert time.monotonic() < limit, f"no answer to {kind} from {missing}"
-            await self.client.channel("commands").publish(Payload(kind, b"go"), timeout_s=HANG_S)
-            await asyncio.sleep(1.0)
+    async def command(self, number: int, devices: set[str]) -> None:
+        """Ask each of them at once. A console's subscription may begin behind the question: it is asked again until it answers."""
+
+        async def ask(device: str) -> None:
+            said = await self.client.command(
+                device, "go", bytes([number]), timeout_s=ASK_S, retries=int(HANG_S / ASK_S), retry_interval_ms=100
+            )
+            assert said == bytes([number]) + b"!"
+
+        await asyncio.gather(*(ask(device) for device in devices))
 
     async def has_lines(self, device: str, first: int, end: int) -> None:
         limit = time.monotonic() + HANG_S
@@ -176,6 +177,9 @@ async def play(programs: dict[str, Path], gateway: GatewayProcess, host: Host) -
         ends = await asyncio.gather(*(finish(console) for console in consoles))
         for console, (first, back_us), end in zip(consoles, lives, ends, strict=True):
             assert (end["bad-sums"], end["queued"]) == (0, 0), console.device
+            assert [line[1] for line in console.said if line[0] == "command"] == ["1", "2", "3"], (
+                "each was carried out once"
+            )
             await host.has_lines(console.device, first, end["logs"])
             lines = host.lines[console.device]
             assert len(lines) == len(set(lines)), f"{console.device}: a line was stored twice"

@@ -53,7 +53,8 @@ async def test_every_decision_has_its_line(tmp_path: Path, caplog: pytest.LogCap
         await raw.open(1, b"debug.heap", 2)
         await raw.open(2, b"log", 1)
         await raw.open(3, b"log", 3)
-        await raw.send(lossy_frame(9))
+        await raw.send(lossy_frame(9), lossy_frame(9))
+        await raw.expect(spec.TYPE_REFUSED)
         await raw.expect(spec.TYPE_REFUSED)
         for number, new in enumerate((fresh, stale)):
             now = 1_000_000 + 5000 * number

@@ -1,10 +1,12 @@
 """Hostile devices inside and at the door of a session: races, floods, loops, guessed and cached ids. Nobody else notices."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
 import struct
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -42,21 +44,21 @@ async def last_words(raw: RawStream) -> Frame:
     return (await raw.to_the_end())[-1]
 
 
-async def raced(bench: Bench, generations: list[int]) -> tuple[list[RawStream], list[Frame]]:
+@contextlib.asynccontextmanager
+async def raced(bench: Bench, generations: list[int]) -> AsyncIterator[tuple[list[RawStream], list[Frame]]]:
     """ATTACH on as many connections at once; the connections, and the first answer on each."""
-    async with RawStream(bench.address) as first:
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(RawStream(bench.address))
         session = await first.hello(bench.token())
         await first.open(1, b"log")
         await first.send(critical_frame(1, 1, 1))
         await first.expect(spec.TYPE_ACK)
-        racers = [RawStream(bench.address) for _ in generations]
-        for racer in racers:
-            await racer.__aenter__()
+        racers = [await stack.enter_async_context(RawStream(bench.address)) for _ in generations]
         frames = [session.attach_frame(generation) for generation in generations]
         await asyncio.gather(*(racer.send(frame) for racer, frame in zip(racers, frames, strict=True)))
         answers = await asyncio.gather(*(racer.frame() for racer in racers))
-    assert all(answer is not None for answer in answers)
-    return racers, [answer for answer in answers if answer is not None]
+        assert all(answer is not None for answer in answers)
+        yield racers, [answer for answer in answers if answer is not None]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -66,8 +68,7 @@ async def test_of_a_hundred_transports_that_attach_at_once_the_highest_generatio
     print(f"seed {seed}")
     generations = list(range(1, RACERS + 1))
     random.Random(seed).shuffle(generations)
-    racers, answers = await raced(bench, generations)
-    try:
+    async with raced(bench, generations) as (racers, answers):
         for generation, answer in zip(generations, answers, strict=True):
             if answer.kind == spec.TYPE_RESUMED:
                 assert struct.unpack_from("<II", answer.payload) == (generation, 2)
@@ -83,24 +84,17 @@ async def test_of_a_hundred_transports_that_attach_at_once_the_highest_generatio
         [peer] = bench.gateway.registry.peers()
         assert peer.session.generation == RACERS
         assert bench.gateway.hub.counters().stored == 2
-    finally:
-        for racer in racers:
-            await racer.__aexit__(None, None, None)
     await bench.serves()
 
 
 async def test_of_a_hundred_transports_with_one_generation_one_has_the_session(bench: Bench) -> None:
-    racers, answers = await raced(bench, [1] * RACERS)
-    try:
+    async with raced(bench, [1] * RACERS) as (racers, answers):
         kinds = [answer.kind for answer in answers]
         assert kinds.count(spec.TYPE_RESUMED) == 1
         assert {answer.code for answer in answers if answer.kind == spec.TYPE_RESET} == {spec.CODE_STALE_GENERATION}
         winner = racers[kinds.index(spec.TYPE_RESUMED)]
         await winner.send(critical_frame(1, 2, 2))
         assert (await winner.expect(spec.TYPE_ACK)).ack == 3
-    finally:
-        for racer in racers:
-            await racer.__aexit__(None, None, None)
     await bench.serves()
 
 

@@ -402,6 +402,12 @@ async def test_a_gateway_whose_url_does_not_answer_does_not_start(tmp_path: Path
         await dead.start()
 
 
+async def test_a_body_that_is_too_large_is_not_read_to_its_end(server: KeyServer) -> None:
+    server.answer = web.Response(body=b" " * (8 << 20))
+    with pytest.raises(CallerError, match=f"more than {JWKS_BYTES} bytes"):
+        await within(fetch_jwks(server.url))
+
+
 async def test_a_server_that_never_ends_its_answer_is_given_up(
     server: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,8 @@ def test_limits_reach_the_engine_and_the_hub() -> None:
         ("PLATFORM_MODE", "prod", "development or production"),
         ("FLIGHT_ALLOWED_ORIGINS", "https://a.example/path", "without a path"),
         ("FLIGHT_ALLOWED_ORIGINS", "null", "without a path"),
+        ("FLIGHT_CHANNELS_PER_TOKEN", "many", "whole number"),
+        ("FLIGHT_SESSIONS_PER_TOKEN", "-1", "whole number"),
     ],
 )
 def test_a_bad_variable_is_named_with_its_value_and_what_is_allowed(variable: str, text: str, allowed: str) -> None:
@@ -93,6 +95,10 @@ def test_an_engine_that_is_not_known_is_refused_with_those_that_are(url: str) ->
         ("subscriber_entries", 0),
         ("subscriber_bytes", 100),
         ("allowed_origins", ["https://*.example"]),
+        ("channels_per_token", 0),
+        ("sessions_per_token", -1),
+        ("audit_log_bytes", 1),
+        ("allowed_hosts", ["http://a.example"]),
         ("colour", "blue"),
     ],
 )
@@ -110,11 +116,25 @@ def test_a_bad_argument_is_refused_with_its_name(name: str, value: Any) -> None:
         ({"REALTIME_BROKER_URL": ""}, "engine"),
         ({"FLIGHT_KEY_FILE": ""}, "key_file"),
         ({"FLIGHT_ALLOWED_ORIGINS": "https://a.example,*"}, "allowed_origins"),
+        ({"FLIGHT_ALLOWED_HOSTS": "a.example,*"}, "allowed_hosts"),
     ],
 )
 def test_production_refuses_what_is_meant_for_a_desk(changes: dict[str, str], name: str) -> None:
     with pytest.raises(CallerError, match=f"{name} .*production"):
         load_settings({}, PRODUCTION | changes)
+
+
+def test_production_is_content_with_public_keys() -> None:
+    settings = load_settings({}, PRODUCTION | {"FLIGHT_KEY_FILE": "", "FLIGHT_JWKS": "https://keys.example/jwks.json"})
+    assert (settings.jwks, settings.key_file) == ("https://keys.example/jwks.json", None)
+
+
+def test_what_guards_rights_is_read_from_the_environment() -> None:
+    names = {"FLIGHT_CHANNELS": "rules.toml", "FLIGHT_AUDIT_LOG": "audit", "FLIGHT_ALLOWED_HOSTS": "a.example, b_c"}
+    settings = load_settings({}, names | {"FLIGHT_CHANNELS_PER_TOKEN": "9", "FLIGHT_SESSIONS_PER_TOKEN": "7"})
+    assert (settings.channel_rules, settings.audit_log) == (Path("rules.toml"), Path("audit"))
+    assert settings.allowed_hosts == ("a.example", "b_c")
+    assert (settings.hub_limits.channels_per_token, settings.sessions_per_token) == (9, 7)
 
 
 def test_production_refuses_a_development_key_under_another_name() -> None:

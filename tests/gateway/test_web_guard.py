@@ -90,7 +90,13 @@ async def test_only_allowed_pages_and_the_own_ones_get_an_answer(bench: Bench, o
 async def test_the_own_page_is_let_in_by_every_name_of_the_gateway(bench: Bench) -> None:
     for host in LET_IN:
         assert await status(bench, {"Host": host, "Origin": f"http://{host}"}) == 200
-    assert await status(bench, {"Host": "localhost:1", "Origin": "http://localhost:2"}) == 403
+    for other in (
+        "http://localhost:2",
+        "https://localhost:1",
+        "http://localhost:1.evil.example",
+        "http://localhost:11",
+    ):
+        assert await status(bench, {"Host": "localhost:1", "Origin": other}) == 403
 
 
 async def raw(bench: Bench, *lines: str) -> bytes:

@@ -95,9 +95,11 @@ class Chaos:
             self.world.store.log.append(text * (400 if self.world.large and self.published % 4 == 3 else 1))
             self.published += 1
 
-    def fault(self):
+    def fault(self, name=""):
+        """One fault: this one, or any."""
         world = self.world
-        name = FAULTS[self.pick(len(FAULTS))]
+        if not name:
+            name = FAULTS[self.pick(len(FAULTS))]
         if name == "cut":
             world.cut()
         elif name == "cut-in-turn":

@@ -11,6 +11,7 @@ from flight_client.events import decode_event
 from flight_client.observe import Counters
 from flight_client.rules import POLICIES, PRIORITIES
 from flight_client.session.device import codes
+from flight_client.session.spec import LETTER_BYTES, LETTER_EVENTS
 from flight_client.streams import EventStream, RealtimeEvent
 
 from .chance import Machine
@@ -199,6 +200,28 @@ class Device:
         if self.broken:
             found.append(f"{self.role.device_id}: it says that the gateway broke the protocol")
         self._ledger.acked(self.life, counters.acked)
+        return found + self._check_bounds()
+
+    def _check_bounds(self) -> list[str]:
+        """Queues over what the platform says; counted anew, not by the queues' own numbers."""
+        client, platform = self.client, self.client.platform
+        outbox, store, frames = client._outbox, client._session.store, client._session.profile.window_frames
+        found = []
+        for name, lane, slots in (
+            ("critical", outbox.critical, platform.critical_slots),
+            ("lossy", outbox.lossy, platform.lossy_slots),
+        ):
+            events = lane.everything()
+            size = sum(event.size for event in events)
+            if len(events) > slots or size > slots * platform.slot_bytes:
+                found.append(
+                    f"{self.role.device_id}: {len(events)} {name} events of {size} bytes wait in {slots} slots"
+                )
+        if store.used > frames:
+            found.append(f"{self.role.device_id}: {store.used} frames in a window of {frames}")
+        letters = client._outbox.letters.all()
+        if len(letters) > LETTER_EVENTS or sum(len(letter.body) for letter in letters) > LETTER_BYTES:
+            found.append(f"{self.role.device_id}: {len(letters)} dead letters are kept")
         return found
 
     def check_end(self, one_log: bool) -> list[str]:

@@ -8,309 +8,75 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-from flight_client.gateway import hub, peer, pipe, polling, registry
-from flight_client.gateway.engines import memory
-from flight_client.gateway.engines.base import AppendStatus
-from flight_client.session.device import channels, inbox, receipts, store, tally
-from flight_client.session.device.codes import QUIET
-from flight_client.session.device.machine import DeviceSession
-from flight_client.session.gateway import machine
-from flight_client.session.spec import TYPE_GAP
-
+from . import mutants_of_delivery, mutants_of_sessions
 from .world import run_seed
-
-Patch = tuple[Any, str, Any]
 
 SEEDS = range(1, 61)  # tried until one notices
 
+MUTANTS = {**mutants_of_delivery.MUTANTS, **mutants_of_sessions.MUTANTS}
 
-def _no_generation_check() -> list[Patch]:
-    def polled(self: Any, asked: Any) -> Any:
-        found = self._by_id.get(asked.session_id)
-        if found is None or found.pipe is None or not found.pipe.turn_based:
-            return original(self, asked)
-        return found
 
-    original = registry.Registry.polled
-    return [(registry.Registry, "polled", polled)]
-
-
-def _ack_before_store() -> list[Patch]:
-    original = machine.GatewaySession.receive
-
-    def receive(self: Any, seq: int, ack: int, now: int, payload_bytes: int = 0) -> int:
-        verdict = original(self, seq, ack, now, payload_bytes)
-        if seq and verdict == machine.TAKE:
-            self.done(seq, now)
-        return verdict
-
-    return [(machine.GatewaySession, "receive", receive)]
-
-
-def _take_duplicates() -> list[Patch]:
-    original = machine.GatewaySession.receive
-
-    def receive(self: Any, seq: int, ack: int, now: int, payload_bytes: int = 0) -> int:
-        verdict = original(self, seq, ack, now, payload_bytes)
-        return machine.TAKE if verdict == machine.IGNORE and seq < self.next_in else verdict
-
-    return [(machine.GatewaySession, "receive", receive), (memory, "cut_to_mark", _whole)]
-
-
-def _whole(batch: Any, _mark: int, _skip: Any) -> Any:
-    return batch
-
-
-def _failed_is_stored() -> list[Patch]:
-    original = peer.Peer._stored
-
-    def stored(self: Any, frames: list[list[int]], number: int, events: int, result: Any) -> None:
-        if result.status is AppendStatus.FAILED:
-            result.status = AppendStatus.STORED
-        original(self, frames, number, events, result)
-
-    return [(peer.Peer, "_stored", stored)]
-
-
-def _window_of_gateway_off_by_one() -> list[Patch]:
-    def can_send(self: Any) -> bool:
-        return bool(len(self._held) <= self._window_frames and self._held_bytes < self._window_bytes)
-
-    return [(machine.GatewaySession, "can_send", can_send)]
-
-
-def _window_of_device_off_by_one() -> list[Patch]:
-    original = DeviceSession.begin
-
-    def begin(self: Any) -> None:
-        original(self)
-        self.sender.window += 1
-
-    def room(self: Any) -> bool:
-        return bool(self.used < self.frames)
-
-    return [
-        (DeviceSession, "begin", begin),
-        (store.SendStore, "__init__", _one_slot_more()),
-        (store.SendStore, "room", room),
-    ]
-
-
-def _one_slot_more() -> Callable[..., None]:
-    original = store.SendStore.__init__
-
-    def init(self: Any, frames: int, frame_bytes: int) -> None:
-        original(self, frames + 1, frame_bytes)
-
-    return init
-
-
-def _offset_not_advanced() -> list[Patch]:
-    original = inbox.Inbox._deliver
-
-    def deliver(self: Any, channel: int, data: Any, start: int, end: int) -> int:
-        state = self.session.channels.get(channel)
-        kept = bytes(state.offset)
-        result = original(self, channel, data, start, end)
-        state.offset[:] = kept
-        return result
-
-    return [(inbox.Inbox, "_deliver", deliver)]
-
-
-def _no_epoch_check() -> list[Patch]:
-    original = hub.Hub.subscribe
-
-    async def subscribe(self: Any, name: str, start: int, on_ready: Any, **other: Any) -> Any:
-        _, last = await self.engine.bounds(name)
-        other["epoch"] = self.engine.epoch
-        other["offset"] = min(other["offset"], last)
-        return await original(self, name, start, on_ready, **other)
-
-    return [(hub.Hub, "subscribe", subscribe)]
-
-
-def _gap_is_not_told() -> list[Patch]:
-    original = inbox.Inbox._in_session
-
-    def in_session(self: Any, kind: int, *rest: Any) -> int:
-        result = original(self, kind, *rest)
-        return QUIET if kind == TYPE_GAP else result
-
-    return [(inbox.Inbox, "_in_session", in_session)]
-
-
-def _polls_are_always_new() -> list[Patch]:
-    return [(machine.GatewaySession, "new_poll", lambda self, number: True)]
-
-
-def _gateway_does_not_rewind_at_attach() -> list[Patch]:
-    original = machine.GatewaySession.attach
-
-    def attach(self: Any, generation: int, next_expected: int, now: int) -> bool:
-        cursor, base = self._cursor, self._base_out
-        taken: bool = original(self, generation, next_expected, now)
-        self._cursor = max(0, cursor - (self._base_out - base))
-        return taken
-
-    return [(machine.GatewaySession, "attach", attach)]
-
-
-def _attach_ignores_next_expected() -> list[Patch]:
-    original = machine.GatewaySession.attach
-
-    def attach(self: Any, generation: int, next_expected: int, now: int) -> bool:
-        return original(self, generation, self.next_out, now)
-
-    return [(machine.GatewaySession, "attach", attach)]
-
-
-def _resumed_before_the_store_answered() -> list[Patch]:
-    async def settle(self: Any, timeout_s: float) -> bool:
-        return True
-
-    return [(peer.Peer, "settle", settle)]
-
-
-def _later_batches_overtake() -> list[Patch]:
-    return [(memory, "overtakes", lambda batch, mark: "")]
-
-
-def _fenced_writer_goes_on() -> list[Patch]:
-    return [(pipe.DuplexPipe, "_ended", lambda self: False)]
-
-
-def _poll_does_not_say_it_again() -> list[Patch]:
-    original = polling._poll
-
-    async def poll(reg: Any, who: Any, number: int, reader: Any, data: bytes, hold_ms: int) -> bytes:
-        rewind = who.session.rewind
-        who.session.rewind = lambda: None
-        try:
-            return await original(reg, who, number, reader, data, hold_ms)
-        finally:
-            who.session.rewind = rewind
-
-    return [(polling, "_poll", poll)]
-
-
-def _device_does_not_rewind() -> list[Patch]:
-    return [(store.SendStore, "rewind", lambda self: None)]
-
-
-def _ack_frees_one_more() -> list[Patch]:
-    original = store.SendStore.acknowledge
-
-    def acknowledge(self: Any, ack: int) -> bool:
-        return original(self, min(ack + 1, self.base + self.sent) if ack > self.base else ack)
-
-    return [(store.SendStore, "acknowledge", acknowledge)]
-
-
-def _numbers_go_on_in_a_new_session() -> list[Patch]:
-    original = store.SendStore.renumber
-
-    def renumber(self: Any) -> None:
-        base = self.base
-        original(self)
-        self.base = base
-
-    return [(store.SendStore, "renumber", renumber)]
-
-
-def _device_takes_any_number() -> list[Patch]:
-    original = receipts.Receipts.take
-
-    def take(self: Any, seq: int, now: int) -> bool:
-        original(self, seq, now)
-        return True
-
-    def is_old(self: Any, state: Any, data: Any, offset_at: int) -> bool:
-        return False
-
-    return [(receipts.Receipts, "take", take), (channels.ChannelTable, "is_old", is_old)]
-
-
-def _channels_are_not_asked_for_again() -> list[Patch]:
-    original = channels.ChannelTable.ask_again
-
-    def ask_again(self: Any, all_channels: bool) -> None:
-        original(self, False)
-
-    return [(channels.ChannelTable, "ask_again", ask_again)]
-
-
-def _lossy_events_are_never_lost() -> list[Patch]:
-    return [(tally.Tally, "lossy_restart", lambda self, count, log_replaced=False: None)]
-
-
-def _counted_twice() -> list[Patch]:
-    original = tally.Tally.acknowledged
-
-    def acknowledged(self: Any, of: Any) -> None:
-        original(self, of)
-        if of.acked_events > 3:
-            original(self, of)
-
-    return [(tally.Tally, "acknowledged", acknowledged)]
-
-
-def _a_dead_peer_is_never_noticed() -> list[Patch]:
-    return [
-        (DeviceSession, "_silent_ms", lambda self: 1 << 28),
-        (machine.GatewaySession, "dead", lambda self, now: False),
-    ]
-
-
-def _counters_begin_again() -> list[Patch]:
-    original = DeviceSession.begin
-
-    def begin(self: Any) -> None:
-        original(self)
-        if not self.store.used:
-            self.next_counter = 1
-
-    return [(DeviceSession, "begin", begin)]
-
-
-MUTANTS: dict[str, Callable[[], list[Patch]]] = {
-    "no generation check": _no_generation_check,
-    "ack before store": _ack_before_store,
-    "no dedupe in the store": _take_duplicates,
-    "a failed append is acknowledged": _failed_is_stored,
-    "window of the gateway off by one": _window_of_gateway_off_by_one,
-    "window of the device off by one": _window_of_device_off_by_one,
-    "offset not advanced": _offset_not_advanced,
-    "no epoch check": _no_epoch_check,
-    "a gap is not told": _gap_is_not_told,
-    "poll replies counted twice": _polls_are_always_new,
-    "gateway does not rewind at ATTACH": _gateway_does_not_rewind_at_attach,
-    "resume ignores next_expected": _attach_ignores_next_expected,
-    "RESUMED before the store answered": _resumed_before_the_store_answered,
-    "later batches overtake a failed one": _later_batches_overtake,
-    "a fenced writer goes on": _fenced_writer_goes_on,
-    "a poll does not say it again": _poll_does_not_say_it_again,
-    "device does not rewind": _device_does_not_rewind,
-    "an ack frees one frame more": _ack_frees_one_more,
-    "numbers go on in a new session": _numbers_go_on_in_a_new_session,
-    "device takes any number": _device_takes_any_number,
-    "channels are not asked for again": _channels_are_not_asked_for_again,
-    "lossy events are never lost": _lossy_events_are_never_lost,
-    "acknowledged events counted twice": _counted_twice,
-    "a dead peer is never noticed": _a_dead_peer_is_never_noticed,
-    "counters begin again in a new session": _counters_begin_again,
-}
-
-
-# What these break comes about seldom, or never, by the faults of the simulation: a file of tests tells it as a story.
+# What these break comes about seldom, or never, by the faults of the simulation: a file of tests, or one of them, tells it
+# as a story.
 TESTS = {
-    "no generation check": "tests/simulation/test_stories.py",
-    "a fenced writer goes on": "tests/simulation/test_found.py",
-    "a poll does not say it again": "tests/simulation/test_found.py",
-    "device takes any number": "tests/session/test_device_frames.py",
+    "no generation check": ("tests/simulation/test_stories.py", ""),
+    "a fenced writer goes on": ("tests/simulation/test_found.py", ""),
+    "a poll does not say it again": ("tests/simulation/test_found.py", ""),
+    "device takes any number": ("tests/session/test_device_frames.py", ""),
+    "device does not say what it had of an entry": (
+        "tests/gateway/test_portions.py",
+        "test_a_gateway_that_dies_between_two_portions_doubles_and_loses_nothing",
+    ),
+    "gateway ignores what was had of an entry": (
+        "tests/gateway/test_portions.py",
+        "test_a_new_subscription_begins_behind_what_was_had",
+    ),
+    "OPEN is not asked again": (
+        "tests/session/test_device_channels.py",
+        "test_open_goes_again_when_its_answer_is_overdue_and_only_then",
+    ),
+    "TOKEN is not sent again": (
+        "tests/session/test_renewal.py",
+        "test_a_token_whose_answer_is_lost_goes_again_on_the_same_transport",
+    ),
+    "TOKEN is lost with its transport": (
+        "tests/session/test_renewal.py",
+        "test_an_unanswered_token_goes_again_on_the_next_transport",
+    ),
+    "tags do not count lossy frames": (
+        "tests/wire/test_tags.py",
+        "test_unsequenced_data_passes_once_and_in_order_in_each_generation",
+    ),
+    "tags leave the poll number out": (
+        "tests/gateway/test_authenticated.py",
+        "test_a_repeated_frame_of_the_same_transport_is_stored_once",
+    ),
+    "the first retry is like the others": (
+        "tests/session/test_policy.py",
+        "test_the_first_retry_after_a_healthy_connection_is_uniform_over_the_spread",
+    ),
+    "the spread of a fleet is not heard": (
+        "tests/session/test_policy.py",
+        "test_the_spread_is_the_spec_s_until_a_gateway_says_another",
+    ),
+    "a line takes doubled frames": (
+        "tests/transports/test_line.py",
+        "test_a_doubled_lossy_frame_is_stored_once_without_a_device_key",
+    ),
+    "a token never ends": (
+        "tests/gateway/test_tokens_in_session.py",
+        "test_at_the_end_nothing_is_delivered_or_stored_and_a_new_token_brings_it_all",
+    ),
+    "expired events are sent": (
+        "tests/session/test_device_gives_up.py",
+        "test_a_packed_frame_whose_time_is_over_is_not_sent_again_and_skip_takes_its_number",
+    ),
+    "later retries forget the spread": (
+        "tests/session/test_policy.py",
+        "test_a_fleet_that_fails_again_stays_as_spread_as_it_was_announced",
+    ),
 }
 
 
@@ -330,7 +96,7 @@ def patched(name: str) -> Iterator[None]:
 
 def killed_by(name: str) -> str:
     """What noticed this mutant; an empty text when nothing did."""
-    by_tests = _killed_by_tests(name, TESTS[name]) if name in TESTS else ""
+    by_tests = _killed_by_tests(name, *TESTS[name]) if name in TESTS else ""
     if by_tests:
         return by_tests
     with patched(name):
@@ -344,8 +110,9 @@ def killed_by(name: str) -> str:
     return ""
 
 
-def _killed_by_tests(name: str, tests: str) -> str:
-    """The same with a file of tests, in a process of its own: they are collected with the mutant in place."""
+def _killed_by_tests(name: str, file: str, test: str) -> str:
+    """The same with tests, in a process of its own: they are collected with the mutant in place."""
+    tests = f"{file}::{test}" if test else file
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.simulation.mutant_plugin", tests]
     done = subprocess.run(
         command, env={**os.environ, "FLIGHT_MUTANT": name}, capture_output=True, text=True, check=False

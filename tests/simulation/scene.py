@@ -16,7 +16,7 @@ from flight_client.gateway.hub import HubLimits
 
 from .chance import Machine, determined
 from .engine import SimEngine
-from .gateway import SimGateway
+from .gateway import DEVICE_KEYS, SimGateway
 from .ledger import number_bytes, numbers_of
 from .loop import VirtualLoop
 from .network import Server, Wire, factories
@@ -58,7 +58,7 @@ class Scene:
         ways = {name: way for name, way in factories(wire).items() if name in transports}
         client = Client(
             "http://simulated:1", token=token, platform=platform, device_id=device_id, transports=transports,
-            transport_factories=ways,
+            transport_factories=ways, device_key=DEVICE_KEYS.get(device_id),
         )  # fmt: skip
         client.on_gap(self.gaps.append)
         return client

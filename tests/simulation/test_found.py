@@ -2,6 +2,8 @@
 
 import asyncio
 
+from flight_client import Payload
+from tests.simulation.ledger import number_bytes
 from tests.simulation.scene import Reader, Scene, emit, play
 
 
@@ -51,5 +53,31 @@ def test_an_entry_that_went_to_a_copy_of_a_poll_comes_again_with_the_next_poll()
         assert len(await scene.gateway.post(copies[-1])) > 60  # it has the entry
         await asyncio.sleep(5)
         assert reader.numbers == [7]
+
+    play(story)
+
+
+def test_a_request_with_tags_that_comes_twice_is_answered_twice_and_stored_once() -> None:
+    """Seed 1: a proxy sent it twice; the second had a wrong tag, since lossy frames were counted on over requests."""
+
+    async def story(scene: Scene) -> None:
+        wire = scene.wire()
+        device = scene.client("device-0", wire, ("polling",))  # it has a device key
+        await device.connect()
+        channel = device.channel("telemetry")
+        copies: list[bytes] = []
+        wire.copies = copies
+        for number in range(3):
+            assert channel.emit(Payload(0, number_bytes(number)), critical=False).accepted
+            await asyncio.sleep(2)
+        assert scene.stored == {"telemetry": [0, 1, 2]}
+        [*_, before, last] = copies
+        for copy in (last, last, before):
+            assert len(await scene.gateway.post(copy)) > 16
+        assert channel.emit(Payload(0, number_bytes(3)), critical=False).accepted
+        await asyncio.sleep(5)
+        assert scene.stored == {"telemetry": [0, 1, 2, 3]}
+        assert scene.gateway.registry.counters.malformed == 0
+        assert device.counters().connections == 1
 
     play(story)

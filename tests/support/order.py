@@ -7,6 +7,9 @@ import pytest
 FIRST = (
     "tests/simulation/test_simulation.py",
     "tests/conformance/engines/test_rabbitmq.py",
+    "tests/nodes/test_operations.py",
+    "tests/nodes/test_drain.py",
+    "tests/nodes/test_balancers.py",
     "tests/cli/test_demo.py",
     "tests/gateway/test_tokens_in_session.py",
     "tests/fuzz/test_fuzz.py",
@@ -23,6 +26,7 @@ FIRST = (
     "tests/core/test_ring_threads.py",
     "tests/simulation/test_mutants.py",
     "tests/simulation/test_fleet.py",
+    "tests/session/test_coverage.py",
     "tests/cli/test_send.py",
     "tests/cli/test_tail.py",
     "tests/client/test_delivery.py",

@@ -95,6 +95,11 @@ class GatewayProcess:
             self._process = subprocess.Popen(
                 [*FLIGHT, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
             )
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it answers; blocks."""
+        assert self._process is not None
         limit = time.monotonic() + HANG_S
         while not self._answers():
             assert self._process.poll() is None, self.said()

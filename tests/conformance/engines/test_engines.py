@@ -156,6 +156,23 @@ async def test_each_device_has_its_own_mark(bench: Bench) -> None:
     assert (other.status, other.mark) == (STORED, 2)
 
 
+async def test_a_device_of_another_organisation_has_its_own_mark_for_every_name_alike(bench: Bench) -> None:
+    """The longest names that there can be; read back and after a restart too. Filling one's marks pushes out none of the other."""
+    org, device = "o" * 32, "d" * 32
+    source, channel = Source(device, 1, b"12345678"), f"{org}:{'c' * 64}"
+    await bench.append(batch(1, 5, source=source, channel="c" * 64))
+    assert (await bench.append(batch(1, 3, source=source, channel=channel))).status is STORED
+    limits = EngineLimits()
+    for life in range(limits.marks_per_device + 1):
+        await bench.append(batch(1, 9, source=source, channel=channel, incarnation=b"other%03d" % life))
+    if bench.durable:
+        await bench.restart()
+    assert (await bench.engine.marks(device, LIFE)).mark == 5
+    assert (await bench.engine.marks(f"{org}/{device}", b"other%03d" % limits.marks_per_device)).mark == 9
+    assert (await bench.engine.read(channel, 0, 1))[0].source.device_id == device
+    assert sorted(await bench.engine.channels()) == sorted(["c" * 64, channel])
+
+
 async def test_marks_hold_over_all_channels_of_a_device(bench: Bench) -> None:
     await bench.append(batch(1, 4, channel="log"))
     assert (await bench.append(batch(3, 2, channel="frame-time"))).status is DUPLICATE

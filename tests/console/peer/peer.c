@@ -1,5 +1,5 @@
 /* A console at a real gateway, for a test that sits at its standard input and output: it logs, sends values, carries commands out
- * and says what happens. Arguments: HOST PORT TCP_PORT TRANSPORT DEVICE TOKEN KEY, the key in hexadecimal digits or "-"; for
+ * hears the channel "down", and says what happens. Arguments: HOST PORT TCP_PORT TRANSPORT DEVICE TOKEN KEY, the key in hexadecimal digits or "-"; for
  * a byte pipe HOST is its path. A letter on its input: a short pause without a connection. It ends, politely, with its input. Output: lines of words and numbers. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,6 +37,13 @@ static int on_task(void *user, const flight_task *task)
         return FLIGHT_COMMAND_FAILED;
     }
     return FLIGHT_COMMAND_UNKNOWN;
+}
+
+static void on_event(void *user, const flight_message *message)
+{
+    (void)user;
+    printf("event %u %u %u %08x\n", message->layout, message->kind, (unsigned)message->bytes,
+           (unsigned)flight_crc32c(message->data, message->bytes, 0));
 }
 
 static uint32_t read_key(const char *text, uint8_t *key)
@@ -78,7 +85,8 @@ static flight_client *start(char **words)
     config.device_key_bytes = read_key(words[7], key);
     config.device_key = config.device_key_bytes != 0 ? key : NULL;
     client = flight_init(memory, sizeof memory, &config, port);
-    if (client == NULL || flight_on_command(client, on_task, NULL) != 0) {
+    if (client == NULL || flight_on_command(client, on_task, NULL) != 0 ||
+        flight_on(client, flight_channel(client, "down"), on_event, NULL) != 0) {
         printf("no-client %s\n", flight_error_text(flight_check(memory, sizeof memory, &config, port)));
         exit(1);
     }
@@ -92,6 +100,9 @@ static void tell(const flight_status *now)
 
     if (now->connections != last.connections) {
         printf("connected %u\n", (unsigned)now->connections);
+    }
+    if (now->missed != last.missed) {
+        printf("missed %u\n", (unsigned)now->missed);
     }
     if (now->failures != last.failures || now->trouble != last.trouble) {
         printf("trouble %u %u\n", now->trouble, now->trouble_detail);

@@ -19,7 +19,6 @@ static char line[1024];
 static uint32_t line_bytes;
 static uint8_t transports[1];
 static char words[6][600];
-static int commands;
 static uint32_t last_connections;
 static uint64_t first_packet_us; /* of this life; 0: nothing was sent yet */
 static uint32_t bad_sums;
@@ -33,21 +32,18 @@ static void say(const char *what, uint32_t number)
     rt_text("\n");
 }
 
-static void on_command(void *user, const flight_message *message)
+/* "go" with a number: it is said, and comes back with an exclamation mark behind it. */
+static int on_task(void *user, const flight_task *task)
 {
-    flight_client *client = message->client;
+    uint8_t answer[2] = {0, '!'};
 
     (void)user;
-    rt_text("command ");
-    rt_number(message->kind);
-    rt_text(" ");
-    for (uint32_t i = 0; i < message->bytes; i++) {
-        const char letter[2] = {(char)message->data[i], 0};
-
-        rt_text(letter);
+    if (!flight_is_command(task, "go") || task->bytes != 1) {
+        return FLIGHT_COMMAND_UNKNOWN;
     }
-    rt_text("\n");
-    flight_send(client, flight_channel(client, "answers"), message->kind, message->data, message->bytes, FLIGHT_CRITICAL);
+    answer[0] = task->data[0];
+    say("command", answer[0]);
+    return flight_reply(task, answer, sizeof answer) < 0 ? FLIGHT_COMMAND_FAILED : FLIGHT_COMMAND_DONE;
 }
 
 static flight_client *start(void)
@@ -60,8 +56,9 @@ static flight_client *start(void)
         say("no-client", (uint32_t)-flight_check(memory, sizeof memory, &config, &port));
         rt_exit(1);
     }
-    commands = flight_channel(client, "commands");
-    flight_on(client, commands, on_command, NULL);
+    if (flight_on_command(client, on_task, NULL) != 0) {
+        rt_exit(1);
+    }
     last_connections = 0;
     first_packet_us = 0;
     return client;
@@ -156,6 +153,7 @@ static void set_up(void)
     config.device_id = words[4];
     config.token = words[5];
     config.version = "1.0";
+    config.commands = FLIGHT_COMMANDS_LEAST;
     config.platform = FLIGHT_PLATFORM_DREAMCAST;
     config.link_bytes_per_s = FLIGHT_NO_LIMIT;
 }

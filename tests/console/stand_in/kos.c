@@ -149,3 +149,89 @@ int kos_mkdir(const char *name, mode_t mode)
     (void)mode;
     return 0;
 }
+
+/* --- the serial port, on the simulated cable: its bytes wait in 16 places and leave at the line's speed --- */
+
+#define PLACES 16u
+
+int dcload_type = -1;
+static unsigned baud;
+static unsigned waiting_bytes;
+static uint64_t left_us;
+static uint8_t shifted[65536];
+static unsigned shifted_bytes;
+static uint8_t coming[1024];
+static unsigned coming_bytes;
+
+void scif_set_parameters(int speed, int fifo)
+{
+    baud = fifo ? (unsigned)speed : 0;
+}
+
+int scif_init(void)
+{
+    stand_in_sim.now_us += 8000;
+    return 0;
+}
+
+int scif_set_irq_usage(int on)
+{
+    return on ? 0 : -1;
+}
+
+static void shift_out(void)
+{
+    const uint64_t byte_us = baud != 0 ? (10000000u + baud - 1u) / baud : 1u;
+
+    if (waiting_bytes == 0) {
+        left_us = stand_in_sim.now_us;
+    }
+    while (waiting_bytes != 0 && stand_in_sim.now_us - left_us >= byte_us) {
+        waiting_bytes--;
+        left_us += byte_us;
+    }
+}
+
+unsigned kos_scif_waiting(void)
+{
+    stand_in_sim.now_us++; /* to look takes time, or a call that looks would never end */
+    shift_out();
+    return waiting_bytes;
+}
+
+int scif_write(int byte)
+{
+    stand_in.waits += waiting_bytes > PLACES / 2u; /* it waits for half of the places to be free */
+    shifted[shifted_bytes++ % sizeof shifted] = (uint8_t)byte;
+    waiting_bytes++;
+    return 1;
+}
+
+int scif_read(void)
+{
+    int byte;
+
+    if (coming_bytes == 0) {
+        return error(EAGAIN);
+    }
+    byte = coming[0];
+    memmove(coming, coming + 1, --coming_bytes);
+    return byte;
+}
+
+unsigned stand_in_serial_take(uint8_t *out);
+unsigned stand_in_serial_take(uint8_t *out)
+{
+    const unsigned bytes = shifted_bytes;
+
+    memcpy(out, shifted, bytes);
+    shifted_bytes = 0;
+    return bytes;
+}
+
+void stand_in_serial_give(const uint8_t *data, unsigned bytes);
+void stand_in_serial_give(const uint8_t *data, unsigned bytes)
+{
+    memcpy(coming + coming_bytes, data, bytes);
+    coming_bytes += bytes;
+}

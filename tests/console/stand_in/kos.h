@@ -45,6 +45,17 @@ ssize_t kos_read(int file, void *data, size_t bytes);
 ssize_t kos_write(int file, const void *data, size_t bytes);
 int kos_mkdir(const char *name, mode_t mode);
 
+/* The serial port: 16 bytes that leave with the line's speed, a ring of 1,024 that they come into. */
+extern int dcload_type;
+#define DCLOAD_TYPE_SER 0
+void scif_set_parameters(int baud, int fifo);
+int scif_init(void);
+int scif_set_irq_usage(int on);
+int scif_write(int byte);
+int scif_read(void);
+unsigned kos_scif_waiting(void);
+#define SCIF_WAITING kos_scif_waiting()
+
 #define mallinfo kos_mallinfo
 #define sbrk kos_sbrk
 #define socket(domain, type, protocol) kos_socket(domain, type, protocol)
