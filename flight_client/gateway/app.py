@@ -11,8 +11,7 @@ import socket
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-import flight_client
-from flight_client._tables import CODES, STRINGS
+from flight_client._tables import STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
 from flight_client.gateway.auth import SigningKey, TokenVerifier
@@ -23,10 +22,15 @@ from flight_client.gateway.forwarding import Forwarder
 from flight_client.gateway.greeting import GOING_AWAY_RETRY_MS
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.inside import MemoryListener
+from flight_client.gateway.json_protocol.messages import MESSAGE_BYTES
+from flight_client.gateway.json_protocol.polling import serve_json_poll
+from flight_client.gateway.json_protocol.stream import serve_json_stream
 from flight_client.gateway.names import printable
 from flight_client.gateway.node_list import hosts_of
+from flight_client.gateway.pages import Pages
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
+from flight_client.gateway.rest.handlers import Rest
 from flight_client.gateway.security import Security
 from flight_client.gateway.settings import GatewaySettings
 from flight_client.gateway.strangers import Strangers
@@ -103,7 +107,10 @@ class Gateway:
         self.tcp_absent = "" if settings.tcp else "switched off"
         """Why there is none."""
         self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        self.stopping = False
+        """From stop() on: not ready for anybody."""
         self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
+        self.rest = Rest(self.registry, self.strangers)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -120,10 +127,11 @@ class Gateway:
         await self.hub.start()
         hosts = self.settings.allowed_hosts + hosts_of(self.settings.nodes)
         guard = WebGuard(self.settings.allowed_origins, hosts, self.settings.host)
-        app = web.Application(client_max_size=spec.POLL_BODY_BYTES, middlewares=[guard.middleware])
+        app = web.Application(client_max_size=MESSAGE_BYTES, middlewares=[guard.middleware])
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
-        app.router.add_get(STRINGS["health_path"], self._health)
+        Pages(self).add_to(app.router)
+        self.rest.add_to(app.router)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -184,12 +192,12 @@ class Gateway:
 
     async def stop(self) -> None:
         """Tell every client to come back later, store what is queued, close."""
+        self.stopping = True
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for peer in self.registry.peers():
-            if peer.pipe is not None:
-                peer.pipe.end(spec.CODE_GOING_AWAY, GOING_AWAY_RETRY_MS, "the gateway stops")
+        for session in self.registry.sessions():
+            session.end_transport(spec.CODE_GOING_AWAY, GOING_AWAY_RETRY_MS, "the gateway stops")
         await self._tcp.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -229,49 +237,19 @@ class Gateway:
             self.tls.reload()
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        return await serve_stream(self.registry, request, self.strangers)
+        """The first of the client's subprotocols that we speak."""
+        serve = {STRINGS["subprotocol"]: serve_stream, STRINGS["json_subprotocol"]: serve_json_stream}
+        offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        for name in offered:
+            if name in serve:
+                return await serve[name](self.registry, request, self.strangers)
+        shown = ", ".join(filter(None, offered)) or "nothing"
+        return web.Response(status=400, text=f"this gateway speaks {' and '.join(serve)}, offered was: {shown}\n")
 
     async def _poll(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type == "application/json":
+            return await serve_json_poll(self.registry, request, self.strangers)
         return await serve_poll(self.registry, request, self.strangers, self.forwarder)
-
-    async def _health(self, _request: web.Request) -> web.StreamResponse:
-        health = self.hub.engine.health()
-        counters = self.registry.counters
-        hub = self.hub.counters()
-        codes = {code["value"]: code["name"] for code in CODES}
-        body = {
-            "status": "draining" if self.registry.draining else "ok" if health.ok else "failing",
-            "version": flight_client.__version__,
-            "protocol": spec.VERSION,
-            "ports": {"http": self.port, "tcp": self.tcp_port or None, "tcp_absent": self.tcp_absent},
-            "tls": None
-            if self.tls is None
-            else {"expires": self.tls.expires.isoformat(), "reloads": self.tls.reloads, "trouble": self.tls.trouble},
-            "engine": {"name": self.hub.engine.name, "ok": health.ok, "text": health.text, "queued": health.queued},
-            "epoch": self.hub.epoch.hex(),
-            "sessions": {
-                "open": len(self.registry),
-                "attached": sum(1 for peer in self.registry.peers() if peer.pipe is not None),
-                "refused": {codes.get(code, str(code)): count for code, count in counters.by_code.items()},
-                "malformed": counters.malformed,
-                "forged": counters.forged,
-            },
-            "strangers": {"open": len(self.strangers), "refused": self.strangers.refused, "cut": self.strangers.cut},
-            "forwarded": self.forwarder.forwarded if self.forwarder else 0,
-            "channels": len(self.hub.channels()),
-            "subscribers": self.hub.subscribers(),
-            "events": {
-                "published": hub.published,
-                "stored": hub.stored,
-                "duplicate": hub.duplicate,
-                "failed": hub.failed,
-                "delivered": hub.delivered,
-                "dropped": hub.dropped,
-            },
-        }
-        return web.json_response(
-            body, status=200 if body["status"] == "ok" else 503, headers={"Cache-Control": "no-store"}
-        )
 
 
 def _lan_addresses() -> list[str]:
