@@ -2,7 +2,14 @@
 
 from typing import Any
 
-STRINGS: dict[str, str] = {'subprotocol': 'flight.v1', 'stream_path': '/v1/stream', 'poll_path': '/v1/poll', 'health_path': '/health'}
+STRINGS: dict[str, str] = {'subprotocol': 'flight.v1',
+ 'json_subprotocol': 'flight.v1.json',
+ 'stream_path': '/v1/stream',
+ 'poll_path': '/v1/poll',
+ 'health_path': '/health',
+ 'live_path': '/health/live',
+ 'ready_path': '/health/ready',
+ 'metrics_path': '/metrics'}
 
 NAMES: dict[str, dict[str, int]] = {'flags': {'critical': 1,
            'batch': 2,

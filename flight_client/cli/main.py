@@ -44,7 +44,14 @@ COMMANDS = {
 }
 
 # Which extra brings a module that may be missing.
-EXTRA_OF_MODULE = {"joserfc": "gateway", "uvloop": "gateway", "psutil": "tools", "rich": "tools", "serialx": "serial"}
+EXTRA_OF_MODULE = {
+    "joserfc": "gateway",
+    "msgspec": "gateway",
+    "uvloop": "gateway",
+    "psutil": "tools",
+    "rich": "tools",
+    "serialx": "serial",
+}
 
 # Whose fault it is, in the words of somebody at a terminal.
 FAULTS = {"caller": "your command", "peer": "the other side", "link": "the connection", "none": "this installation"}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from flight_client.clock import Clock
 from flight_client.gateway.greeting import GOING_AWAY_RETRY_MS
 from flight_client.gateway.peer import Peer
-from flight_client.gateway.registry import Registry
+from flight_client.gateway.registry import Registry, Session
 from flight_client.session import spec
 from flight_client.session.common.clock import elapsed, later
 from flight_client.session.device.policy import uniform
@@ -40,7 +40,7 @@ class Drain:
 
     def left(self) -> int:
         """Sessions whose clients are still here."""
-        return sum(1 for peer in self._registry.peers() if peer.pipe is not None)
+        return sum(1 for session in self._registry.sessions() if session.attached)
 
     async def run(self, limit_ms: int) -> int:
         """Let no session begin, send all away, wait until they are gone, at most so long. How many were left."""
@@ -48,8 +48,8 @@ class Drain:
         until = later(self._clock(), limit_ms)
         spread_ms = self._registry.spread_ms()
         leaving = [
-            asyncio.get_running_loop().create_task(self._send_away(peer, spread_ms, limit_ms))
-            for peer in self._registry.peers()
+            asyncio.get_running_loop().create_task(self._send_away(session, spread_ms, limit_ms))
+            for session in self._registry.sessions()
         ]
         if leaving:
             await asyncio.gather(*leaving)
@@ -57,11 +57,12 @@ class Drain:
             await asyncio.sleep(_LOOK_S)
         return self.left()
 
-    async def _send_away(self, peer: Peer, spread_ms: int, limit_ms: int) -> None:
-        if peer.pipe is None:
+    async def _send_away(self, session: Session, spread_ms: int, limit_ms: int) -> None:
+        if not session.attached:
             return
-        await peer.settle(min(_SETTLE_S, limit_ms / 1000))  # what came in is stored when the client asks elsewhere
-        if peer.pipe is not None:
+        await session.settle(min(_SETTLE_S, limit_ms / 1000))  # what came in is stored when the client asks elsewhere
+        if session.attached:
             self.told += 1
-            wait_ms = hint_ms(peer.session.spread_ms, spread_ms, self._random(16))
-            peer.pipe.end(spec.CODE_GOING_AWAY, wait_ms, "this gateway stops")
+            known_ms = session.session.spread_ms if isinstance(session, Peer) else 0  # JSON has the hint alone
+            wait_ms = hint_ms(known_ms, spread_ms, self._random(16))
+            session.end_transport(spec.CODE_GOING_AWAY, wait_ms, "this gateway stops")

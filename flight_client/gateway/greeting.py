@@ -15,7 +15,7 @@ _log = logging.getLogger("flight.gateway")
 
 BUSY_RETRY_MS = 5000
 GOING_AWAY_RETRY_MS = 500  # about what a restart takes; clients with a list of gateways are at another one sooner
-_RETRY_MS = {spec.CODE_BUSY: BUSY_RETRY_MS, spec.CODE_GOING_AWAY: GOING_AWAY_RETRY_MS}
+RETRY_MS = {spec.CODE_BUSY: BUSY_RETRY_MS, spec.CODE_GOING_AWAY: GOING_AWAY_RETRY_MS}
 
 
 async def greet(registry: Registry, reader: FrameReader, data: bytes, address: str = "") -> tuple[Peer | None, bytes]:
@@ -42,7 +42,7 @@ async def greet(registry: Registry, reader: FrameReader, data: bytes, address: s
         _log.info("%s refused: %s", "HELLO" if kind == spec.TYPE_HELLO else "ATTACH", error.what)
         if kind == spec.TYPE_ATTACH:
             return None, reset(error.code, error.text)
-        return None, closing(error.code, _RETRY_MS.get(error.code, 0), error.text)
+        return None, closing(error.code, RETRY_MS.get(error.code, 0), error.text)
     return None, closing(spec.CODE_NOT_HELLO, 0, f"frame type {kind}")
 
 
@@ -58,7 +58,7 @@ def closing(code: int, retry_after_ms: int = 0, text: str = "") -> bytes:
 
 def reset(code: int, text: str = "") -> bytes:
     """A RESET frame."""
-    return encode_frame(spec.TYPE_RESET, 0, 0, 0, 0, messages.ending(code, _RETRY_MS.get(code, 0), text))
+    return encode_frame(spec.TYPE_RESET, 0, 0, 0, 0, messages.ending(code, RETRY_MS.get(code, 0), text))
 
 
 def malformed(registry: Registry, text: str) -> bytes:

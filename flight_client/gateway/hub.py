@@ -81,6 +81,8 @@ class Hub:
         self._on_the_way: dict[Key, list[int]] = {}  # critical: appends without a result, counter of the last event
         self._counters = HubCounters()
         self._fingerprints = Fingerprints()
+        self.refused: dict[int, int] = {}
+        """Events that sessions refused, by code."""
         self.on_new_log: Callable[[], None] = lambda: None  # the engine has another log: end every session
 
     async def start(self) -> None:
@@ -108,6 +110,10 @@ class Hub:
         self._made.clear()
         self._fingerprints = Fingerprints()
 
+    def now_ms(self) -> int:
+        """The clock that entries are stamped with, ms since 1970."""
+        return self._clock_ms()
+
     @property
     def epoch(self) -> bytes:
         return self.engine.epoch
@@ -119,6 +125,22 @@ class Hub:
 
     def channels(self) -> list[str]:
         return sorted(self._channels)
+
+    def overview(self, org: str) -> list[tuple[str, int, int]]:
+        """Of every channel of an organisation its own name for it, last offset and number of subscribers, by name."""
+        return [
+            (outer_name(name), channel.last, len(channel.subscribers))
+            for name, channel in sorted(self._channels.items())
+            if inner_name(org, outer_name(name)) == name
+        ]
+
+    def count_refused(self, code: int, events: int) -> None:
+        """From a session: it did not take these."""
+        self.refused[code] = self.refused.get(code, 0) + events
+
+    def permits(self, identity: Any, name: str, mode: int) -> bool:
+        """Whether this identity may do that."""
+        return self._permit(identity, name, mode)
 
     def subscribers(self) -> int:
         return sum(len(channel.subscribers) for channel in self._channels.values())

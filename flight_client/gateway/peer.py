@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Protocol
 
 from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Portion, Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.peer_parts import OpenChannel, PeerCounters, read_prefix
+from flight_client.gateway.peer_parts import OpenChannel, PeerCounters, Pipe, read_prefix
 from flight_client.gateway.sealing import Sealing
 from flight_client.gateway.tenure import Tenure, TooOften
 from flight_client.proof import SessionKey
 from flight_client.session import spec
+from flight_client.session.common.clock import elapsed
 from flight_client.session.gateway import machine, messages
 from flight_client.session.gateway.agreement import Agreement
 from flight_client.session.gateway.parts import Parts, pieces_of
@@ -38,18 +38,6 @@ _ENTRY_BYTES = spec.POLL_BODY_BYTES // 2 - spec.HEADER_BYTES - spec.TRAILER_BYTE
 # Flags by agreement that this gateway reads, and that it sends.
 READS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
 SENDS = READS
-
-
-class Pipe(Protocol):
-    """The transport that a peer is attached to."""
-
-    turn_based: bool
-
-    def wake(self) -> None:
-        """There is something to send, or to wait for."""
-
-    def end(self, code: int, retry_after_ms: int = 0, text: str = "") -> None:
-        """Tell the device why and close."""
 
 
 class Violation(Exception):  # noqa: N818 - it ends a connection, it is not an error of this program
@@ -128,6 +116,22 @@ class Peer:
             self.pipe = None
             self.detached_at = now
 
+    @property
+    def attached(self) -> bool:
+        """Whether a transport leads to the device now."""
+        return self.pipe is not None
+
+    def away_ms(self, now: int) -> int:
+        """How long the device has been silent on a transport of turns, or without a transport."""
+        if self.pipe is None:
+            return elapsed(now, self.detached_at)
+        return elapsed(now, self.session.heard_at) if self.pipe.turn_based else 0
+
+    def end_transport(self, code: int, retry_after_ms: int, text: str) -> None:
+        """Tell the device why and close; the session stays."""
+        if self.pipe is not None:
+            self.pipe.end(code, retry_after_ms, text)
+
     def wake(self) -> None:
         """Something may be sent."""
         if self.pipe is not None:
@@ -178,6 +182,7 @@ class Peer:
 
         Raises Violation when the device broke the protocol.
         """
+        self.counters.frames_in += 1
         if seq and kind not in (spec.TYPE_DATA, spec.TYPE_SKIP):
             raise Violation(spec.CODE_MALFORMED, f"frame type {kind} has no sequence number")
         if flags & spec.FLAGS_BY_AGREEMENT and kind != spec.TYPE_DATA:
@@ -276,6 +281,7 @@ class Peer:
 
     def _refuse(self, seq: int, number: int, events: int, code: int) -> None:
         self.counters.refused += events
+        self.hub.count_refused(code, events)
         payload = messages.refused(seq, code, events)
         if seq:
             self.session.refuse(seq, number, payload)
@@ -447,6 +453,7 @@ class Peer:
             data = self.sealing.frame(kind, flags, channel, seq, session.ack(), payload)
             out.append(data)
             size += len(data)
+        self.counters.frames_out += len(out)
         return b"".join(out)
 
     def _pull(self) -> bool:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from flight_client.errors import FrameError
 from flight_client.gateway.subscription import Subscription
 from flight_client.session import spec
 from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.wire.records import decode_age
+
+
+class Pipe(Protocol):
+    """The transport that a peer is attached to."""
+
+    turn_based: bool
+
+    def wake(self) -> None:
+        """There is something to send, or to wait for."""
+
+    def end(self, code: int, retry_after_ms: int = 0, text: str = "") -> None:
+        """Tell the device why and close."""
 
 
 class OpenChannel:
@@ -24,9 +38,11 @@ class OpenChannel:
 class PeerCounters:
     """Events of one session, by what became of them."""
 
-    __slots__ = ("failed", "received", "refused", "stored")
+    __slots__ = ("failed", "frames_in", "frames_out", "received", "refused", "stored")
 
     def __init__(self) -> None:
+        self.frames_in = 0  # frames, or messages of JSON
+        self.frames_out = 0
         self.received = 0
         self.stored = 0
         self.refused = 0

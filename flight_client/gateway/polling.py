@@ -14,6 +14,7 @@ import re
 from aiohttp import web
 
 from flight_client.errors import FrameError, RefusedError
+from flight_client.gateway.bodies import BadBody, read_body
 from flight_client.gateway.forwarding import Forwarder, Gone, knows_session
 from flight_client.gateway.greeting import closing, greet, malformed, reset, untagged_end
 from flight_client.gateway.peer import Peer, Violation
@@ -68,17 +69,10 @@ async def serve_poll(
     registry: Registry, request: web.Request, strangers: Strangers, forwarder: Forwarder | None = None
 ) -> web.Response:
     """POST /v1/poll. forwarder: the way to the other nodes, where this one is one of several."""
-    if request.content_length is not None and request.content_length > spec.POLL_BODY_BYTES:
-        return _too_large()
     try:
-        async with asyncio.timeout(spec.PREAUTH_MS / 1000):
-            data = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return _too_large()
-    except TimeoutError:
-        return _given_up(408, f"the request was not complete after {spec.PREAUTH_MS} ms")
-    except (web.RequestPayloadError, ConnectionError):
-        return _given_up(400, "the request ended early")
+        data = await read_body(request, spec.POLL_BODY_BYTES)
+    except BadBody as error:
+        return web.Response(status=413, text=f"{error}\n") if not error.closes else _given_up(error.status, error.text)
     reader = FrameReader(spec.FLAGS_PLAIN | spec.FLAG_AUTHENTICATED)  # ATTACH and POLL may have a tag
     reader.feed(data, spec.MAX_FRAME_BYTES)
     try:
@@ -115,7 +109,7 @@ async def serve_poll(
                 raise RefusedError(spec.CODE_UNKNOWN_SESSION)
             reader.allowed_flags = peer.sealing.allowed_flags
             peer.sealing.open(reader)
-            return _reply(await _poll(registry, peer, asked.number, reader, data, _hold_ms(request)))
+            return _reply(await _poll(registry, peer, asked.number, reader, data, hold_ms(request)))
         finally:
             peer.poll_lock.release()
     except FrameError as error:
@@ -139,7 +133,7 @@ async def _forward(
     return answer
 
 
-def _hold_ms(request: web.Request) -> int:
+def hold_ms(request: web.Request) -> int:
     """How long the device lets us hold the reply; 0 where it does not say so."""
     asked = _WAIT.search(request.headers.get("Prefer", ""))
     return min(int(asked[1]) * 1000, _HOLD_LIMIT_MS) if asked is not None else 0
@@ -216,7 +210,3 @@ def _given_up(status: int, text: str) -> web.Response:
     response = web.Response(status=status, text=f"{text}\n")
     response.force_close()
     return response
-
-
-def _too_large() -> web.Response:
-    return web.Response(status=413, text=f"a polling request has at most {spec.POLL_BODY_BYTES} bytes\n")

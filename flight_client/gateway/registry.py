@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from flight_client._tables import NAMES, PROFILES
 from flight_client.clock import Clock
@@ -23,10 +24,10 @@ from flight_client.gateway.engines.base import Source
 from flight_client.gateway.hub import Hub
 from flight_client.gateway.names import check_device_id, owner_of, printable, refusal
 from flight_client.gateway.peer import Peer
+from flight_client.gateway.peer_parts import PeerCounters
 from flight_client.gateway.tenure import Revoked, Tenure, Verify, described
 from flight_client.proof import gateway_key
 from flight_client.session import spec
-from flight_client.session.common.clock import elapsed
 from flight_client.session.gateway import messages
 from flight_client.session.gateway.agreement import refusal_of
 from flight_client.wire.frames import FrameReader
@@ -54,11 +55,60 @@ class RegistryCounters:
     malformed: int = 0
     forged: int = 0  # of those, frames without their right tag
     revoked: int = 0
+    frames_in: int = 0  # of sessions that are over; frames() has all
+    frames_out: int = 0
     by_code: dict[int, int] = field(default_factory=dict)
 
 
 async def _ready(_token: str) -> None:
     """Nothing is needed before a token is verified."""
+
+
+class Accepted(NamedTuple):
+    """What a session is made of, whatever protocol it speaks."""
+
+    session_id: bytes
+    source: Source
+    tenure: Tenure
+    profile: dict[str, Any]
+    incarnation: bytes
+    mark: int
+    lossy_stored: int
+
+
+class Session(Protocol):
+    """What every session has: that of the binary protocol (peer.py) and that of JSON."""
+
+    session_id: bytes
+    source: Source
+    tenure: Tenure
+    platform: str
+    version: str
+    transport: str
+    gone: bool
+    counters: PeerCounters
+
+    @property
+    def attached(self) -> bool:
+        """Whether its client is connected now."""
+
+    def away_ms(self, now: int) -> int:
+        """For how long nothing has been heard of its client, as far as that could end the session."""
+
+    def check_channels(self) -> None:
+        """Leave what the token or the rules do not allow any more."""
+
+    def wake(self) -> None:
+        """Something may be sent."""
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Until the store has answered everything that came in. False when it takes too long."""
+
+    def end_transport(self, code: int, retry_after_ms: int, text: str) -> None:
+        """Tell the client why, and close its transport; the session stays."""
+
+    def discard(self, code: int, text: str = "") -> None:
+        """It is over: leave all channels, tell the client."""
 
 
 class Registry:
@@ -94,8 +144,8 @@ class Registry:
         self._revoked = revoked
         self._limit = session_limit
         self._wall_s = wall_s
-        self._by_id: dict[bytes, Peer] = {}
-        self._by_device: dict[str, Peer] = {}  # device within its organisation
+        self._by_id: dict[bytes, Session] = {}
+        self._by_device: dict[str, Session] = {}  # device within its organisation
         self._by_holder: Counter[str] = Counter()
         self._prepare = prepare
         self._note = note
@@ -106,8 +156,38 @@ class Registry:
         return len(self._by_id)
 
     def peers(self) -> list[Peer]:
+        """Those of the binary protocol."""
+        return [session for session in self._by_id.values() if isinstance(session, Peer)]
+
+    def sessions(self) -> list[Session]:
         """All sessions, attached or not."""
         return list(self._by_id.values())
+
+    def session(self, session_id: bytes) -> Session | None:
+        """Any session with this id."""
+        return self._by_id.get(session_id)
+
+    def _peer(self, session_id: bytes) -> Peer | None:
+        """The session of the binary protocol with this id."""
+        found = self._by_id.get(session_id)
+        return found if isinstance(found, Peer) else None
+
+    def frames(self) -> tuple[int, int]:
+        """Frames and messages of JSON in sessions since the start: taken, given."""
+        taken, given = self.counters.frames_in, self.counters.frames_out
+        for session in self._by_id.values():
+            taken += session.counters.frames_in
+            given += session.counters.frames_out
+        return taken, given
+
+    def has_key(self, owner: str) -> bool:
+        """Whether this device, within its organisation, authenticates its frames: it may speak in no other way."""
+        return owner in self._device_keys
+
+    async def identify(self, token: str) -> Identity:
+        """Who a token is for, outside of any session; RefusedError for one that is not accepted."""
+        await self._prepare(token)
+        return self._verify(token)
 
     def spread_ms(self) -> int:
         """How widely clients spread their first retry: little for a few, enough for a fleet (spec: timing)."""
@@ -130,6 +210,13 @@ class Registry:
         """A new session and the payload of its WELCOME; RefusedError says why there is none. address: of who asks, for the
         audit log.
         """
+        return self._create(hello, await self.accept(hello, address))
+
+    async def accept(self, hello: messages.Hello, address: str = "") -> Accepted:
+        """Judge what a client says of itself, and end the session that its device had; RefusedError: it gets none.
+
+        Whoever makes a session of this seats it in the same step of the event loop.
+        """
         self.counters.hellos += 1
         try:
             if self.draining:
@@ -141,16 +228,29 @@ class Registry:
                 self._check_room(identity)
             else:
                 self.drop(older, spec.CODE_REPLACED)
-            peer, payload = await self._create(hello, identity, device_id)
+            accepted = await self._with_marks(hello, identity, device_id)
+            concurrent = self._by_device.get(owner_of(identity.org, device_id))
+            if concurrent is not None:  # a second HELLO of the device came while we asked the engine
+                self.drop(concurrent, spec.CODE_REPLACED)
+            self._check_room(identity)  # again: others may have come meanwhile
         except RefusedError as error:
             self.counters.refused += 1
             self.counters.by_code[error.code] = self.counters.by_code.get(error.code, 0) + 1
             claimed = hello.device_id.decode("utf-8", "replace")
             self._note("refused", code=error.name, text=error.text, device=claimed, address=address)
             raise
-        session = peer.source.short_id.decode()
+        session = accepted.source.short_id.decode()
         self._note("connect", device=device_id, session=session, address=address, **described(identity))
-        return peer, payload
+        return accepted
+
+    def seat(self, session: Session) -> None:
+        """A session that accept() led to."""
+        source, identity = session.source, session.tenure.identity
+        self._by_id[session.session_id] = session
+        self._by_device[owner_of(identity.org, source.device_id)] = session
+        self._by_holder[identity.holder] += 1
+        short_id = source.short_id.decode()
+        _log.info("%s (%s) said hello: session %s", source.device_id, session.platform, short_id, extra=_about(source))
 
     def _check_room(self, identity: Identity) -> None:
         """RefusedError unless there may be one more session, and one more of this token."""
@@ -189,7 +289,7 @@ class Registry:
             raise refusal(spec.CODE_FORBIDDEN, "capabilities beyond the platform's", f"{hello.capabilities:#x}")
         return identity, device_id
 
-    async def _create(self, hello: messages.Hello, identity: Identity, device_id: str) -> tuple[Peer, bytes]:
+    async def _with_marks(self, hello: messages.Hello, identity: Identity, device_id: str) -> Accepted:
         owner = owner_of(identity.org, device_id)
         fresh = hello.incarnation == bytes(8)
         incarnation = os.urandom(8) if fresh else hello.incarnation
@@ -199,34 +299,31 @@ class Registry:
                 mark, lossy_stored = await self.hub.engine.marks(owner, incarnation)
             except FlightError as error:
                 raise refusal(spec.CODE_STORE, "marks", error.what) from error
-        profile = _PROFILES[hello.platform.decode()]
-        key = gateway_key(self._device_keys.get(owner))
-        nonce = os.urandom(spec.NONCE_BYTES)
-        key.begin(hello.token, hello.nonce, nonce)
         session_id = self._node_tag + os.urandom(spec.SESSION_ID_BYTES - len(self._node_tag))
         short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
         source = Source(device_id, hello.platform_number, short_id)
+        note = partial(self._note, device=device_id, org=identity.org, session=short_id.decode())
+        tenure = Tenure(identity, self._verify, self._wall_s, note)
+        return Accepted(session_id, source, tenure, _PROFILES[hello.platform.decode()], incarnation, mark, lossy_stored)
+
+    def _create(self, hello: messages.Hello, accepted: Accepted) -> tuple[Peer, bytes]:
+        session_id, source, tenure, profile, incarnation, mark, lossy_stored = accepted
+        key = gateway_key(self._device_keys.get(owner_of(tenure.identity.org, source.device_id)))
+        nonce = os.urandom(spec.NONCE_BYTES)
+        key.begin(hello.token, hello.nonce, nonce)
         tool = profile["memory_bytes"] == 0
         limit = spec.TOOL_CHANNELS if tool else spec.DEVICE_CHANNELS
         heartbeat_ms = profile["heartbeat_ms"]
         window = profile["window_frames"]
         window_bytes = window * profile["frame_bytes"]
         windows = window, window_bytes
-        note = partial(self._note, device=device_id, org=identity.org, session=short_id.decode())
-        tenure = Tenure(identity, self._verify, self._wall_s, note)
         peer = Peer(self.hub, tenure, hello, source, session_id, key, incarnation, heartbeat_ms, windows, limit)
         agreed = peer.agreement
         now = self.clock()
         peer.session.heard_at = peer.session.sent_at = peer.detached_at = now
         peer.session.lossy_stored = lossy_stored
         peer.session.spread_ms = self.spread_ms()
-        concurrent = self._by_device.get(owner)  # a second HELLO of the device came while we asked the engine
-        if concurrent is not None:
-            self.drop(concurrent, spec.CODE_REPLACED)
-        self._check_room(identity)  # again: others may have come meanwhile
-        self._by_id[session_id] = peer
-        self._by_device[owner] = peer
-        self._by_holder[identity.holder] += 1
+        self.seat(peer)
         numbers = (
             heartbeat_ms,
             window,
@@ -242,8 +339,7 @@ class Registry:
             agreed.down,
             agreed.auth,
         )
-        payload = messages.welcome(session_id, short_id, incarnation, self.hub.epoch, nonce, numbers)
-        _log.info("%s (%s) said hello: session %s", device_id, peer.platform, short_id.decode(), extra=_about(source))
+        payload = messages.welcome(session_id, source.short_id, incarnation, self.hub.epoch, nonce, numbers)
         return peer, payload
 
     async def attach(self, asked: messages.Attach, reader: FrameReader) -> tuple[Peer, bytes]:
@@ -254,7 +350,7 @@ class Registry:
         self.counters.attaches += 1
         if self.draining:
             raise self._reset(spec.CODE_GOING_AWAY)
-        peer = self._by_id.get(asked.session_id)
+        peer = self._peer(asked.session_id)
         if peer is None:
             raise self._reset(spec.CODE_UNKNOWN_SESSION)
         if not peer.key.attach_is_true(asked.proof, asked.generation):
@@ -279,7 +375,7 @@ class Registry:
 
     def polled(self, asked: messages.Attach) -> Peer:
         """The session that a polling request belongs to; RefusedError becomes RESET."""
-        peer = self._by_id.get(asked.session_id)
+        peer = self._peer(asked.session_id)
         if peer is None:
             raise self._reset(spec.CODE_UNKNOWN_SESSION)
         if not peer.key.poll_is_true(asked.proof, asked.generation, asked.number):
@@ -292,10 +388,12 @@ class Registry:
         self.counters.resets += 1
         return RefusedError(code)
 
-    def drop(self, peer: Peer, code: int, text: str = "") -> None:
+    def drop(self, peer: Session, code: int, text: str = "") -> None:
         """The session is over."""
         identity = peer.tenure.identity
         if self._by_id.pop(peer.session_id, None) is not None:
+            self.counters.frames_in += peer.counters.frames_in
+            self.counters.frames_out += peer.counters.frames_out
             self._by_holder[identity.holder] -= 1
             if not self._by_holder[identity.holder]:
                 del self._by_holder[identity.holder]
@@ -308,13 +406,13 @@ class Registry:
 
     def _forget_all(self) -> None:
         """Sessions and their marks belong to a log that is gone: devices say HELLO again and learn the new epoch."""
-        for peer in self.peers():
-            self.drop(peer, spec.CODE_UNKNOWN_SESSION, "the log is another one")
+        for session in self.sessions():
+            self.drop(session, spec.CODE_UNKNOWN_SESSION, "the log is another one")
 
     def expire(self) -> None:
         """Forget sessions that ended by themselves or were away longer than their time to live."""
         now = self.clock()
-        for peer in list(self._by_id.values()):
+        for peer in self.sessions():
             if peer.gone:
                 self.drop(peer, spec.CODE_UNKNOWN_SESSION)
             elif self._revoked(peer.tenure.identity):
@@ -325,10 +423,6 @@ class Registry:
                 self.counters.expired += 1
                 peer.tenure.note_identity("expired")
                 self.drop(peer, spec.CODE_EXPIRED_TOKEN)
-            elif peer.pipe is not None and peer.pipe.turn_based:
-                if elapsed(now, peer.session.heard_at) > spec.SESSION_TTL_MS:
-                    self.counters.expired += 1
-                    self.drop(peer, spec.CODE_UNKNOWN_SESSION)
-            elif peer.pipe is None and elapsed(now, peer.detached_at) > spec.SESSION_TTL_MS:
+            elif peer.away_ms(now) > spec.SESSION_TTL_MS:
                 self.counters.expired += 1
                 self.drop(peer, spec.CODE_UNKNOWN_SESSION)

@@ -55,9 +55,9 @@ class Security:
         self.keys.look()
         if self._rules is not None and self._rules.look():
             self.note("rules-changed")
-            for peer in registry.peers():
-                peer.check_channels()
-                peer.wake()
+            for session in registry.sessions():
+                session.check_channels()
+                session.wake()
 
     def withdrawn(self, identity: Identity) -> bool:
         """Whether a token is not taken any more, though it was signed and has not ended."""

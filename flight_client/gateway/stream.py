@@ -55,11 +55,7 @@ class WebSocketCarrier:
 
 async def serve_stream(registry: Registry, request: web.Request, strangers: Strangers) -> web.StreamResponse:
     """GET /v1/stream."""
-    offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     subprotocol = STRINGS["subprotocol"]
-    if subprotocol not in offered:
-        text = f"this gateway speaks {subprotocol}, offered was: {', '.join(filter(None, offered)) or 'nothing'}\n"
-        return web.Response(status=400, text=text)
     socket = web.WebSocketResponse(
         protocols=(subprotocol,), compress=False, max_msg_size=_MESSAGE_BYTES, autoping=True, timeout=_CLOSE_S
     )

@@ -48,11 +48,12 @@ class WebGuard:
             self._say(hosts)
             return web.Response(status=421, text="this gateway does not go by that name; see --allow-host\n")
         origins = request.headers.getall("Origin", [])
-        if origins and not (
-            len(origins) == 1 and self._allows(origins[0], f"{request.url.scheme}://{hosts[0]}" if hosts else None)
-        ):
+        own = f"{request.url.scheme}://{hosts[0]}" if hosts else None
+        if origins and not (len(origins) == 1 and self._allows(origins[0], own)):
             return web.Response(status=403, text="this origin is not allowed; see --allow-origin\n")
-        return await handler(request)
+        if not origins or origins[0] == own:
+            return await handler(request)
+        return _readable(origins[0], _preflight(request) or await handler(request))
 
     def _allows(self, origin: str, own: str | None) -> bool:
         return origin == own or origin in self._origins or "*" in self._origins
@@ -72,6 +73,25 @@ class WebGuard:
             _log.warning(
                 "a request for the host %s was refused: if that is this gateway, start it with --allow-host", shown
             )
+
+
+def _preflight(request: web.Request) -> web.Response | None:
+    """The answer to a browser that asks whether a page of an allowed origin may ask. No cookie is ever used."""
+    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+        return None
+    answer = web.Response(status=204)
+    answer.headers["Access-Control-Allow-Methods"] = "GET, POST"
+    answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Prefer"
+    answer.headers["Access-Control-Max-Age"] = "600"
+    return answer
+
+
+def _readable(origin: str, answer: web.StreamResponse) -> web.StreamResponse:
+    """The same answer, which the browser may show to a page of another, allowed origin."""
+    if not answer.prepared:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Vary"] = "Origin"
+    return answer
 
 
 def _name(host: str) -> str:

@@ -23,6 +23,7 @@ from flight_client.transports.options import TransportOptions
 from flight_client.transports.tls import client_context
 from tests.support.bench import Bench, Reader, subscribed
 from tests.support.certificates import Authority
+from tests.support.json_peer import JsonStream, log_event, publish
 from tests.support.raw import hello_frame
 from tests.support.waiting import eventually, within
 
@@ -349,3 +350,16 @@ async def test_a_stop_ends_handshakes_that_are_under_way(tmp_path: Path, authori
     with contextlib.suppress(ConnectionResetError):
         assert await within(reader.read()) == b""
     writer.transport.abort()
+
+
+async def test_json_and_rest_are_served_in_tls_too(secure: SecureBench) -> None:
+    context = client_context(str(secure.authority.ca_file))
+    async with JsonStream(secure.address, ssl=context) as browser:
+        await browser.hello(secure.token())
+        assert (await browser.ask(publish("1", "log", log_event("over wss"))))["type"] == "ack"
+    headers = {"Authorization": f"Bearer {secure.token()}", "Origin": secure.address}  # its own page, by https
+    url = secure.address + "/v1/channels/log/events"
+    async with aiohttp.ClientSession(headers=headers) as http, http.get(url, ssl=context) as answer:
+        body = await answer.json()
+    assert body["entries"][0]["events"][0]["data"]["text"] == "over wss"
+    assert "\nflight_certificate_trouble 0\n" in (await secure.get("/metrics"))[1]

@@ -111,7 +111,7 @@ def test_the_wish_to_be_held_is_read_as_the_standard_has_it(said: str, hold_ms: 
     class Request:
         headers = {"Prefer": said}  # noqa: RUF012
 
-    assert polling._hold_ms(Request()) == hold_ms  # type: ignore[arg-type]
+    assert polling.hold_ms(Request()) == hold_ms  # type: ignore[arg-type]
 
 
 # The client

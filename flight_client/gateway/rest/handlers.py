@@ -1,0 +1,260 @@
+"""What REST does: one method for each route of the table."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from flight_client._tables import CHANNELS
+from flight_client.errors import EventError, FlightError, RefusedError
+from flight_client.gateway.bodies import BadBody, read_body
+from flight_client.gateway.engines.base import Entry
+from flight_client.gateway.json_protocol import messages
+from flight_client.gateway.json_protocol.batches import entry_fields, platform_name, records_of
+from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
+from flight_client.gateway.registry import Registry
+from flight_client.gateway.rest.openapi import description
+from flight_client.gateway.rest.publishing import Publishing
+from flight_client.gateway.rest.routes import BODY_BYTES, HISTORY_COUNT, HISTORY_MOST, ROUTES, Route
+from flight_client.gateway.rights import MODES, Identity
+from flight_client.gateway.strangers import Strangers
+from flight_client.session import spec
+
+_log = logging.getLogger("flight.gateway")
+
+_HEADERS = {"Cache-Control": "no-store"}
+_HISTORY_BYTES = 1 << 20  # of records in one answer; `next` says where to go on
+_NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
+_STATUS = {
+    spec.CODE_CREDENTIAL: 401, spec.CODE_EXPIRED_TOKEN: 401, spec.CODE_FORBIDDEN: 403, spec.CODE_UNKNOWN_CHANNEL: 404,
+    spec.CODE_TOO_MANY: 429, spec.CODE_STORE: 503,
+}  # fmt: skip
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _Publish(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    events: list[messages.EventObject]
+    device_id: str = ""
+    incarnation: str = ""
+    counter: int = 0
+    critical: bool = False
+
+
+class _VmEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    event_type: str
+    resource: str
+    organization: str | None = None
+    metadata: dict[str, str] = {}
+    timestamp: int | None = None
+    device_id: str = ""
+    incarnation: str = ""
+    counter: int = 0
+
+
+_read_publish = msgspec.json.Decoder(_Publish).decode
+_read_vm_event = msgspec.json.Decoder(_VmEvent).decode
+
+
+class Rest:
+    """REST of one gateway."""
+
+    def __init__(self, registry: Registry, strangers: Strangers) -> None:
+        self.refused: dict[str, int] = {}
+        """Requests that were refused, by the name of the code."""
+        self.answered = 0
+        self._registry = registry
+        self._hub = registry.hub
+        self._strangers = strangers
+        self._publishing = Publishing(registry)
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Route every request of the table."""
+        for route in ROUTES:
+            router.add_route(route.method, route.path, self._serve(route))
+
+    def _serve(self, route: Route) -> Handler:
+        answer: Callable[[web.Request, Identity | None], Awaitable[web.Response]] = getattr(self, route.name)
+
+        async def serve(request: web.Request) -> web.StreamResponse:
+            self.answered += 1
+            try:
+                identity = await self._identity(request, route.right) if route.right else None
+                return await answer(request, identity)
+            except BadBody as error:
+                found = self._error(RefusedError(spec.CODE_TOO_LARGE, error.text), error.status)
+                if error.closes:
+                    found.force_close()
+                return found
+            except (EventError, messages.Unreadable) as error:
+                return self._error(error, 400)
+            except RefusedError as error:
+                return self._error(error, _STATUS.get(error.code, 400))
+            except FlightError as error:  # the engine
+                _log.error("%s %s: %s", route.method, route.path, error)
+                return self._error(RefusedError(spec.CODE_STORE, printable(error.what)), 503)
+
+        return serve
+
+    async def _identity(self, request: web.Request, right: int) -> Identity:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise refusal(spec.CODE_CREDENTIAL, "no header `Authorization: Bearer TOKEN`", printable(kind))
+        identity = await self._registry.identify(token.strip())
+        self._strangers.forget(request.transport)
+        if not identity.may(MODES[right]):
+            raise refusal(spec.CODE_FORBIDDEN, "roles", ", ".join(sorted(identity.roles)))
+        return identity
+
+    def _error(self, error: RefusedError | EventError | messages.Unreadable, status: int) -> web.Response:
+        fields = messages.error_of(error)
+        self.refused[fields["code"]] = self.refused.get(fields["code"], 0) + 1
+        answer = _answer(fields, status)
+        if status == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    # One method for each route
+
+    async def channels(self, _request: web.Request, identity: Identity | None) -> web.Response:
+        """GET /v1/channels."""
+        found = []
+        assert identity is not None  # the table says that these need a token
+        for name, last, subscribers in self._hub.overview(identity.org):
+            if self._hub.permits(identity, name, spec.MODE_SUBSCRIBE):
+                fields: dict[str, Any] = {"name": name, "lastOffset": last, "subscribers": subscribers}
+                if name in CHANNELS:
+                    fields["channelType"] = CHANNELS[name]["type"]
+                found.append(fields)
+        return _answer({"epoch": self._hub.epoch.hex(), "channels": found})
+
+    async def history(self, request: web.Request, identity: Identity | None) -> web.Response:
+        """GET /v1/channels/{channel}/events."""
+        name = self._channel(request, identity, spec.MODE_SUBSCRIBE)
+        if name not in self._hub.channels():
+            raise refusal(spec.CODE_UNKNOWN_CHANNEL, "channel", printable(outer_name(name)))
+        extra = sorted(set(request.query) - {"count", "after", "epoch"})
+        if extra:
+            raise refusal(spec.CODE_MALFORMED, "a parameter that is not known", printable(extra[0]))
+        count = _number(request, "count", HISTORY_COUNT, 1, HISTORY_MOST)
+        after = _number(request, "after", -1, 0, (1 << 63) - 1)
+        engine, epoch = self._hub.engine, self._hub.epoch
+        asked = messages.read_hex("epoch", request.query["epoch"]) if "epoch" in request.query else epoch
+        first, last = await engine.bounds(name)
+        fields: dict[str, Any] = {"channel": outer_name(name), "epoch": epoch.hex(), "first": first, "last": last}
+        if after < 0:
+            after = await engine.before_last(name, count)
+        elif asked != epoch or after > last:
+            fields["gap"] = {"reason": "epoch", "after": 0, "to": first - 1}
+            after = first - 1
+        elif after < first - 1:
+            fields["gap"] = {"reason": "trimmed", "after": after, "to": first - 1}
+            after = first - 1
+        entries = await self._read(name, after, count)
+        fields["entries"] = [entry_fields(entry) for entry in entries]
+        fields["next"] = entries[-1].offset if entries else after
+        return _answer(fields)
+
+    async def _read(self, name: str, after: int, count: int) -> list[Entry]:
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < count and size < _HISTORY_BYTES:
+            more = await self._hub.engine.read(name, after, count - len(entries))
+            if not more:
+                break
+            entries += more
+            size += sum(len(entry.payload) for entry in more)
+            after = more[-1].offset
+        return entries
+
+    async def publish(self, request: web.Request, identity: Identity | None) -> web.Response:
+        """POST /v1/channels/{channel}/events."""
+        name = self._channel(request, identity, spec.MODE_PUBLISH)
+        body: _Publish = await _body(request, _read_publish)
+        events = [(event.type, event.data) for event in body.events]
+        return await self._publish(identity, name, events, body, body.critical)
+
+    async def publish_vm_event(self, request: web.Request, identity: Identity | None) -> web.Response:
+        """POST /v1/vm-events."""
+        name = self._hub.open_channel(identity, "v6r-events", spec.MODE_PUBLISH)
+        body: _VmEvent = await _body(request, _read_vm_event)
+        data: dict[str, Any] = {"eventType": body.event_type, "resource": body.resource, "metadata": body.metadata}
+        data |= {"organization": body.organization, "timestamp": body.timestamp}
+        return await self._publish(identity, name, [("v6r-event", data)], body, True)
+
+    async def _publish(
+        self,
+        identity: Identity | None,
+        name: str,
+        events: list[tuple[str, dict[str, Any]]],
+        body: _Publish | _VmEvent,
+        critical: bool,
+    ) -> web.Response:
+        assert identity is not None  # the table says that these need a token
+        if not events:
+            raise refusal(spec.CODE_MALFORMED, "no events", printable(outer_name(name)))
+        if bool(body.incarnation) != bool(body.counter) or not 0 <= body.counter < spec.NUMBER_LIMIT:
+            raise refusal(spec.CODE_SEQUENCE, "incarnation and counter belong together", str(body.counter))
+        own = (messages.read_hex("incarnation", body.incarnation), body.counter) if body.counter else None
+        writer = self._publishing.writer(identity, body.device_id)
+        records = records_of(events, self._hub.now_ms())
+        critical = critical or bool(CHANNELS.get(outer_name(name), {}).get("critical"))
+        result, incarnation, counter = await self._publishing.publish(writer, name, records, len(events), critical, own)
+        fields = {"status": result.status.value, "stored": result.events, "epoch": self._hub.epoch.hex()}
+        if counter:
+            fields |= {"counter": counter, "incarnation": incarnation.hex()}
+        return _answer(fields, 201)
+
+    async def presence(self, _request: web.Request, identity: Identity | None) -> web.Response:
+        """GET /v1/presence."""
+        devices = [
+            {
+                "deviceId": session.source.device_id,
+                "sessionId": session.source.short_id.decode(),
+                "platform": platform_name(session.source.platform),
+                "version": session.version,
+                "transport": session.transport,
+                "connected": session.attached,
+            }
+            for session in self._registry.sessions()
+            if identity is not None and session.tenure.identity.org == identity.org
+        ]
+        return _answer({"devices": sorted(devices, key=lambda device: str(device["deviceId"]))})
+
+    async def openapi(self, _request: web.Request, _identity: Identity | None) -> web.Response:
+        """GET /v1/openapi.json."""
+        return _answer(description())
+
+    def _channel(self, request: web.Request, identity: Identity | None, mode: int) -> str:
+        """The inner name of the channel that the path names."""
+        name = check_channel_name(request.match_info["channel"])
+        if mode == spec.MODE_PUBLISH:
+            return self._hub.open_channel(identity, name, mode)
+        if identity is None or not self._hub.permits(identity, name, mode):
+            raise refusal(spec.CODE_FORBIDDEN, "subscribe", name)
+        return inner_name(identity.org, name)
+
+
+async def _body(request: web.Request, decode: Callable[[bytes], Any]) -> Any:
+    data = await read_body(request, BODY_BYTES)
+    if request.content_type != "application/json":
+        raise refusal(spec.CODE_MALFORMED, "the content type is not application/json", printable(request.content_type))
+    return messages.read_with(decode, data)
+
+
+def _number(request: web.Request, name: str, otherwise: int, low: int, high: int) -> int:
+    if name not in request.query:
+        return otherwise
+    text = request.query[name]
+    if _NUMBER.fullmatch(text) is None or not low <= int(text) <= high:
+        raise refusal(spec.CODE_MALFORMED, f"{name} is not a whole number from {low} to {high}", printable(text))
+    return int(text)
+
+
+def _answer(fields: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(body=messages.encode(fields), status=status, content_type="application/json", headers=_HEADERS)

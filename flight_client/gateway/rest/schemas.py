@@ -1,0 +1,140 @@
+"""The schemas of REST's bodies: events from the layouts of the spec, the rest by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flight_client._tables import CODES, LAYOUTS, NAMES
+from flight_client.gateway.json_protocol.events import members_of
+from flight_client.session import spec
+
+Schema = dict[str, Any]
+
+_HEX: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_TEXT: Schema = {"type": "string"}
+_NUMBER: Schema = {"type": "integer", "minimum": 0}
+_DEVICE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": spec.DEVICE_ID_BYTES}
+_COUNTER: Schema = {"type": "integer", "minimum": 1, "maximum": spec.NUMBER_LIMIT - 1}
+
+
+def _object(required: dict[str, Schema], **optional: Schema) -> Schema:
+    return {"type": "object", "properties": {**required, **optional}, "required": sorted(required)}
+
+
+def _closed(required: dict[str, Schema], **optional: Schema) -> Schema:
+    return {**_object(required, **optional), "additionalProperties": False}
+
+
+def ref(name: str) -> Schema:
+    """A schema by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _value(entry: dict[str, Any], memory: bool) -> Schema:
+    """Of one field of a layout."""
+    kind = entry["kind"]
+    if memory:
+        return ref("Memory")
+    if "enum" in entry:
+        return {"type": "string", "enum": list(NAMES[entry["enum"]])}
+    if kind == "bytes":
+        return {"type": "string", "contentEncoding": "base64"}
+    if kind == "json":
+        return {"type": "object"}
+    if kind == "map":
+        return {"type": "object", "additionalProperties": _TEXT}
+    if kind == "text":
+        return {"type": "string", "description": f"at most {entry['limit']} bytes of UTF-8"}
+    found: Schema = {"type": "number" if "scale" in entry else "integer"}
+    return _or_null(found) if entry.get("optional") else found
+
+
+def schema_name(event: str) -> str:
+    """memory-update -> MemoryUpdateEvent."""
+    return "".join(part.capitalize() for part in event.split("-")) + "Event"
+
+
+def _event(layout: dict[str, Any]) -> Schema:
+    entries = {entry["name"]: entry for entry in [*layout["fields"], *layout["tail"]]}
+    data: dict[str, Schema] = {"timestamp": _NUMBER, "sessionId": _TEXT, "platform": _TEXT}
+    for field, name, memory in members_of(layout):
+        data[name] = _value(entries[field], memory)
+    return _closed({"type": {"const": layout["name"]}, "data": _closed({}, **data)})
+
+
+def _entry() -> Schema:
+    return _object(
+        {
+            "channel": _TEXT, "offset": _NUMBER, "previousOffset": _NUMBER, "receivedAt": _NUMBER, "deviceId": _TEXT,
+            "sessionId": _TEXT, "platform": _TEXT, "critical": {"type": "boolean"},
+            "events": {"type": "array", "items": ref("Event")},
+        },
+        counter=_NUMBER,
+        unreadable=_NUMBER,
+    )  # fmt: skip
+
+
+SCHEMAS: dict[str, Schema] = {
+    "Error": _object(
+        {
+            "code": {"type": "string", "enum": [code["name"] for code in CODES]},
+            "fault": {"type": "string", "enum": ["caller", "peer", "none"]},
+            "fatal": {"type": "boolean"}, "message": _TEXT, "value": _TEXT, "nextStep": _TEXT,
+        }
+    ),
+    "Memory": _closed({"bytes": _or_null(_NUMBER)}, humanReadable=_TEXT),
+    **{schema_name(layout["name"]): _event(layout) for layout in LAYOUTS},
+    "Event": {"oneOf": [ref(schema_name(layout["name"])) for layout in LAYOUTS]},
+    "Entry": _entry(),
+    "Gap": _object({"reason": {"type": "string", "enum": ["trimmed", "epoch"]}, "after": _NUMBER, "to": _NUMBER}),
+    "History": _object(
+        {
+            "channel": _TEXT, "epoch": _HEX, "first": _NUMBER, "last": _NUMBER, "next": _NUMBER,
+            "entries": {"type": "array", "items": ref("Entry")},
+        },
+        gap=ref("Gap"),
+    ),
+    "Channels": _object(
+        {
+            "epoch": _HEX,
+            "channels": {
+                "type": "array",
+                "items": _object({"name": _TEXT, "lastOffset": _NUMBER, "subscribers": _NUMBER}, channelType=_TEXT),
+            },
+        }
+    ),
+    "Presence": _object(
+        {
+            "devices": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "deviceId": _TEXT, "sessionId": _TEXT, "platform": _TEXT, "version": _TEXT, "transport": _TEXT,
+                        "connected": {"type": "boolean"},
+                    }
+                ),
+            }
+        }
+    ),
+    "Publish": _closed(
+        {"events": {"type": "array", "items": ref("Event"), "minItems": 1}},
+        deviceId=_DEVICE_ID, incarnation=_HEX, counter=_COUNTER, critical={"type": "boolean"},
+    ),
+    "VmEvent": _closed(
+        {
+            "eventType": {"type": "string", "enum": list(NAMES["v6r_event_types"])},
+            "resource": {"type": "string", "description": "at most 128 bytes of UTF-8"},
+        },
+        organization=_TEXT, metadata={"type": "object", "additionalProperties": _TEXT}, timestamp=_NUMBER,
+        deviceId=_DEVICE_ID, incarnation=_HEX, counter=_COUNTER,
+    ),
+    "Stored": _object(
+        {"status": {"type": "string", "enum": ["stored", "duplicate"]}, "stored": _NUMBER, "epoch": _HEX},
+        counter=_NUMBER, incarnation=_HEX,
+    ),
+    "OpenApi": {"type": "object"},
+}  # fmt: skip
