@@ -148,7 +148,8 @@ class Registry:
         self._by_device: dict[str, Session] = {}  # device within its organisation
         self._by_holder: Counter[str] = Counter()
         self._prepare = prepare
-        self._note = note
+        self.note = note
+        """Writes the audit log."""
         self._holder_limit = sessions_per_token or session_limit
         hub.on_new_log = self._forget_all
 
@@ -237,10 +238,10 @@ class Registry:
             self.counters.refused += 1
             self.counters.by_code[error.code] = self.counters.by_code.get(error.code, 0) + 1
             claimed = hello.device_id.decode("utf-8", "replace")
-            self._note("refused", code=error.name, text=error.text, device=claimed, address=address)
+            self.note("refused", code=error.name, text=error.text, device=claimed, address=address)
             raise
         session = accepted.source.short_id.decode()
-        self._note("connect", device=device_id, session=session, address=address, **described(identity))
+        self.note("connect", device=device_id, session=session, address=address, **described(identity))
         return accepted
 
     def seat(self, session: Session) -> None:
@@ -302,7 +303,7 @@ class Registry:
         session_id = self._node_tag + os.urandom(spec.SESSION_ID_BYTES - len(self._node_tag))
         short_id = secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode()
         source = Source(device_id, hello.platform_number, short_id)
-        note = partial(self._note, device=device_id, org=identity.org, session=short_id.decode())
+        note = partial(self.note, device=device_id, org=identity.org, session=short_id.decode())
         tenure = Tenure(identity, self._verify, self._wall_s, note)
         return Accepted(session_id, source, tenure, _PROFILES[hello.platform.decode()], incarnation, mark, lossy_stored)
 

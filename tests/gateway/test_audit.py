@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from flight_client.errors import CallerError
@@ -83,6 +84,28 @@ async def test_every_decision_has_its_line(tmp_path: Path, caplog: pytest.LogCap
         assert secret.rpartition(".")[2] not in text
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not caplog.records
+
+
+async def test_a_request_of_rest_that_is_refused_is_written_down_without_its_token(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    bench = Bench(tmp_path, audit_log=path)
+    await bench.start()
+    viewer = make_token(bench.gateway.key, "rest-1", ["viewer"], 600)
+    asked = [("Bearer a.b.c", 401), (f"Bearer {viewer}", 403), ("", 401)]
+    async with aiohttp.ClientSession() as http:
+        for number, (header, status) in enumerate(asked):
+            url = f"{bench.address}/v1/channels/log-{number}/events"
+            async with http.post(url, headers={"Authorization": header}, json={"events": []}) as answer:
+                assert answer.status == status
+    await bench.stop()
+    found = [line for line in lines(path) if line["what"] == "request-refused"]
+    assert [(line["code"], line["request"]) for line in found] == [
+        ("credential", "POST /v1/channels/log-0/events"),
+        ("forbidden", "POST /v1/channels/log-1/events"),
+        ("credential", "POST /v1/channels/log-2/events"),
+    ]
+    assert {line["address"] for line in found} == {"127.0.0.1"}
+    assert viewer.rpartition(".")[2] not in path.read_text()
 
 
 HOSTILE = [

@@ -35,6 +35,8 @@ _STATUS = {
     spec.CODE_TOO_MANY: 429, spec.CODE_STORE: 503,
 }  # fmt: skip
 
+_JUDGED = (401, 403)  # decisions about rights: these go into the audit log
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -94,7 +96,11 @@ class Rest:
             except (EventError, messages.Unreadable) as error:
                 return self._error(error, 400)
             except RefusedError as error:
-                return self._error(error, _STATUS.get(error.code, 400))
+                status = _STATUS.get(error.code, 400)
+                if status in _JUDGED:
+                    asked, who = f"{route.method} {request.path}", request.remote or ""
+                    self._registry.note("request-refused", code=error.name, text=error.text, request=asked, address=who)
+                return self._error(error, status)
             except FlightError as error:  # the engine
                 _log.error("%s %s: %s", route.method, route.path, error)
                 return self._error(RefusedError(spec.CODE_STORE, printable(error.what)), 503)
