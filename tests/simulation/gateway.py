@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from flight_client._tables import STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.gateway.auth import SigningKey, TokenVerifier, permits
 from flight_client.gateway.hub import Hub, HubLimits
@@ -48,6 +49,7 @@ class Request:
     """What the polling handler reads of an HTTP request."""
 
     def __init__(self, body: bytes) -> None:
+        self.path = STRINGS["poll_path"]
         self.content_length = len(body)
         self.headers: dict[str, str] = {}
         self._body = body

@@ -36,6 +36,7 @@ class Stored:
     critical: bool
     life: int
     numbers: list[int]
+    received_ms: int
 
 
 class Log:
@@ -69,7 +70,9 @@ class Log:
         self._newest[key] = numbers[-1]
         if entry.previous != self.last.get(entry.channel, 0):
             found.append(f"entry {entry.offset} of {entry.channel} names {entry.previous} before it")
-        self.channels.setdefault(entry.channel, {})[entry.offset] = Stored(entry.previous, critical, life, numbers)
+        self.channels.setdefault(entry.channel, {})[entry.offset] = Stored(
+            entry.previous, critical, life, numbers, entry.received_ms
+        )
         self.last[entry.channel] = entry.offset
         return found
 
@@ -296,6 +299,8 @@ class Reading:
         for log in self._ledger.logs:
             entry = log.channels.get(self._channel, {}).get(event.offset)
             if entry is None or entry.numbers[0] != number or entry.life != event.data.kind:  # type: ignore[union-attr]
+                continue
+            if entry.received_ms != event.received_ms:  # a lost log had the same events at the same place
                 continue
             self._log = log
             self._take(event, number, entry)

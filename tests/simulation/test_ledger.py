@@ -14,19 +14,21 @@ OLD, NEW = b"old log.", b"new log."
 LOST = Gap("log", "epoch", 0, 0, NEW.hex())
 
 
-def entry(offset: int, number: int, life: int = 0) -> Entry:
+def entry(offset: int, number: int, received_ms: int = 1) -> Entry:
     """A stored critical event."""
-    layout, body = encode_event(Payload(life, number_bytes(number)))
+    layout, body = encode_event(Payload(0, number_bytes(number)))
     out = bytearray(len(body) + 8)
     data = bytes(out[: write_record(out, 0, layout, 0, body)])
     sender = Sender("device", 3, b"12345678")
-    return Entry(Batch("log", sender, b"incarnat", 1 + number, 1, 0, 1, data), offset, offset - 1)
+    return Entry(Batch("log", sender, b"incarnat", 1 + number, 1, 0, received_ms, data), offset, offset - 1)
 
 
-def event(offset: int, number: int) -> RealtimeEvent:
+def event(offset: int, number: int, received_ms: int = 1) -> RealtimeEvent:
     """The same as a subscriber gets it."""
     payload = Payload(0, number_bytes(number))
-    return RealtimeEvent("payload", payload, "log", Source("device", "vita", "12345678"), offset, 1, 0, 1 + number)
+    return RealtimeEvent(
+        "payload", payload, "log", Source("device", "vita", "12345678"), offset, received_ms, 0, 1 + number
+    )
 
 
 def accepted(ledger: Ledger, count: int) -> Life:
@@ -83,6 +85,23 @@ def test_twice_within_one_log_is_noticed_whatever_the_offsets_say(offset: int) -
     ledger, reader = two_logs()
     reader.received["log"] = [event(1, 0), LOST, event(1, 0), event(offset, 0)]
     assert any("twice without a gap" in problem for problem in ledger.check_end())
+
+
+def test_a_subscriber_that_begins_in_the_new_log_is_not_taken_for_one_of_the_lost_log() -> None:
+    """Both logs begin with the same event at the same offset; when the gateway got it tells them apart."""
+    ledger = Ledger()
+    accepted(ledger, 2)
+    ledger.new_log(OLD)
+    ledger.stored(OLD, entry(1, 0, 5))
+    ledger.new_log(NEW)
+    ledger.stored(NEW, entry(1, 0, 9))
+    reader = ledger.new_life("tool", "host")
+    ledger.stored(NEW, entry(2, 1, 10))
+    ledger.lives[0].acked = 2
+    reader.received["log"] = [event(1, 0, 9), event(2, 1, 10)]
+    assert ledger.check_end() == []
+    reader.received["log"] = [event(1, 0, 5), event(2, 1, 10)]
+    assert ledger.check_end()
 
 
 def test_an_event_that_a_log_has_twice_is_noticed() -> None:
