@@ -12,6 +12,7 @@ from typing import IO
 
 import pytest
 
+from .certificates import Authority
 from .ports import free_port
 
 START_S = 60.0  # for a busy machine; no statement about speed
@@ -159,13 +160,18 @@ class RabbitServer:
             pytest.skip("rabbitmq-server is not where Debian puts it: /usr/lib/rabbitmq/lib")
         self._epmd_program = need("epmd", "erlang-base")
         self.folder = folder
-        self.port = self._epmd_port = self._node_port = 0
+        self.port = self.tls_port = self._epmd_port = self._node_port = 0
+        self._authority = Authority(folder)
         self._group: Group | None = None
         self._epmd: Group | None = None
         (folder / "plugins").write_text("[].")
 
     def url(self, prefix: str = "flight", options: str = "") -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}/?prefix={prefix}{options}"
+
+    def tls_url(self, prefix: str, ca_file: str = "") -> str:
+        ca_file = ca_file or str(self._authority.ca_file)
+        return f"amqps://guest:guest@127.0.0.1:{self.tls_port}/?prefix={prefix}&ca={ca_file}"
 
     def _environment(self) -> dict[str, str]:
         here = str(self.folder)
@@ -196,10 +202,13 @@ class RabbitServer:
 
     def _start_anywhere(self) -> None:
         self.stop()
-        self.port, self._epmd_port = free_port(), free_port()
+        self.port, self.tls_port, self._epmd_port = free_port(), free_port(), free_port()
+        cert, key = self._authority.sign()
         (self.folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.file = false\nlog.console = true\n"
-            "log.console.level = warning\n"
+            f"log.console.level = warning\nlisteners.ssl.1 = 127.0.0.1:{self.tls_port}\n"
+            f"ssl_options.cacertfile = {self._authority.ca_file}\nssl_options.certfile = {cert}\n"
+            f"ssl_options.keyfile = {key}\nssl_options.verify = verify_none\n"
         )
         self._start()
 
