@@ -44,11 +44,10 @@
 #ifndef FLIGHT_DELTA
 #define FLIGHT_DELTA 1 /* batches go as differences, where the gateway reads them and FLIGHT_SESSION_PIECES is 1 */
 #endif
-/* A second socket is too dear on a Dreamcast: KallistiOS takes 66 KiB of heap for it. */
 #if defined(__DREAMCAST__) || defined(_arch_dreamcast)
-#define FLIGHT_SECOND_SOCKET 0
+#define FLIGHT_SECOND_SOCKET 0 /* too dear on a Dreamcast: KallistiOS takes 66 KiB of heap for it */
 #else
-#define FLIGHT_SECOND_SOCKET 1
+#define FLIGHT_SECOND_SOCKET 1 /* a second connection may be tried beside one that works */
 #endif
 #ifndef FLIGHT_PROBE
 #define FLIGHT_PROBE FLIGHT_SECOND_SOCKET /* a better transport is tried while a worse one works, where profile and port allow it */
