@@ -241,17 +241,19 @@ def _announce(gateway: Gateway, device: str) -> None:
     address = addresses[0]
     open_to = "this machine only; --lan opens it to the network" if len(addresses) == 1 else "open to the network"
     signs = gateway.security.signs
-    token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S) if signs else "YOUR-TOKEN"
+    shows = signs and not settings.production  # there it would be kept in the log of a service manager
+    token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S) if shows else "YOUR-TOKEN"
     days = DEVELOPMENT_LIFETIME_S // 86400
     lines = [
         f"flight gateway {__version__} listens on {', '.join(addresses)} ({open_to})",
         _tcp_line(gateway, addresses),
         f"engine {shown_url(settings.engine)}, epoch {gateway.hub.epoch.hex()}",
         f"token for {'any device' if device == '*' else device}, good for {days} days:"
-        if signs
-        else f"tokens are made where the private key is (flight token new --key FILE); keys: {_shown_keys(gateway)}",
+        if shows
+        else f"tokens are made where the {'key' if signs else 'private key'} is (flight token new --key FILE); "
+        f"keys: {_shown_keys(gateway)}",
         "",
-        *([f"  {token}", ""] if signs else []),
+        *([f"  {token}", ""] if shows else []),
         "paste into a program, the line of its language:",
         "",
         *_to_paste(gateway, address, token),

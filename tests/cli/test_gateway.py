@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from flight_client import Client, Log, RefusedError
-from flight_client.gateway.auth import TokenVerifier, development_key, load_key
+from flight_client.gateway.auth import TokenVerifier, development_key, load_key, new_key
+from flight_client.gateway.key_files import key_text, write_secret
 from tests.support.ports import free_port
 from tests.support.process import GatewayProcess, environment, interrupt, run_flight, start_flight
 from tests.support.waiting import within
 
 
-def start_and_read(folder: Path, *words: str) -> tuple["subprocess.Popen[str]", str]:
+def start_and_read(folder: Path, *words: str, env: dict[str, str] | None = None) -> tuple["subprocess.Popen[str]", str]:
     """Start a gateway and read what it prints, up to its last line."""
-    process = start_flight("gateway", "--state-dir", str(folder), *words)
+    process = start_flight("gateway", "--state-dir", str(folder), *words, env=env)
     assert process.stdout is not None
     printed = ""
     while "stop: Ctrl-C" not in printed:
@@ -51,6 +52,19 @@ def test_it_prints_address_token_and_the_lines_to_paste_and_is_closed_to_other_h
         code, out, err = interrupt(process)
     assert (code, out) == (130, "")
     assert err == "gateway stopped\n"
+
+
+def test_in_production_the_start_shows_no_token(tmp_path: Path) -> None:
+    """What it prints goes into the log of a service manager there."""
+    key = tmp_path / "own.json"
+    write_secret(key, key_text(new_key("HS256", "own-1")))
+    log = f"sqlite:{tmp_path / 'own.sqlite'}"
+    words = ["--port", "0", "--key-file", str(key), "--engine", log]
+    process, printed = start_and_read(tmp_path, *words, env=environment(PLATFORM_MODE="production"))
+    code, _, err = interrupt(process)
+    assert (code, err) == (130, "gateway stopped\n")
+    assert "tokens are made where the key is (flight token new --key FILE); keys: own-1" in printed
+    assert re.search(r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}", printed) is None
 
 
 def test_lan_opens_it_and_says_so(tmp_path: Path) -> None:

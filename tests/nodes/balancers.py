@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from tests.project.tree import ROOT
@@ -11,7 +12,7 @@ from tests.support.ports import free_port
 from tests.support.process import GatewayProcess
 
 
-class Balancer:
+class Balancer(ABC):
     """One in front of two nodes; nothing of its configuration is changed but names and ports."""
 
     example: str
@@ -33,11 +34,13 @@ class Balancer:
         self.config = folder / self.example
         self.config.write_text(text)
 
+    @abstractmethod
     def with_ports(self, text: str) -> str:
-        raise NotImplementedError
+        """The example with this one's port in it."""
 
+    @abstractmethod
     def words(self) -> list[str]:
-        raise NotImplementedError
+        """What follows the program's name."""
 
     def start(self) -> None:
         """Start it and wait until it takes connections; blocks."""

@@ -70,13 +70,17 @@ async def test_a_drained_node_s_clients_are_at_the_other_one_with_their_first_at
 async def test_behind_a_balancer_a_drain_loses_nothing_either(
     balancer: Balancer, pair: Pair, transport: str, figure: Figure
 ) -> None:
+    """A client that polls may be between two requests: its next one finds the other node, which ends the session too. The
+    node that stops does not hear of that and waits its full time.
+    """
+    gone = r"all gone$" if transport == "websocket" else r"(all gone|[12] had not gone after 10 s)$"
     async with Traffic(balancer.address, pair[0].token(), transport, seed=6) as traffic:
         for node in pair:
             await traffic.more(100)
             node.terminate()
             await eventually(lambda node=node: node.ended() is not None, "the end of the node", LIMIT_S)  # type: ignore[misc]
             assert node.ended() == 0, node.said()
-            assert re.search(r"drained: [0-2] clients told, all gone$", node.said().rstrip())
+            assert re.search(r"drained: [0-2] clients told, " + gone, node.said().rstrip()), node.said()
             await traffic.more(100)
             await node.start_beside()
             await eventually(balancer.answers, "the balancer finds a node")

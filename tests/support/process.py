@@ -44,7 +44,7 @@ def run_flight(
     return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
 
-def start_flight(*words: str, **other: Any) -> "subprocess.Popen[str]":
+def start_flight(*words: str, env: dict[str, str] | None = None, **other: Any) -> "subprocess.Popen[str]":
     """Start a command; its standard streams are pipes."""
     return subprocess.Popen(
         [*FLIGHT, *words],
@@ -52,7 +52,7 @@ def start_flight(*words: str, **other: Any) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=env or environment(),
         **other,
     )
 
