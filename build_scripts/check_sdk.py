@@ -133,7 +133,7 @@ def psp_of_psplink() -> Path:
     return sdk
 
 
-CONSOLES = {
+CONSOLES: dict[str, Console] = {
     console.name: console
     for console in (
         Console(

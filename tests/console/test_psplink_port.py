@@ -17,7 +17,7 @@ import pytest
 
 from build_scripts import ctools
 from flight_client.session.spec import TRANSPORT_SERIAL
-from tests.console.sim_world import FRAME_US, SimWorld, client_declarations, client_sources
+from tests.console.sim_world import SimWorld, client_declarations, client_sources
 from tests.console.wires import Frame
 from tests.console.world import CRITICAL, PLATFORM_PSP
 
@@ -55,7 +55,7 @@ def library(folder: Path) -> tuple[cffi.FFI, Any]:
     """A copy for one test: the thread of a library is there once and for ever."""
     ffi = client_declarations()
     ffi.cdef(DECLARATIONS)
-    return ffi, ffi.dlopen(shutil.copy(built(), folder))
+    return ffi, ffi.dlopen(str(shutil.copy(built(), folder)))
 
 
 class Cable:
