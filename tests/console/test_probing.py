@@ -139,9 +139,9 @@ class CutWorld(SimWorld):
 
     def machine(self, profile: str, options: tuple[str, ...]) -> tuple[cffi.FFI, Any, Any, Any]:
         ffi, lib, sim, port = super().machine(profile, options)
-        self._profile: Any = ffi.new("flight_sim_profile *", sim.profile[0])
-        self._profile.call_us = 0  # a poll that is cut makes one call more
-        sim.profile = self._profile
+        own: Any = ffi.new("flight_sim_profile *", sim.profile[0])
+        own.call_us = 0  # a poll that is cut makes one call more
+        sim.profile = self._own = own
 
         def read(_: Any) -> int:
             self.readings += 1
@@ -156,8 +156,10 @@ class CutWorld(SimWorld):
         self.readings = 0
         bits = int(self.lib.flight_poll(self.client, BUDGET_US))
         self.most_readings = max(self.most_readings, self.readings)
+        cuts = 0
         while bits & BACKLOG:
             assert self.cut_at, "time stands still"
+            assert (cuts := cuts + 1) < 200, "it never comes to an end"
             self.cuts += 1
             self.cuts_of_probe += self.sim.links[1].state != CLOSED
             self.readings = 0 if self.always else -1_000_000
