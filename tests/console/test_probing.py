@@ -210,7 +210,7 @@ def test_a_cut_at_any_step_of_a_poll_with_a_probe_gives_the_same_bytes(pair: tup
     assert whole.resets == (ending == DIES)
     cuts = cuts_of_probe = 0
     for cut_at in range(2, whole.most_readings + 1):
-        for always in (False, True):
+        for always in (False, True) if cut_at == 2 else (False,):
             cut = CutWorld(pair, ending, cut_at, always=always).play()
             where = f"cut at reading {cut_at} of {whole.most_readings}, {'always' if always else 'once a frame'}"
             assert cut.sent[1] == whole.sent[1], f"of the probe, {where}"
