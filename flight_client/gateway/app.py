@@ -14,6 +14,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from flight_client._tables import STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
+from flight_client.gateway.alert_events import AlertEvents
+from flight_client.gateway.alert_rules import load_alert_rules
+from flight_client.gateway.alerts import AlertWatch
 from flight_client.gateway.auth import SigningKey, TokenVerifier
 from flight_client.gateway.device_keys import load_device_keys
 from flight_client.gateway.drain import Drain
@@ -86,6 +89,9 @@ class Gateway:
         self.security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
         self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
+        self._alert_events = AlertEvents(self.hub, settings.node)
+        rules = load_alert_rules(settings.alert_rules)
+        self.alerts = AlertWatch(self.hub, settings.engine_limits, rules, monotonic_ms, self._alert_events.tell)
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
         self.forwarder = Forwarder(settings.node, settings.nodes) if settings.nodes else None
         """The way to the other nodes behind the same balancer."""
@@ -206,6 +212,7 @@ class Gateway:
         self.strangers.close()
         for listener in self._listeners:
             await listener.close()
+        await self.alerts.probe.close()
         await self.hub.close()
         await self.security.close()
 
@@ -228,6 +235,8 @@ class Gateway:
             await asyncio.sleep(_EXPIRE_S)
             self.security.look(self.registry)
             self.registry.expire()
+            self.alerts.look()
+            self._alert_events.go_on()
             if self.tls is not None:
                 self.tls.reload_if_changed()
 

@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "tls_key": "FLIGHT_TLS_KEY",
     "jwks": "FLIGHT_JWKS",
     "channel_rules": "FLIGHT_CHANNELS",
+    "alert_rules": "FLIGHT_ALERTS",
     "audit_log": "FLIGHT_AUDIT_LOG",
     "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
     "allowed_hosts": "FLIGHT_ALLOWED_HOSTS",
@@ -76,6 +77,7 @@ class GatewaySettings:
     tls_key: Path | None = None
     jwks: str = ""  # file or URL of public keys; with it the development key is not taken
     channel_rules: Path | None = None  # the channels file (channel_rules.py)
+    alert_rules: Path | None = None  # the alerts file (alert_rules.py); without it the defaults hold
     audit_log: Path | None = None
     audit_log_bytes: int = 16 << 20  # then the file is turned over
     allowed_hosts: tuple[str, ...] = ()  # names beside this machine's own; addresses need none. "*" = any
@@ -183,7 +185,16 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
             values[name] = _from_text(name, value, name) if isinstance(value, str) else value
     if arguments.get("lan") and arguments.get("host") is None:
         values["host"] = LAN_HOST
-    for name in ("state_dir", "key_file", "device_keys", "tls_cert", "tls_key", "channel_rules", "audit_log"):
+    for name in (
+        "state_dir",
+        "key_file",
+        "device_keys",
+        "tls_cert",
+        "tls_key",
+        "channel_rules",
+        "alert_rules",
+        "audit_log",
+    ):
         if isinstance(values.get(name), str):
             values[name] = Path(values[name])
     for name in ("allowed_origins", "allowed_hosts"):
