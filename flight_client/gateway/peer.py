@@ -14,7 +14,7 @@ from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Portion, Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.peer_parts import OpenChannel, PeerCounters, Pipe, read_prefix
+from flight_client.gateway.peer_parts import OpenChannel, PeerCounters, Pipe, Violation, one_too_many, read_prefix
 from flight_client.gateway.sealing import Sealing
 from flight_client.gateway.tenure import Tenure, TooOften
 from flight_client.proof import SessionKey
@@ -38,15 +38,6 @@ _ENTRY_BYTES = spec.POLL_BODY_BYTES // 2 - spec.HEADER_BYTES - spec.TRAILER_BYTE
 # Flags by agreement that this gateway reads, and that it sends.
 READS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
 SENDS = READS
-
-
-class Violation(Exception):  # noqa: N818 - it ends a connection, it is not an error of this program
-    """The device broke the protocol; `code` says how."""
-
-    def __init__(self, code: int, text: str = "") -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
 
 
 class Peer:
@@ -327,6 +318,10 @@ class Peer:
             self.tenure.note_refused(name, asked.mode, error.name)
             self._answer(number, error.code, 0, 0, error.text)
             return
+        older = one_too_many(self._channels, number, name, self.platform)
+        if older:
+            self._leave(older)
+            self._answer(older, spec.CODE_REPLACED, 0, 0, f"{name} is open as {number} now")
         channel = self._channels.setdefault(number, OpenChannel(name, 0, inner))
         channel.mode |= asked.mode
         if not asked.mode & spec.MODE_SUBSCRIBE:
