@@ -32,6 +32,7 @@ from flight_client.gateway.names import printable
 from flight_client.gateway.node_list import hosts_of
 from flight_client.gateway.pages import Pages
 from flight_client.gateway.polling import serve_poll
+from flight_client.gateway.presence import Presence
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.rest.handlers import Rest
 from flight_client.gateway.security import Security
@@ -91,7 +92,7 @@ class Gateway:
         self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
         self._alert_events = AlertEvents(self.hub, settings.node)
         rules = load_alert_rules(settings.alert_rules)
-        self.alerts = AlertWatch(self.hub, settings.engine_limits, rules, monotonic_ms, self._alert_events.tell)
+        self.alerts = AlertWatch(self.hub, settings.engine_limits, rules, monotonic_ms, self._alert_events.tell_change)
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
         self.forwarder = Forwarder(settings.node, settings.nodes) if settings.nodes else None
         """The way to the other nodes behind the same balancer."""
@@ -107,6 +108,7 @@ class Gateway:
             sessions_per_token=settings.sessions_per_token,
             node_tag=self.forwarder.tag if self.forwarder else b"",
         )
+        self.presence = Presence(self.registry, settings.node)
         self.port = settings.port
         self.tcp_port = 0
         """Of raw TCP; 0 while there is none."""
@@ -213,6 +215,7 @@ class Gateway:
         for listener in self._listeners:
             await listener.close()
         await self.alerts.probe.close()
+        self.presence.close()
         await self.hub.close()
         await self.security.close()
 
@@ -237,6 +240,7 @@ class Gateway:
             self.registry.expire()
             self.alerts.look()
             self._alert_events.go_on()
+            self.presence.look()
             if self.tls is not None:
                 self.tls.reload_if_changed()
 

@@ -14,7 +14,15 @@ from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Portion, Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.peer_parts import OpenChannel, PeerCounters, Pipe, Violation, one_too_many, read_prefix
+from flight_client.gateway.peer_parts import (
+    OpenChannel,
+    PeerCounters,
+    Pipe,
+    Violation,
+    modes_by_name,
+    one_too_many,
+    read_prefix,
+)
 from flight_client.gateway.sealing import Sealing
 from flight_client.gateway.tenure import Tenure, TooOften
 from flight_client.proof import SessionKey
@@ -337,20 +345,13 @@ class Peer:
     async def _subscribe(self, number: int, channel: OpenChannel, asked: messages.Open) -> None:
         try:
             limits = self.hub.subscriber_limits._replace(
-                entry_bytes=self._entry_limit(),
-                flags=self.agreement.down,
+                entry_bytes=self._entry_limit(), flags=self.agreement.down,
                 unpacked_bytes=self.agreement.unpacked_out_bytes,
-            )
+            )  # fmt: skip
             subscription = await self.hub.subscribe(
-                channel.inner,
-                asked.start,
-                lambda: self._is_ready(number),
-                holder=self.tenure.identity.holder,
-                epoch=asked.epoch,
-                offset=asked.offset,
-                count=asked.count,
-                limits=limits,
-            )
+                channel.inner, asked.start, lambda: self._is_ready(number), holder=self.tenure.identity.holder,
+                epoch=asked.epoch, offset=asked.offset, count=asked.count, limits=limits,
+            )  # fmt: skip
         except RefusedError as error:
             channel.mode &= ~spec.MODE_SUBSCRIBE
             self._answer(number, error.code, 0, 0, error.text)
@@ -406,6 +407,10 @@ class Peer:
             self.tenure.note_identity("refreshed")
             self.check_channels()
         self.wake()
+
+    def open_channels(self) -> dict[str, int]:
+        """Channels that are open, with their modes."""
+        return modes_by_name(self._channels.values())
 
     def check_channels(self) -> None:
         """What the token or the rules do not allow any more is left, and the device hears why."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from flight_client._tables import PROFILES
@@ -61,6 +61,14 @@ class PeerCounters:
         self.stored = 0
         self.refused = 0
         self.failed = 0
+
+
+def modes_by_name(channels: Iterable[OpenChannel]) -> dict[str, int]:
+    """What a device may do now, over all numbers of a name."""
+    found: dict[str, int] = {}
+    for channel in channels:
+        found[channel.name] = found.get(channel.name, 0) | channel.mode
+    return found
 
 
 def one_too_many(channels: Mapping[int, OpenChannel], number: int, name: str, platform: str) -> int:

@@ -13,12 +13,13 @@ import yaml  # type: ignore[import-untyped]
 
 from flight_client.errors import CallerError, FlightError
 from flight_client.events import ComponentUpdate, SystemMonitoring, decode_event
-from flight_client.gateway.alert_events import ALERT_CHANNEL, AlertEvents, device_id_of, event_of
+from flight_client.gateway.alert_events import ALERT_CHANNEL, AlertEvents, event_of
 from flight_client.gateway.alert_rules import DEFAULTS, AlertRule, load_alert_rules
 from flight_client.gateway.alerts import AlertWatch, Change
 from flight_client.gateway.engines import EngineLimits
 from flight_client.gateway.engines.base import Health, Marks
 from flight_client.gateway.metrics import metrics_text
+from flight_client.gateway.own_events import device_id_of
 from flight_client.session import spec
 from flight_client.wire.records import records
 from tests.gateway.desk import Desk, HeldEngine, make_desk, settle
@@ -236,7 +237,7 @@ async def test_what_cannot_be_stored_waits_and_comes_in_order_under_its_own_coun
     desk = await make_desk(engine)
     events = AlertEvents(desk.hub, "http://node-a:8080")
     for raised in (True, False, True):
-        events.tell(change(raised))
+        events.tell_change(change(raised))
     assert len(engine.waiting) == 1, "one at a time"
     engine.answer(fail=True)
     assert not engine.waiting
@@ -265,7 +266,7 @@ async def test_too_many_that_wait_cost_the_oldest_and_are_counted() -> None:
     desk = await make_desk(engine)
     events = AlertEvents(desk.hub)
     for number in range(70):
-        events.tell(change(True, number))
+        events.tell_change(change(True, number))
     assert events.given_up == 6
     for _ in range(64):
         engine.answer()

@@ -86,6 +86,7 @@ async def test_every_documented_answer_is_given(bench: Bench, caller: Caller, mo
     assert (await ask("channels"))[0] == 200
     assert (await ask("history"))[0] == 200
     assert (await ask("presence"))[0] == 200
+    assert (await ask("presence", params={"channel": "No Channel"}))[0] == 400
     for route in ROUTES:
         if not route.right:
             continue
@@ -271,7 +272,7 @@ async def test_presence_lists_who_has_a_session_and_no_secret(bench: Bench, call
         _, body = await caller.ask("presence")
     assert body["devices"][0] == {
         "deviceId": "browser-1", "sessionId": welcome["sessionId"], "platform": "web", "version": "1.0.0",
-        "transport": "json-websocket", "connected": True,
+        "transport": "json-websocket", "connected": True, "channels": [],
     }  # fmt: skip
     assert body["devices"][1]["platform"] == "psp"
     assert body["devices"][1]["transport"] == "polling"

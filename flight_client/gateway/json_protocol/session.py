@@ -294,6 +294,10 @@ class JsonSession:
         self._say({"type": "renewed", "id": message.id, "tokenExpiresInMs": self.tenure.left_ms()})
         self.check_channels()
 
+    def open_channels(self) -> dict[str, int]:
+        """Channels that it follows; publishing opens none."""
+        return dict.fromkeys(self._channels, spec.MODE_SUBSCRIBE)
+
     def check_channels(self) -> None:
         """What the token or the rules do not allow any more is left, and the client hears why."""
         for name in list(self._channels):

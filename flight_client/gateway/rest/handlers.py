@@ -17,7 +17,7 @@ from flight_client.gateway.engines.base import Entry
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.batches import entry_fields, platform_name, records_of
 from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
-from flight_client.gateway.registry import Registry
+from flight_client.gateway.registry import Registry, Session
 from flight_client.gateway.rest.openapi import description
 from flight_client.gateway.rest.publishing import Publishing
 from flight_client.gateway.rest.routes import BODY_BYTES, HISTORY_COUNT, HISTORY_MOST, ROUTES, Route
@@ -144,9 +144,7 @@ class Rest:
         name = self._channel(request, identity, spec.MODE_SUBSCRIBE)
         if name not in self._hub.channels():
             raise refusal(spec.CODE_UNKNOWN_CHANNEL, "channel", printable(outer_name(name)))
-        extra = sorted(set(request.query) - {"count", "after", "epoch"})
-        if extra:
-            raise refusal(spec.CODE_MALFORMED, "a parameter that is not known", printable(extra[0]))
+        _known(request, "count", "after", "epoch")
         count = _number(request, "count", HISTORY_COUNT, 1, HISTORY_MOST)
         after = _number(request, "after", -1, 0, (1 << 63) - 1)
         engine, epoch = self._hub.engine, self._hub.epoch
@@ -216,8 +214,13 @@ class Rest:
             fields |= {"counter": counter, "incarnation": incarnation.hex()}
         return _answer(fields, 201)
 
-    async def presence(self, _request: web.Request, identity: Identity | None) -> web.Response:
+    async def presence(self, request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/presence."""
+        assert identity is not None  # the table says that this needs a token
+        _known(request, "channel")
+        wanted = request.query.get("channel", "")
+        if wanted and not self._hub.permits(identity, check_channel_name(wanted), spec.MODE_SUBSCRIBE):
+            raise refusal(spec.CODE_FORBIDDEN, "subscribe", wanted)
         devices = [
             {
                 "deviceId": session.source.device_id,
@@ -226,11 +229,20 @@ class Rest:
                 "version": session.version,
                 "transport": session.transport,
                 "connected": session.attached,
+                "channels": self._opened(session, identity),
             }
             for session in self._registry.sessions()
-            if identity is not None and session.tenure.identity.org == identity.org
+            if session.tenure.identity.org == identity.org and (not wanted or wanted in session.open_channels())
         ]
         return _answer({"devices": sorted(devices, key=lambda device: str(device["deviceId"]))})
+
+    def _opened(self, session: Session, identity: Identity) -> list[dict[str, Any]]:
+        """The channels of a session, as far as this token may read them."""
+        return [
+            {"name": name, "publish": bool(mode & spec.MODE_PUBLISH), "subscribe": bool(mode & spec.MODE_SUBSCRIBE)}
+            for name, mode in sorted(session.open_channels().items())
+            if self._hub.permits(identity, name, spec.MODE_SUBSCRIBE)
+        ]
 
     async def openapi(self, _request: web.Request, _identity: Identity | None) -> web.Response:
         """GET /v1/openapi.json."""
@@ -251,6 +263,16 @@ async def _body(request: web.Request, decode: Callable[[bytes], Any]) -> Any:
     if request.content_type != "application/json":
         raise refusal(spec.CODE_MALFORMED, "the content type is not application/json", printable(request.content_type))
     return messages.read_with(decode, data)
+
+
+def _known(request: web.Request, *names: str) -> None:
+    """Refuse what a request has behind its question mark and should not have: a mistake in spelling is heard of."""
+    extra = sorted(set(request.query) - set(names))
+    if extra:
+        raise refusal(spec.CODE_MALFORMED, "a parameter that is not known", printable(extra[0]))
+    twice = [name for name in names if len(request.query.getall(name, [])) > 1]
+    if twice:
+        raise refusal(spec.CODE_MALFORMED, "a parameter that stands twice", twice[0])
 
 
 def _number(request: web.Request, name: str, otherwise: int, low: int, high: int) -> int:

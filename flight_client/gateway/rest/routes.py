@@ -104,7 +104,13 @@ ROUTES = (
     ),
     Route(
         "presence", "GET", "/v1/presence", "the devices and tools that have a session here", spec.MODE_SUBSCRIBE,
-        answers=((200, "Presence"), (401, "Error"), (403, "Error")),
+        (
+            Parameter(
+                "channel", "query", {"type": "string", "minLength": 1, "maxLength": spec.CHANNEL_NAME_BYTES},
+                "only those that have this channel open",
+            ),
+        ),
+        answers=((200, "Presence"), *_READ),
     ),
     Route("openapi", "GET", "/v1/openapi.json", "this description", 0, answers=((200, "OpenApi"),)),
 )  # fmt: skip

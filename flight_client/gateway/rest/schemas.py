@@ -115,6 +115,12 @@ SCHEMAS: dict[str, Schema] = {
                     {
                         "deviceId": _TEXT, "sessionId": _TEXT, "platform": _TEXT, "version": _TEXT, "transport": _TEXT,
                         "connected": {"type": "boolean"},
+                        "channels": {
+                            "type": "array",
+                            "items": _object(
+                                {"name": _TEXT, "publish": {"type": "boolean"}, "subscribe": {"type": "boolean"}}
+                            ),
+                        },
                     }
                 ),
             }
