@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from flight_client._tables import STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
+from flight_client.gateway.aging import Aging
 from flight_client.gateway.alert_events import AlertEvents
 from flight_client.gateway.alert_rules import load_alert_rules
 from flight_client.gateway.alerts import AlertWatch
@@ -108,6 +109,7 @@ class Gateway:
             sessions_per_token=settings.sessions_per_token,
             node_tag=self.forwarder.tag if self.forwarder else b"",
         )
+        self._aging = Aging(engine, settings.history_age_s, self.hub.now_ms)
         self.presence = Presence(self.registry, settings.node)
         self.port = settings.port
         self.tcp_port = 0
@@ -161,6 +163,7 @@ class Gateway:
         if self.settings.tcp:
             await self._open_tcp()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        self._aging.start()
 
     async def _open_tcp(self) -> None:
         """The second port. One that nobody asked for by number may be taken: clients then step down to WebSocket."""
@@ -214,6 +217,7 @@ class Gateway:
         self.strangers.close()
         for listener in self._listeners:
             await listener.close()
+        await self._aging.close()
         await self.alerts.probe.close()
         self.presence.close()
         await self.hub.close()

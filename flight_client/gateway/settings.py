@@ -55,6 +55,7 @@ ENVIRONMENT = {
     "channels": "FLIGHT_CHANNEL_LIMIT",
     "sessions": "FLIGHT_SESSIONS",
     "history_entries": "FLIGHT_HISTORY_ENTRIES",
+    "history_age_s": "FLIGHT_HISTORY_AGE_S",
     "subscriber_entries": "FLIGHT_SUBSCRIBER_ENTRIES",
     "subscriber_bytes": "FLIGHT_SUBSCRIBER_BYTES",
 }
@@ -93,6 +94,7 @@ class GatewaySettings:
     strangers: int = 1024  # connections that have not shown a token yet
     strangers_per_address: int = 256  # ... of one address; a proxy in front is one
     history_entries: int = spec.HISTORY_ENTRIES  # entries that the log keeps of each channel
+    history_age_s: int = 0  # seconds that it keeps them at most; 0: any time
     subscriber_entries: int = spec.SUBSCRIBER_ENTRIES  # entries that wait for one subscription; beyond it is told a gap
     subscriber_bytes: int = spec.SUBSCRIBER_BYTES  # bytes of them
 
@@ -127,6 +129,7 @@ class GatewaySettings:
         _check_number("strangers", self.strangers, 1, 1_000_000)
         _check_number("strangers_per_address", self.strangers_per_address, 1, 1_000_000)
         _check_number("history_entries", self.history_entries, 1, 100_000_000)
+        _check_number("history_age_s", self.history_age_s, 0, 10 * 366 * 86400)
         _check_number("subscriber_entries", self.subscriber_entries, 1, 1_000_000)
         # Two of the largest entries: less would drop what it cannot even hold.
         _check_number("subscriber_bytes", self.subscriber_bytes, 2 * spec.MAX_FRAME_BYTES, 1 << 30)
@@ -256,6 +259,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "strangers": _as_number,
     "strangers_per_address": _as_number,
     "history_entries": _as_number,
+    "history_age_s": _as_number,
     "subscriber_entries": _as_number,
     "subscriber_bytes": _as_number,
 }

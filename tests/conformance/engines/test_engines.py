@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from flight_client.errors import CallerError
+from flight_client.gateway.aging import Aging, trim_old
 from flight_client.gateway.engines import AppendStatus, EngineLimits, Source, check_engine_url, open_engine
 from tests.conformance.engines.bench import BENCH, LIFE, Bench, batch, records
 
@@ -385,3 +386,29 @@ def test_an_engine_url_that_cannot_be_used_says_why_and_what_there_is(url: str, 
         check_engine_url(url)
     assert "memory:" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+# Old events (gateway/aging.py)
+
+
+@pytest.mark.parametrize("old", [0, 1, 4, 7])
+async def test_what_is_too_old_is_trimmed_and_nothing_else(bench: Bench, old: int) -> None:
+    for number in range(7):
+        await bench.append(batch(received_ms=1000 + number))
+    kept = await trim_old(bench.engine, "log", 1000 + old)
+    assert kept == (7 - old if old else -1)
+    assert await offsets(bench) == [bench.at(number) for number in range(old + 1, 8)]
+    assert await trim_old(bench.engine, "log", 1000 + old) == -1, "the rest is young"
+    assert await trim_old(bench.engine, "nothing-here", 1 << 50) == -1
+
+
+async def test_every_log_is_looked_at_and_an_engine_that_fails_stops_nobody(bench: Bench) -> None:
+    for channel in ("log", "frame-time"):
+        for received_ms in (1000, 3000):
+            await bench.append(batch(channel=channel, received_ms=received_ms))
+    aging = Aging(bench.engine, 2, lambda: 5000)
+    await aging.look()
+    for channel in ("log", "frame-time"):
+        assert await offsets(bench, channel) == [bench.at(2, channel)]
+    await bench.engine.close()
+    await aging.look()
