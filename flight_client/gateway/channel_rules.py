@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flight_client.errors import CallerError, RefusedError
-from flight_client.gateway.names import check_channel_name, printable
+from flight_client.gateway.names import check_beginning, printable
 from flight_client.gateway.rights import ROLES, Identity, permits, valid_permission
 from flight_client.gateway.rule_file import RuleFile
 
@@ -96,10 +96,8 @@ def parse_rules(data: bytes, path: Path) -> dict[str, frozenset[str]]:
 
 
 def _pattern(name: str, path: Path) -> str:
-    beginning = name.removesuffix("*")
     try:
-        if beginning or not name:
-            check_channel_name(beginning.rstrip("/") or beginning)
+        check_beginning(name)
     except RefusedError:
         raise _bad(
             path,
