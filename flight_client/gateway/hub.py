@@ -27,6 +27,7 @@ from flight_client.gateway.engines.base import (
 )
 from flight_client.gateway.fingerprints import Fingerprints, checksum
 from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
+from flight_client.gateway.routing import left_out
 from flight_client.gateway.subscription import Channel, Gap, SubscriberLimits, Subscription
 from flight_client.session import spec
 from flight_client.wire.coding import plain_records
@@ -150,6 +151,11 @@ class Hub:
             channel.reserved = True
             for watcher in list(self.watchers):
                 watcher(channel.name)
+
+    def left_out(self, channel: str, source: Source, batch: bytes) -> dict[str, int]:
+        """How many who listen here will not be given some of a batch, by why (routing.py). For senders that can be told."""
+        known = self._channels.get(channel)
+        return left_out(known.subscribers, source, batch) if known is not None else {}
 
     def count_refused(self, code: int, events: int) -> None:
         """From a session: it did not take these."""

@@ -23,6 +23,7 @@ from flight_client.gateway.peer_parts import (
     one_too_many,
     read_prefix,
 )
+from flight_client.gateway.routing import left_out_layouts
 from flight_client.gateway.sealing import Sealing
 from flight_client.gateway.tenure import Tenure, TooOften
 from flight_client.proof import SessionKey
@@ -35,7 +36,6 @@ from flight_client.wire.coding import CODINGS, count_coded
 
 _log = logging.getLogger("flight.gateway")
 
-
 _MODES = spec.MODE_PUBLISH | spec.MODE_SUBSCRIBE
 # A session is renewed before a number could reach the limit; the device's own numbers are its business.
 _RENEW_AT = spec.NUMBER_LIMIT - 0x10000
@@ -44,8 +44,7 @@ _ENTRY_BYTES = spec.POLL_BODY_BYTES // 2 - spec.HEADER_BYTES - spec.TRAILER_BYTE
 
 
 # Flags by agreement that this gateway reads, and that it sends.
-READS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
-SENDS = READS
+READS = SENDS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
 
 
 class Peer:
@@ -72,6 +71,7 @@ class Peer:
         self.incarnation = incarnation
         self.platform = hello.platform.decode()
         self.version = hello.version.decode("utf-8", "replace")
+        self._left_out = left_out_layouts(self.platform, hello.capabilities)
         # A device may ask for any window; what waits for it here stays within what a subscriber may hold.
         window_frames = min(hello.window_frames, spec.SUBSCRIBER_ENTRIES)
         window_bytes = min(hello.window_bytes, spec.SUBSCRIBER_BYTES)
@@ -346,7 +346,7 @@ class Peer:
         try:
             limits = self.hub.subscriber_limits._replace(
                 entry_bytes=self._entry_limit(), flags=self.agreement.down,
-                unpacked_bytes=self.agreement.unpacked_out_bytes,
+                unpacked_bytes=self.agreement.unpacked_out_bytes, layouts_left_out=self._left_out,
             )  # fmt: skip
             subscription = await self.hub.subscribe(
                 channel.inner, asked.start, lambda: self._is_ready(number), holder=self.tenure.identity.holder,

@@ -188,8 +188,10 @@ class JsonSession:
         self._unsettled += 1
         self._idle.clear()
 
+        left_out = self._hub.left_out(inner, self.source, records)
+
         def done(result: AppendResult) -> None:
-            self._stored(message.id, bool(message.counter), counter, events, result)
+            self._stored(message.id, bool(message.counter), counter, events, result, left_out)
 
         self._hub.publish(inner, self.source, self._incarnation, counter, events, 0, records, done)
 
@@ -212,7 +214,9 @@ class JsonSession:
         self._next_counter = max(self._next_counter, counter + events)
         return counter
 
-    def _stored(self, request: str, own: bool, counter: int, events: int, result: AppendResult) -> None:
+    def _stored(
+        self, request: str, own: bool, counter: int, events: int, result: AppendResult, left_out: dict[str, int]
+    ) -> None:
         self._settled()
         if self.gone:
             return
@@ -225,7 +229,9 @@ class JsonSession:
             self._refuse(request, what, events)
             return
         self.counters.stored += result.events
-        answer = {"type": "ack", "id": request, "status": result.status.value, "stored": result.events}
+        answer: dict[str, Any] = {"type": "ack", "id": request, "status": result.status.value, "stored": result.events}
+        if left_out and result.status is AppendStatus.STORED:
+            answer["leftOut"] = left_out
         if counter:
             answer |= {"counter": counter, "mark": result.mark}
         self._say(answer)

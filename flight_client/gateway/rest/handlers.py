@@ -13,7 +13,7 @@ from aiohttp import web
 from flight_client._tables import CHANNELS
 from flight_client.errors import EventError, FlightError, RefusedError
 from flight_client.gateway.bodies import BadBody, read_body
-from flight_client.gateway.engines.base import Entry
+from flight_client.gateway.engines.base import AppendStatus, Entry
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.batches import entry_fields, platform_name, records_of
 from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
@@ -208,8 +208,15 @@ class Rest:
         writer = self._publishing.writer(identity, body.device_id)
         records = records_of(events, self._hub.now_ms())
         critical = critical or bool(CHANNELS.get(outer_name(name), {}).get("critical"))
+        left_out = self._hub.left_out(name, writer.source, records)
         result, incarnation, counter = await self._publishing.publish(writer, name, records, len(events), critical, own)
-        fields = {"status": result.status.value, "stored": result.events, "epoch": self._hub.epoch.hex()}
+        fields: dict[str, Any] = {
+            "status": result.status.value,
+            "stored": result.events,
+            "epoch": self._hub.epoch.hex(),
+        }
+        if left_out and result.status is AppendStatus.STORED:
+            fields["leftOut"] = left_out
         if counter:
             fields |= {"counter": counter, "incarnation": incarnation.hex()}
         return _answer(fields, 201)

@@ -13,6 +13,7 @@ Schema = dict[str, Any]
 _HEX: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
+_COUNTED: Schema = {"type": "integer", "minimum": 1}
 _DEVICE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": spec.DEVICE_ID_BYTES}
 _COUNTER: Schema = {"type": "integer", "minimum": 1, "maximum": spec.NUMBER_LIMIT - 1}
 
@@ -140,7 +141,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Stored": _object(
         {"status": {"type": "string", "enum": ["stored", "duplicate"]}, "stored": _NUMBER, "epoch": _HEX},
-        counter=_NUMBER, incarnation=_HEX,
+        counter=_NUMBER, incarnation=_HEX, leftOut=_object({}, capability=_COUNTED, payload=_COUNTED),
     ),
     "OpenApi": {"type": "object"},
 }  # fmt: skip
