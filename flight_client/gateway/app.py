@@ -265,7 +265,7 @@ class Gateway:
 
     async def _poll(self, request: web.Request) -> web.StreamResponse:
         if request.content_type == "application/json":
-            return await serve_json_poll(self.registry, request, self.strangers)
+            return await serve_json_poll(self.registry, request, self.strangers, self.forwarder)
         return await serve_poll(self.registry, request, self.strangers, self.forwarder)
 
 
