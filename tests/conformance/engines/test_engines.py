@@ -2,13 +2,17 @@
 
 import random
 import struct
+from pathlib import Path
 
 import pytest
 
 from flight_client.errors import CallerError
 from flight_client.gateway.aging import Aging, trim_old
 from flight_client.gateway.engines import AppendStatus, EngineLimits, Source, check_engine_url, open_engine
+from tests.conformance.engines import protocols
 from tests.conformance.engines.bench import BENCH, LIFE, Bench, batch, records
+from tests.conformance.engines.conftest import url_of
+from tests.support.bench import Bench as Gateway
 
 STORED, DUPLICATE, FAILED = AppendStatus.STORED, AppendStatus.DUPLICATE, AppendStatus.FAILED
 
@@ -412,3 +416,33 @@ async def test_every_log_is_looked_at_and_an_engine_that_fails_stops_nobody(benc
         assert await offsets(bench, channel) == [bench.at(2, channel)]
     await bench.engine.close()
     await aging.look()
+
+
+# The protocols above (protocols.py)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "redis", "rabbitmq"])
+async def test_json_and_rest_keep_their_promises_on_it(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    gateway = Gateway(tmp_path, url_of(engine, request, tmp_path))
+    await gateway.start()
+    for conversation in (protocols.stream, protocols.polling, protocols.rest):
+        await conversation(gateway)
+    await gateway.stop()
+
+
+@pytest.mark.parametrize("engine", ["redis", "rabbitmq"])
+async def test_json_at_one_gateway_hears_what_rest_stores_at_another(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    url = url_of(engine, request, tmp_path)
+    one = Gateway(tmp_path, url)
+    other = Gateway(tmp_path, url)
+    for gateway in (one, other):
+        await gateway.start()
+    await protocols.between(one, other)
+    for gateway in (one, other):  # then the watch: each would take the other's tasks for left behind
+        await gateway.gateway.stop()
+    await other.watch.check()
+    await one.watch.check()
