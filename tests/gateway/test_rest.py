@@ -80,6 +80,7 @@ def test_the_description_is_openapi_3_1_and_has_every_route() -> None:
 async def test_every_documented_answer_is_given(bench: Bench, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = caller.ask
     assert (await ask("openapi", token=""))[1] == json.loads(json.dumps(DESCRIPTION))
+    assert (await ask("asyncapi", token=""))[1]["asyncapi"] == "3.0.0"
     events = {"events": [log_event("hello")]}
     assert (await ask("publish", json=events))[0] == 201
     assert (await ask("publish_vm_event", json={"eventType": "vm-created", "resource": "vm-1"}))[0] == 201

@@ -18,6 +18,7 @@ from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.batches import entry_fields, platform_name, records_of
 from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
 from flight_client.gateway.registry import Registry, Session
+from flight_client.gateway.rest import asyncapi
 from flight_client.gateway.rest.openapi import description
 from flight_client.gateway.rest.publishing import Publishing
 from flight_client.gateway.rest.routes import BODY_BYTES, HISTORY_COUNT, HISTORY_MOST, ROUTES, Route
@@ -242,6 +243,10 @@ class Rest:
             if session.tenure.identity.org == identity.org and (not wanted or wanted in session.open_channels())
         ]
         return _answer({"devices": sorted(devices, key=lambda device: str(device["deviceId"]))})
+
+    async def asyncapi(self, _request: web.Request, _identity: Identity | None) -> web.Response:
+        """GET /v1/asyncapi.json."""
+        return _answer(asyncapi.description())
 
     def _opened(self, session: Session, identity: Identity) -> list[dict[str, Any]]:
         """The channels of a session, as far as this token may read them."""

@@ -113,4 +113,8 @@ ROUTES = (
         answers=((200, "Presence"), *_READ),
     ),
     Route("openapi", "GET", "/v1/openapi.json", "this description", 0, answers=((200, "OpenApi"),)),
+    Route(
+        "asyncapi", "GET", "/v1/asyncapi.json", "the channels and the messages of JSON, as AsyncAPI", 0,
+        answers=((200, "AsyncApi"),),
+    ),
 )  # fmt: skip

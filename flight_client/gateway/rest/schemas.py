@@ -144,4 +144,5 @@ SCHEMAS: dict[str, Schema] = {
         counter=_NUMBER, incarnation=_HEX, leftOut=_object({}, capability=_COUNTED, payload=_COUNTED),
     ),
     "OpenApi": {"type": "object"},
+    "AsyncApi": {"type": "object"},
 }  # fmt: skip
