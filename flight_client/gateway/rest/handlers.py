@@ -16,7 +16,7 @@ from flight_client.gateway.bodies import BadBody, read_body
 from flight_client.gateway.engines.base import AppendStatus, Entry
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.batches import entry_fields, platform_name, records_of
-from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
+from flight_client.gateway.names import check_channel_name, check_device_id, inner_name, outer_name, printable, refusal
 from flight_client.gateway.registry import Registry, Session
 from flight_client.gateway.rest import asyncapi
 from flight_client.gateway.rest.openapi import description
@@ -43,9 +43,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 class _Publish(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     events: list[messages.EventObject]
-    device_id: str = ""
-    incarnation: str = ""
-    counter: int = 0
+    device_id: str | msgspec.UnsetType = msgspec.UNSET
+    incarnation: str | msgspec.UnsetType = msgspec.UNSET
+    counter: int | msgspec.UnsetType = msgspec.UNSET
     critical: bool = False
 
 
@@ -55,9 +55,9 @@ class _VmEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     organization: str | None = None
     metadata: dict[str, str] = {}
     timestamp: int | None = None
-    device_id: str = ""
-    incarnation: str = ""
-    counter: int = 0
+    device_id: str | msgspec.UnsetType = msgspec.UNSET
+    incarnation: str | msgspec.UnsetType = msgspec.UNSET
+    counter: int | msgspec.UnsetType = msgspec.UNSET
 
 
 _read_publish = msgspec.json.Decoder(_Publish).decode
@@ -203,10 +203,10 @@ class Rest:
         assert identity is not None  # the table says that these need a token
         if not events:
             raise refusal(spec.CODE_MALFORMED, "no events", printable(outer_name(name)))
-        if bool(body.incarnation) != bool(body.counter) or not 0 <= body.counter < spec.NUMBER_LIMIT:
-            raise refusal(spec.CODE_SEQUENCE, "incarnation and counter belong together", str(body.counter))
-        own = (messages.read_hex("incarnation", body.incarnation), body.counter) if body.counter else None
-        writer = self._publishing.writer(identity, body.device_id)
+        writer = self._publishing.writer(
+            identity, "" if body.device_id is msgspec.UNSET else check_device_id(body.device_id)
+        )
+        own = _own_counter(body)
         records = records_of(events, self._hub.now_ms())
         critical = critical or bool(CHANNELS.get(outer_name(name), {}).get("critical"))
         left_out = self._hub.left_out(name, writer.source, records)
@@ -226,8 +226,8 @@ class Rest:
         """GET /v1/presence."""
         assert identity is not None  # the table says that this needs a token
         _known(request, "channel")
-        wanted = request.query.get("channel", "")
-        if wanted and not self._hub.permits(identity, check_channel_name(wanted), spec.MODE_SUBSCRIBE):
+        wanted = request.query.get("channel")
+        if wanted is not None and not self._hub.permits(identity, check_channel_name(wanted), spec.MODE_SUBSCRIBE):
             raise refusal(spec.CODE_FORBIDDEN, "subscribe", wanted)
         devices = [
             {
@@ -240,7 +240,7 @@ class Rest:
                 "channels": self._opened(session, identity),
             }
             for session in self._registry.sessions()
-            if session.tenure.identity.org == identity.org and (not wanted or wanted in session.open_channels())
+            if session.tenure.identity.org == identity.org and (wanted is None or wanted in session.open_channels())
         ]
         return _answer({"devices": sorted(devices, key=lambda device: str(device["deviceId"]))})
 
@@ -275,6 +275,18 @@ async def _body(request: web.Request, decode: Callable[[bytes], Any]) -> Any:
     if request.content_type != "application/json":
         raise refusal(spec.CODE_MALFORMED, "the content type is not application/json", printable(request.content_type))
     return messages.read_with(decode, data)
+
+
+def _own_counter(body: _Publish | _VmEvent) -> tuple[bytes, int] | None:
+    """Incarnation and counter of a caller that has its own."""
+    incarnation, counter = body.incarnation, body.counter
+    if incarnation is msgspec.UNSET and counter is msgspec.UNSET:
+        return None
+    if incarnation is msgspec.UNSET or counter is msgspec.UNSET:
+        raise refusal(spec.CODE_SEQUENCE, "incarnation and counter belong together", str(counter))
+    if not 1 <= counter < spec.NUMBER_LIMIT:
+        raise refusal(spec.CODE_SEQUENCE, f"counter is not 1 to {spec.NUMBER_LIMIT - 1}", str(counter))
+    return messages.read_hex("incarnation", incarnation), counter
 
 
 def _known(request: web.Request, *names: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from flight_client.gateway.rest.schemas import CHANNEL_NAME
 from flight_client.session import spec
 
 HISTORY_COUNT = 100
@@ -55,7 +56,7 @@ ANSWER_TEXTS = {
 }
 
 _CHANNEL = Parameter(
-    "channel", "path", {"type": "string", "minLength": 1, "maxLength": spec.CHANNEL_NAME_BYTES},
+    "channel", "path", CHANNEL_NAME,
     "name of the channel; a slash in it is written %2F",
 )  # fmt: skip
 _READ = ((400, "Error"), (401, "Error"), (403, "Error"))
@@ -106,7 +107,7 @@ ROUTES = (
         "presence", "GET", "/v1/presence", "the devices and tools that have a session here", spec.MODE_SUBSCRIBE,
         (
             Parameter(
-                "channel", "query", {"type": "string", "minLength": 1, "maxLength": spec.CHANNEL_NAME_BYTES},
+                "channel", "query", CHANNEL_NAME,
                 "only those that have this channel open",
             ),
         ),
