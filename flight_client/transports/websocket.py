@@ -106,3 +106,4 @@ class WebSocketTransport:
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
                     await self._socket.close()
+            self._socket._response.close()  # also where somebody still waited for a message

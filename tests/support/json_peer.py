@@ -52,6 +52,7 @@ class JsonStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.close()
+        await within(self.socket.close())  # without a farewell: it lets go of its connection
 
     async def say(self, *said: Message | str) -> None:
         for message in said:

@@ -176,6 +176,7 @@ class RawStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.close()
+        await within(self.socket.close())  # without a farewell: it lets go of its connection
 
     async def send(self, *frames: bytes) -> None:
         """One message."""

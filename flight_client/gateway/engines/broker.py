@@ -179,6 +179,7 @@ class BrokerEngine(Engine):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), CLOSE_WAIT_S)
         task, self._task = self._task, None
+        task.add_done_callback(_heard)
         await _end([task])
         if self._hold is not None:
             self._hold.cancel()
@@ -202,6 +203,8 @@ class BrokerEngine(Engine):
     async def _work(self) -> BaseException:
         """Write and follow until one of them fails."""
         tasks = [self._loop.create_task(self._write()), self._loop.create_task(self._follow())]
+        for task in tasks:
+            task.add_done_callback(_heard)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -437,9 +440,12 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=0.05)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # a library may answer its cancellation with a broken connection: no news to anybody
+
+
+def _heard(task: asyncio.Task[None]) -> None:
+    """A library may answer its cancellation with a broken connection: no news to anybody, however often it was cancelled."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _short(error: BaseException) -> str:
