@@ -24,14 +24,15 @@ PROGRAM = ROOT / "benchmarks" / "client" / "bench_client.c"
 SOURCES = [*targets.CORE, *targets.SESSION, *ctools.console_sources()]
 PUBLIC = ROOT / "csrc" / "include" / "flight_client.h"
 
-# What the goal of client.text counts: polling, and neither SHA-256 nor pieces nor, as on a Dreamcast, a second socket. LZ4 falls
-# to the linker: nothing calls it.
+# What the goal of client.text counts: polling, and neither SHA-256 nor pieces (and so no differences) nor, as on a Dreamcast, a
+# second socket. LZ4 falls to the linker: nothing calls it.
 SMALL = [
     "-DFLIGHT_SESSION_PIECES=0",
     "-DFLIGHT_TCP=0",
     "-DFLIGHT_WEBSOCKET=0",
     "-DFLIGHT_PIPE=0",
     "-DFLIGHT_PROBE=0",
+    "-DFLIGHT_DELTA=0",
 ]
 # And without all that a game can do without.
 LEAST = [*SMALL, "-DFLIGHT_COMMANDS=0", "-DFLIGHT_FORMAT=0", "-DFLIGHT_RECORDS=0", "-DFLIGHT_CRC=0"]
