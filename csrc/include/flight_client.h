@@ -78,7 +78,8 @@ typedef struct flight_config {
     uint16_t tcp_port;     /* of raw TCP; 0: the one above `port` */
     uint8_t platform;      /* FLIGHT_PLATFORM_...; 0: what the compiler says (KallistiOS, PSP, Vita), else host */
     uint8_t transport_count; /* of `transports`, up to FLIGHT_PROFILE_TRANSPORTS */
-    const uint8_t *transports; /* FLIGHT_TRANSPORT_..., best first; null: the platform's. SERIAL is the byte pipe */
+    const uint8_t *transports; /* FLIGHT_TRANSPORT_..., best first, as a static {FLIGHT_TRANSPORT_TCP, FLIGHT_TRANSPORT_POLLING};
+                                  null: the platform's. SERIAL is the byte pipe, which has a port of its own */
     uint32_t link_bytes_per_s; /* what the link drains; 0: the platform's figure, FLIGHT_NO_LIMIT: as fast as it goes */
     uint16_t critical_slots;   /* of the ring of critical events, 64 bytes each; 0: the platform's number */
     uint16_t lossy_slots;      /* of the ring of the others */

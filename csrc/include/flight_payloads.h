@@ -9,7 +9,8 @@
 
 /* Consumer of the ring: as flight_batch_pack, but records are coded against their predecessor of the same layout in the same
  * frame, so the frame needs no other one to be read. 16 slowly changing events of 48 bytes take about 200 bytes instead of
- * 832. The frame must carry FLIGHT_FLAG_DELTA. A batch may end up to 18 bytes before the capacity. Errors: ARGUMENT, NO_ROOM.
+ * 832. The frame must carry FLIGHT_FLAG_DELTA. A batch may end up to 18 bytes before the capacity. Not there with FLIGHT_DELTA=0.
+ * Errors: ARGUMENT, NO_ROOM.
  *
  *     int bytes = flight_delta_pack(&ring, buffer + 16, sizeof buffer - 20, now_ms, 16, &batch);
  *     frame.flags = FLIGHT_FLAG_BATCH | FLIGHT_FLAG_DELTA | FLIGHT_FLAG_CHECKED;

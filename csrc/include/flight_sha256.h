@@ -38,7 +38,7 @@ typedef struct flight_hmac {
  */
 void flight_sha256_begin(flight_sha256 *hash);
 
-/* Hash more bytes; data may be null where bytes is 0. About 4,000 instructions per 64 bytes on the consoles' processors.
+/* Hash more bytes; data may be null where bytes is 0. About 10,600 instructions per 64 bytes on SH-4, which turns words bit by bit.
  *
  *     static flight_sha256 hash;
  *     flight_sha256_begin(&hash);

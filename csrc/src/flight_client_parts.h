@@ -246,6 +246,8 @@ struct flight_client {
 #if FLIGHT_SHA256
     flight_hmac mac;
     flight_tagged tagged;
+    uint16_t key_at;   /* bytes of the token that the session key has */
+    uint8_t key_stage; /* FLIGHT_KEY_... */
 #endif
 #if FLIGHT_POLLING
     flight_http http;
@@ -336,6 +338,10 @@ uint32_t flight_commands_body_bytes(uint32_t answer_bytes);
 void flight_client_mend(uint8_t *at, const uint8_t *end);
 
 /* flight_client_proof.c */
+#if FLIGHT_SHA256
+enum { FLIGHT_KEY_WHOLE, FLIGHT_KEY_TOKEN, FLIGHT_KEY_END, FLIGHT_KEY_STATES }; /* what of the session key is to be made next */
+int flight_proof_step(flight_client *client);
+#endif
 void flight_proof_init(flight_client *client);
 void flight_proof_sign(flight_client *client, uint8_t *at, flight_frame *frame);
 int flight_proof_check(flight_client *client, flight_frame *frame);

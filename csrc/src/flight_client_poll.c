@@ -120,6 +120,11 @@ void flight_go_on(flight_client *client)
 /* The first thing that can be done. Returns 0 where there is nothing left to try in this round. */
 static int step(flight_client *client)
 {
+#if FLIGHT_SHA256
+    if (flight_proof_step(client)) {
+        return 1;
+    }
+#endif
     if (flight_deliver_step(client)) {
         return 1;
     }

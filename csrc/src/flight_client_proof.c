@@ -10,31 +10,76 @@
 #define SERVER_NONCE_AT 40u /* in WELCOME */
 #define POLL_NUMBER_AT 20u  /* in POLL */
 
-static void begin(void *context, const char *token, const uint8_t *client_nonce, const uint8_t *server_nonce)
-{
-    flight_client *client = (flight_client *)context;
-    const flight_config *config = &client->config;
-    uint8_t key[FLIGHT_SHA256_BYTES];
-    const int keyed = config->device_key != NULL;
-    flight_sha256 *hash = &client->mac.hash;
+#define PART_BYTES 64u /* of the token in one step: a block of SHA-256 */
 
-    if (keyed) {
-        flight_hmac_key(&client->mac, config->device_key, config->device_key_bytes);
-        flight_hmac_begin(&client->mac);
-    } else {
-        flight_sha256_begin(hash);
-    }
-    flight_sha256_add(hash, (const uint8_t *)token, flight_text_bytes(token, FLIGHT_TOKEN_BYTES));
-    flight_sha256_add(hash, client_nonce, FLIGHT_NONCE_BYTES);
-    flight_sha256_add(hash, server_nonce, FLIGHT_NONCE_BYTES);
-    if (keyed) {
-        flight_hmac_end(&client->mac, key, sizeof key);
-    } else {
-        flight_sha256_end(hash, key);
-    }
+/* The session key of a client with a device key: the gateway's first frame is judged with it, so it is made at once. */
+static void make_key(flight_client *client, const uint8_t *server_nonce)
+{
+    const flight_config *config = &client->config;
+    const flight_session *session = &client->session;
+    const char *token = session->identity->token;
+    uint8_t key[FLIGHT_SHA256_BYTES];
+
+    flight_hmac_key(&client->mac, config->device_key, config->device_key_bytes);
+    flight_hmac_begin(&client->mac);
+    flight_sha256_add(&client->mac.hash, (const uint8_t *)token, flight_text_bytes(token, FLIGHT_TOKEN_BYTES));
+    flight_sha256_add(&client->mac.hash, session->nonce, FLIGHT_NONCE_BYTES);
+    flight_sha256_add(&client->mac.hash, server_nonce, FLIGHT_NONCE_BYTES);
+    flight_hmac_end(&client->mac, key, sizeof key);
     flight_hmac_key(&client->mac, key, sizeof key);
     memset(key, 0, sizeof key);
     memset(&client->tagged, 0, sizeof client->tagged);
+}
+
+/* WELCOME was taken over. With a device key the session key is there, made when the frame was judged: without that key the frame
+ * would not have got here. Else nothing needs it yet, and it is made in steps. */
+static void begin(void *context, const char *token, const uint8_t *client_nonce, const uint8_t *server_nonce)
+{
+    flight_client *client = (flight_client *)context;
+
+    (void)token, (void)client_nonce, (void)server_nonce; /* the session's, as the steps find them */
+    if (client->config.device_key != NULL) {
+        return;
+    }
+    flight_sha256_begin(&client->mac.hash);
+    memset(&client->tagged, 0, sizeof client->tagged);
+    client->key_stage = FLIGHT_KEY_TOKEN;
+    client->key_at = 0;
+}
+
+/* The next part of the session key, a block or two of SHA-256. Returns 0 where it is whole. */
+int flight_proof_step(flight_client *client)
+{
+    const flight_session *session = &client->session;
+    flight_sha256 *hash = &client->mac.hash;
+    const uint8_t *token = (const uint8_t *)session->identity->token + client->key_at;
+    uint8_t key[FLIGHT_SHA256_BYTES];
+    uint32_t left;
+
+    switch (client->key_stage) {
+    case FLIGHT_KEY_WHOLE:
+        return 0;
+    case FLIGHT_KEY_TOKEN:
+        left = flight_text_bytes((const char *)token, FLIGHT_TOKEN_BYTES);
+        flight_sha256_add(hash, token, left < PART_BYTES ? left : PART_BYTES);
+        client->key_at = (uint16_t)(client->key_at + PART_BYTES);
+        if (left <= PART_BYTES) {
+            flight_sha256_add(hash, session->nonce, FLIGHT_NONCE_BYTES);
+            flight_sha256_add(hash, session->welcome.server_nonce, FLIGHT_NONCE_BYTES);
+            client->key_stage = FLIGHT_KEY_END;
+        }
+        return 1;
+    case FLIGHT_KEY_END:
+        flight_sha256_end(hash, (uint8_t *)client->mac.keyed);
+        client->key_stage = FLIGHT_KEY_STATES;
+        return 1;
+    default:
+        memcpy(key, client->mac.keyed, sizeof key);
+        flight_hmac_key(&client->mac, key, sizeof key);
+        memset(key, 0, sizeof key);
+        client->key_stage = FLIGHT_KEY_WHOLE;
+        return 1;
+    }
 }
 
 static void add_number(flight_client *client, uint32_t number)
@@ -45,7 +90,7 @@ static void add_number(flight_client *client, uint32_t number)
     flight_sha256_add(&client->mac.hash, bytes, sizeof bytes);
 }
 
-/* number 0: of ATTACH, else of that POLL. */
+/* number 0: of ATTACH, else of that POLL. The key is whole by then: flight_poll makes all of it before anything else is done. */
 static void prove(void *context, uint8_t *proof, uint32_t generation, uint32_t number)
 {
     flight_client *client = (flight_client *)context;
@@ -143,7 +188,7 @@ int flight_proof_check(flight_client *client, flight_frame *frame)
             return 0;
         }
         generation = 0; /* the frame carries what the key is made with; a wrong one makes a key that nobody has */
-        begin(client, session->identity->token, session->nonce, frame->payload + SERVER_NONCE_AT);
+        make_key(client, frame->payload + SERVER_NONCE_AT);
     }
     header_of(client, frame, header);
     begin_tag(client, DOWN, generation);

@@ -23,6 +23,13 @@
 #include "flight.h"
 #include "flight_layouts.h"
 
+/* Whether delta batches are written; read they are in any case. flight_client.h has FLIGHT_DELTA's default: without it, 1. */
+#if defined(FLIGHT_DELTA) && !FLIGHT_DELTA
+#define FLIGHT_PACKS_DELTA 0
+#else
+#define FLIGHT_PACKS_DELTA 1
+#endif
+
 #define DELTA_KEPT_MASK 0x03u
 #define DELTA_AGE 0x04u
 #define DELTA_MASK 0x08u

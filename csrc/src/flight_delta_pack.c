@@ -4,6 +4,8 @@
 #include "flight_slots.h"
 #include "flight_varint.h"
 
+#if FLIGHT_PACKS_DELTA
+
 /* What an entry may take at most besides its values and its tail: control, age; and behind the values: a mask that is pushed
  * in before them, the length of the tail. */
 #define BEFORE_VALUES_BYTES (1u + 3u)
@@ -160,3 +162,5 @@ uint8_t *flight_delta_write(flight_batch *batch, const uint32_t *slot, uint32_t 
     }
     return write_keyframe(batch, slot, age, at);
 }
+
+#endif

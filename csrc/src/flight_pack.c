@@ -18,12 +18,17 @@ static inline uint8_t *write_event(flight_batch *batch, const uint32_t *slot, ui
 {
     uint32_t rest = bytes - FLIGHT_RECORD_HEAD_BYTES;
 
+#if FLIGHT_PACKS_DELTA
     if (batch->delta_end == NULL) {
         return copy(flight_write_record_head(at, slot, age), (const uint8_t *)(slot + 3), rest);
     }
     at = flight_delta_write(batch, slot, age, at);
     rest = batch->delta_rest;
     return FLIGHT_RARELY(rest != 0) ? copy(at, (const uint8_t *)(slot + 2) + bytes - rest, rest) : at;
+#else
+    (void)batch;
+    return copy(flight_write_record_head(at, slot, age), (const uint8_t *)(slot + 3), rest);
+#endif
 }
 
 /* batch->delta_end says which kind of batch it is: null, or anything for a delta batch. */
@@ -83,6 +88,7 @@ int flight_batch_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t
     return pack(ring, out, capacity, now_ms, limit_events, batch);
 }
 
+#if FLIGHT_PACKS_DELTA
 int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t now_ms, uint32_t limit_events,
                       flight_batch *batch)
 {
@@ -94,3 +100,4 @@ int flight_delta_pack(flight_ring *ring, uint8_t *out, size_t capacity, uint32_t
     batch->delta_count = 0;
     return pack(ring, out, capacity, now_ms, limit_events, batch);
 }
+#endif

@@ -275,7 +275,7 @@ def _to_paste(gateway: Gateway, address: str, token: str) -> list[str]:
     if gateway.tls is not None:
         return [f'  Python:       client = Client("{address}", token="{token}", device_id="my-device", ca_file="FILE")']
     return [
-        f'  C:            static const char flight_gateway[] = "{host}", flight_port[] = "{port}", flight_token[] = "{token}";',
+        f'  C:            config.host = "{host}"; config.port = {port}; config.token = "{token}";',
         f'  Python:       client = Client("{address}", token="{token}", device_id="my-device")',
         f'  MicroPython:  ADDRESS, TOKEN = "{address}", "{token}"',
     ]

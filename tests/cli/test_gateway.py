@@ -39,8 +39,7 @@ def test_it_prints_address_token_and_the_lines_to_paste_and_is_closed_to_other_h
         assert token is not None
         identity = TokenVerifier([development_key(tmp_path)]).verify_token(token.group(1))
         assert identity.roles == {"publish", "subscribe"}
-        assert 'flight_gateway[] = "127.0.0.1"' in printed
-        assert f'flight_port[] = "{port}", flight_token[] = "{token.group(1)}";' in printed
+        assert f'config.host = "127.0.0.1"; config.port = {port}; config.token = "{token.group(1)}";' in printed
         assert f'Client("{address}", token="{token.group(1)}"' in printed
         assert f'ADDRESS, TOKEN = "{address}", "{token.group(1)}"' in printed
         assert f"{address}/health" in printed

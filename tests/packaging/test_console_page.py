@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from build_scripts import amalgamate, budget
+from flight_client.cli.gateway import _to_paste
 from tests.packaging.programs import program, run, strict
 from tests.project.readme_examples import examples
 from tests.project.tree import ROOT, text
@@ -29,6 +32,14 @@ def test_the_code_of_the_page_compiles(name: str, folder: Path, tmp_path: Path) 
     flags = [flag for flag in strict("gcc") if flag != "-Wmissing-prototypes"]
     (tmp_path / "code.c").write_text(examples(str(PAGE))[name], encoding="utf-8")
     run(program("gcc"), "-std=c99", *flags, f"-I{folder}", "-c", tmp_path / "code.c", "-o", tmp_path / "code.o")
+
+
+def test_the_line_that_the_gateway_prints_for_c_is_c(folder: Path, tmp_path: Path) -> None:
+    gateway: Any = SimpleNamespace(tls=None)
+    line = next(line for line in _to_paste(gateway, "http://192.168.1.10:8081", "token") if line.startswith("  C: "))
+    code = f'#include "flight.h"\nvoid fill(flight_config *out)\n{{\n    flight_config config = {{0}};\n{line[5:]}\n    *out = config;\n}}\n'
+    (tmp_path / "code.c").write_text(code, encoding="utf-8")
+    run(program("gcc"), "-Wall", "-Werror", f"-I{folder}", "-c", tmp_path / "code.c", "-o", tmp_path / "code.o")
 
 
 def test_the_links_are_those_that_the_budget_counts_with() -> None:

@@ -213,7 +213,8 @@ def test_the_toolchain_file_chooses_the_port(port: str, tmp_path: Path) -> None:
     assert f"flight: port {port}\n" in run(program("cmake"), *words)
     config = (tmp_path / "build" / "flight.pc").read_text(encoding="utf-8")
     assert ("-lflight_port" in config) == (port != "none")
-    assert ("-lSceNet_stub" in config) == (port == "vita")
+    assert ("-lSceNet_stub -lSceNetCtl_stub" in config) == (port == "vita")
+    assert ("-lpspnet -lpspnet_apctl" in config) == (port == "psp")
 
 
 def test_a_port_that_does_not_exist_is_refused(tmp_path: Path) -> None:
