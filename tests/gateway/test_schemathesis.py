@@ -49,6 +49,12 @@ async def run(bench: Bench, folder: Path, token: str, *words: str) -> tuple[int,
     return process.returncode, said.decode(errors="replace"), found
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The devices that it makes up would each be given their full time to answer a command."""
+    monkeypatch.setattr("flight_client.gateway.rest.commands._wait_s", lambda _command: 0.001)
+
+
 async def test_no_request_gets_an_answer_that_the_description_does_not_have(bench: Bench, tmp_path: Path) -> None:
     code, said, report = await run(bench, tmp_path, bench.token("rest-1"), "--phases", PHASES)
     assert code == 0, f"seed {SEED}:\n{said}"
