@@ -442,6 +442,9 @@ async def test_json_at_one_gateway_hears_what_rest_stores_at_another(
     for gateway in (one, other):
         await gateway.start()
     await protocols.between(one, other)
+    await protocols.presence(one, other)
+    for client in one.clients:
+        await client.close()
     for gateway in (one, other):  # then the watch: each would take the other's tasks for left behind
         await gateway.gateway.stop()
     await other.watch.check()
