@@ -6,6 +6,7 @@ What carries the turns (a WebSocket, a link in memory) is behind `Carrier`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Protocol
 
@@ -38,7 +39,7 @@ class Carrier(Protocol):
         """The session is known: what bounded a stranger need not bound it any more."""
 
     async def close(self) -> None:
-        """Close; may be called twice."""
+        """Close, within a moment, also where the peer takes nothing; may be called twice."""
 
 
 class DuplexPipe:
@@ -178,6 +179,11 @@ class DuplexPipe:
             if self._ending is not None:
                 await self._send_last(self._ending)
         except (ConnectionError, TimeoutError):
+            await self._give_up()
+
+    async def _give_up(self) -> None:
+        """Close a connection whose peer takes nothing; it need not hear why."""
+        with contextlib.suppress(ConnectionError, TimeoutError):
             await self._carrier.close()
 
     def _ended(self) -> bool:
@@ -198,3 +204,4 @@ class DuplexPipe:
                 await self._carrier.close()
         except (ConnectionError, TimeoutError):
             _log.debug("a connection ended before it heard why")
+            await self._give_up()

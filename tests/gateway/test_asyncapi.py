@@ -26,7 +26,7 @@ COMPONENTS = DOCUMENT["components"]
 @pytest.fixture(scope="module")
 def asyncapi() -> Any:
     """AsyncAPI's own schema of its documents, from the package that its authors publish."""
-    folder = npm.installed(Path(__file__).parent / "asyncapi", "asyncapi")
+    folder = npm.installed(Path(__file__).parent / "asyncapi") / "node_modules"
     schema = json.loads((folder / "@asyncapi/specs/schemas/3.0.0-without-$id.json").read_text(encoding="utf-8"))
     return jsonschema.Draft7Validator(schema)
 

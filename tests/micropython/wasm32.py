@@ -13,7 +13,7 @@ HEAP_BYTES = 1_000_000
 
 def module() -> Path:
     """What Node.js runs; the package is installed once per version."""
-    return installed(HERE, "wasm32") / MODULE
+    return installed(HERE) / "node_modules" / MODULE
 
 
 def run(folder: Path, program: str, *arguments: str, heap: int = HEAP_BYTES) -> list[str]:

@@ -1,43 +1,44 @@
-"""Packages from npm that a package-lock.json pins, by version and checksum, installed once per version below build/."""
+"""Packages of npm for tests: what a package-lock.json pins, by version and checksum, installed once per version."""
 
 import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-INSTALL_S = 120
+from tests.project.tree import ROOT
+
+_LIMIT_S = 120.0
 
 
-def missing(reason: str) -> None:
-    """Skip the test, but never where CI=true."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
+def missing(reason: str) -> NoReturn:
+    """A skip, and a failure where CI=true."""
+    assert os.environ.get("CI") != "true", reason
     pytest.skip(reason)
 
 
-def installed(folder: Path, name: str) -> Path:
-    """Where the packages of this folder's package-lock.json are; name: for the folder below build/."""
+def installed(folder: Path) -> Path:
+    """Where the packages of this folder's lock file are: the folder with node_modules in it, and its programs beside that."""
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             missing(f"no {tool}: build_scripts/install_deps brings it on Debian")
-    lock = (folder / "package-lock.json").read_bytes()
-    found = ROOT / "build" / f"{name}-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if not found.exists():
-        making = found.with_name(f"{found.name}-{os.getpid()}")
-        making.mkdir(parents=True)
-        for file in ("package.json", "package-lock.json"):
-            shutil.copy(folder / file, making)
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    made = ROOT / "build" / f"npm-{folder.parent.name}-{digest.hexdigest()[:12]}"
+    if not made.exists():
+        making = made.with_name(f"{made.name}-{os.getpid()}")
+        shutil.copytree(folder, making)
         command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-        done = subprocess.run(command, cwd=making, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+        done = subprocess.run(command, cwd=making, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
         if done.returncode:
             shutil.rmtree(making)
-            missing(f"npm could not install {name}: {done.stderr[-400:]}")
-        if found.exists():
+            missing(f"npm could not install what {folder}/package-lock.json names: {done.stderr[-400:]}")
+        try:
+            making.rename(made)
+        except OSError:  # another process was quicker
             shutil.rmtree(making)
-        else:
-            making.rename(found)
-    return found / "node_modules"
+    return made
