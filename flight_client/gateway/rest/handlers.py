@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from flight_client._tables import CHANNELS
+from flight_client._tables import CHANNELS, CODES
 from flight_client.errors import EventError, FlightError, RefusedError
 from flight_client.events import CommandRequest
 from flight_client.gateway.bodies import BadBody, read_body
@@ -40,6 +40,7 @@ _STATUS = {
     spec.CODE_TOO_MANY: 429, spec.CODE_STORE: 503,
 }  # fmt: skip
 
+_CODE_NAMES = {code["value"]: code["name"] for code in CODES}
 _JUDGED = (401, 403)  # decisions about rights: these go into the audit log
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -248,6 +249,27 @@ class Rest:
         command = CommandRequest(body.name, target, body.data, number, body.timeout_ms)
         fields = await self._commands.ask(identity, self._writer(identity, body), command)
         return _answer(fields)
+
+    async def dead_letters(self, request: web.Request, identity: Identity | None) -> web.Response:
+        """GET /v1/dead-letters."""
+        assert identity is not None  # the table says that this needs a token
+        _known(request, "count")
+        count = _number(request, "count", HISTORY_COUNT, 1, HISTORY_MOST)
+        letters = [
+            {
+                "at": refused.at_ms,
+                "deviceId": refused.device_id,
+                "channel": refused.channel,
+                "events": refused.events,
+                "code": _CODE_NAMES[refused.code],
+            }
+            for refused in self._hub.refused_lately.of(identity.org, count)
+            if not refused.channel or self._may_see(identity, refused.channel)
+        ]
+        return _answer({"deadLetters": letters})
+
+    def _may_see(self, identity: Identity, channel: str) -> bool:
+        return self._hub.permits(identity, channel, spec.MODE_SUBSCRIBE)
 
     async def presence(self, request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/presence."""

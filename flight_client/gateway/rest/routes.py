@@ -104,6 +104,17 @@ ROUTES = (
         spec.MODE_PUBLISH, (), "VmEvent", ((201, "Stored"), *_WRITE),
     ),
     Route(
+        "dead_letters", "GET", "/v1/dead-letters", "events that this gateway refused lately; their senders have them",
+        spec.MODE_SUBSCRIBE,
+        (
+            Parameter(
+                "count", "query", {"type": "integer", "minimum": 1, "maximum": HISTORY_MOST, "default": HISTORY_COUNT},
+                "the newest so many",
+            ),
+        ),
+        answers=((200, "DeadLetters"), *_READ),
+    ),
+    Route(
         "command", "POST", "/v1/devices/{device}/commands", "ask a device to carry out a command, and wait for its answer",
         spec.MODE_PUBLISH, (Parameter("device", "path", DEVICE_ID, "the device that is to carry it out"),), "Command",
         ((200, "CommandAnswer"), *_WRITE),

@@ -185,6 +185,19 @@ SCHEMAS: dict[str, Schema] = {
         {"status": {"type": "string", "enum": ["stored", "duplicate"]}, "stored": _NUMBER, "epoch": _HEX},
         counter=_NUMBER, incarnation=_HEX, leftOut=_object({}, capability=_COUNTED, payload=_COUNTED),
     ),
+    "DeadLetters": _object(
+        {
+            "deadLetters": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "at": _NUMBER, "deviceId": _TEXT, "channel": _TEXT, "events": _COUNTED,
+                        "code": {"type": "string", "enum": [code["name"] for code in CODES]},
+                    }
+                ),
+            }
+        }
+    ),
     "Command": _closed(
         {"name": _COMMAND["name"]}, data=_COMMAND["data"], request=_COMMAND["request"], deviceId=DEVICE_ID,
         timeoutMs={"type": "integer", "minimum": 1, "maximum": TIMEOUT_MOST_MS, "default": TIMEOUT_MS},
