@@ -147,6 +147,7 @@ soak: $(DEV) ## hours of what `make test` runs for seconds
 	@FLIGHT_TWIN_STEPS=1000000 $(VPY) -m pytest --quiet tests/twin/test_lockstep.py
 	@$(VPY) -m tests.simulation --seeds 1..25000
 	@$(VPY) -m tests.model
+	@FLIGHT_REST_EXAMPLES=1000 $(VPY) -m pytest --quiet -s -o timeout=3600 tests/gateway/test_schemathesis.py
 	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest --quiet tests/faults
 	@FLIGHT_ABUSE=1000 $(VPY) -m pytest --quiet -s -o timeout=600 tests/gateway/test_abuse.py
 	@FLIGHT_BROKER_KILLS=20 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_redis.py -k under_load

@@ -1,7 +1,7 @@
 """Old events go from the logs: what came before a limit of age is trimmed, whatever the limit of entries would still keep.
 
-The age is that of an entry since the gateway received it. Where the cut lies is found by halving, with two questions a step, so a long
-log costs little; a log whose oldest entry is young enough costs one. Whoever follows a channel and was behind the cut is told a gap.
+The age is that of an entry since the gateway received it. Where the cut lies is found by halving, so a long log costs a few
+questions, and one whose oldest entry is young enough costs one. It is an offset: what is stored meanwhile is not touched. Whoever follows a channel and was behind the cut is told a gap.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _log = logging.getLogger("flight.gateway")
 
 
 async def trim_old(engine: Engine, channel: str, oldest_ms: int) -> int:
-    """Forget what a channel's log received before this time, ms since 1970; how many entries are kept, -1: all."""
+    """Forget what a channel's log received before this time, ms since 1970; up to which offset, 0: nothing."""
+    if await _is_young(engine, channel, 0, oldest_ms):
+        return 0
     first, last = await engine.bounds(channel)
-    if first > last or await _is_young(engine, channel, first - 1, oldest_ms):
-        return -1
-    # Of the newest `keep` entries the oldest is young enough; of `most` it is not.
-    keep, most = 0, last - first + 1  # offsets may have holes: at least as many as there are entries
-    while most - keep > 1:
-        middle = (keep + most) // 2
-        if await _is_young(engine, channel, await engine.before_last(channel, middle), oldest_ms):
-            keep = middle
+    # What follows `low` is too old; what follows `high` is young, or not there yet.
+    low, high = first - 1, last
+    while high - low > 1:
+        middle = (low + high) // 2
+        if await _is_young(engine, channel, middle, oldest_ms):
+            high = middle
         else:
-            most = middle
-    await engine.trim(channel, keep)
-    return keep
+            low = middle
+    await engine.forget(channel, high)
+    return high
 
 
 async def _is_young(engine: Engine, channel: str, after: int, oldest_ms: int) -> bool:

@@ -6,6 +6,7 @@ Theory of operation
 - Rates are events between two looks, by the time between them.
 - The engine's lag is measured by a question that it answers in turn: after every append that came before. One question is
   out at a time; as long as it has no answer, or a bad one, the lag is the time since it, or the first bad one, was asked.
+  A question costs a broker a message, so none is asked while nothing is published and the last answer came at once.
 - What is raised and cleared goes into the log of the gateway at once, and as events to whoever listens (alert_events.py).
 """
 
@@ -25,6 +26,7 @@ from flight_client.session.common.clock import elapsed
 
 _NOBODY = "gateway"  # whose marks are asked for; any name does
 _LIFE = bytes(8)
+_AT_ONCE_MS = 100
 
 _log = logging.getLogger("flight.gateway")
 
@@ -71,12 +73,16 @@ class EngineProbe:
         self._hub = hub
         self._clock = clock
         self._last_ms = 0
+        self._published = -1  # events, when it was asked last; the first question is always asked
         self._since: int | None = None  # since when nothing was answered well
         self._task: asyncio.Task[None] | None = None
 
     def ask(self) -> None:
-        """Ask again, unless a question is out."""
-        if self._task is None:
+        """Ask again, unless a question is out or there is nothing to learn."""
+        published = self._hub.counters().published
+        quiet = published == self._published and self._since is None and self._last_ms <= _AT_ONCE_MS
+        if self._task is None and not quiet:
+            self._published = published
             if self._since is None:
                 self._since = self._clock()
             self._task = asyncio.get_running_loop().create_task(self._ask(self._clock()))

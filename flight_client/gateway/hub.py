@@ -27,6 +27,7 @@ from flight_client.gateway.engines.base import (
 )
 from flight_client.gateway.fingerprints import Fingerprints, checksum
 from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
+from flight_client.gateway.refused_events import RefusedEvents, RefusedList
 from flight_client.gateway.routing import left_out
 from flight_client.gateway.subscription import Channel, Gap, SubscriberLimits, Subscription
 from flight_client.session import spec
@@ -84,6 +85,8 @@ class Hub:
         self._fingerprints = Fingerprints()
         self.refused: dict[int, int] = {}
         """Events that sessions refused, by code."""
+        self.refused_lately = RefusedList()
+        """... the last of them by device."""
         self.watchers: set[Callable[[str], None]] = set()
         """Told the inner name of each channel that somebody begins to publish in."""
         self.on_new_log: Callable[[], None] = lambda: None  # the engine has another log: end every session
@@ -157,9 +160,10 @@ class Hub:
         known = self._channels.get(channel)
         return left_out(known.subscribers, source, batch) if known is not None else {}
 
-    def count_refused(self, code: int, events: int) -> None:
-        """From a session: it did not take these."""
+    def count_refused(self, code: int, events: int, sender: tuple[str, str, str]) -> None:
+        """From a session: it did not take these. sender: organisation, device, and its name for the channel."""
         self.refused[code] = self.refused.get(code, 0) + events
+        self.refused_lately.add(RefusedEvents(self._clock_ms(), *sender, code, events))
 
     def permits(self, identity: Any, name: str, mode: int) -> bool:
         """Whether this identity may do that."""

@@ -280,7 +280,7 @@ class Peer:
 
     def _refuse(self, seq: int, number: int, events: int, code: int) -> None:
         self.counters.refused += events
-        self.hub.count_refused(code, events)
+        self.hub.count_refused(code, events, self.tenure.sender(self.source, self._channels.get(number)))
         payload = messages.refused(seq, code, events)
         if seq:
             self.session.refuse(seq, number, payload)

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from flight_client.errors import RefusedError
 from flight_client.gateway.audit import Note, no_note
 from flight_client.gateway.auth import Identity
+from flight_client.gateway.engines.base import Source
 from flight_client.gateway.names import refusal
+from flight_client.gateway.peer_parts import OpenChannel
 from flight_client.session import spec
 from flight_client.session.common.clock import elapsed
 
@@ -60,6 +62,10 @@ class Tenure:
     def over(self) -> bool:
         """Whether the grace is over too."""
         return self._wall_s() >= self.identity.expires_s + spec.TOKEN_GRACE_MS / 1000
+
+    def sender(self, source: Source, channel: OpenChannel | None) -> tuple[str, str, str]:
+        """Whose events are refused: organisation, device, and its name for the channel, if it had opened one."""
+        return self.identity.org, source.device_id, channel.name if channel is not None else ""
 
     def note_identity(self, what: str) -> None:
         """Write down a decision with what the token says."""

@@ -20,7 +20,7 @@ from flight_client.gateway.engines.base import OnResult, failed
 from flight_client.gateway.rest.openapi import description
 from flight_client.gateway.rest.routes import BODY_BYTES, ROUTES
 from flight_client.session import spec
-from tests.support.bench import Bench, component
+from tests.support.bench import Bench, component, subscribed
 from tests.support.json_peer import JsonStream, log_event
 from tests.support.waiting import within
 
@@ -35,6 +35,13 @@ def check(name: str, value: Any) -> None:
     OAS31Validator({"$ref": f"urn:description#/components/schemas/{name}"}, registry=_REGISTRY).validate(value)
 
 
+BODIES: dict[str, Any] = {
+    "publish": {"events": [log_event("hello")]},
+    "publish_vm_event": {"eventType": "vm-created", "resource": "r"},
+    "command": {"name": "restart", "timeoutMs": 20},
+}
+
+
 class Caller:
     """Requests with a token; each answer is held against the description."""
 
@@ -46,6 +53,7 @@ class Caller:
     async def ask(self, name: str, token: str | None = None, **other: Any) -> tuple[int, Any]:
         [route] = [route for route in ROUTES if route.name == name]
         path = route.path.replace("{channel}", other.pop("channel", "log"))
+        path = path.replace("{device}", other.pop("device", "console"))
         headers = dict(other.pop("headers", {}))
         headers.setdefault("Authorization", f"Bearer {self.bench.token('rest-1') if token is None else token}")
 
@@ -86,12 +94,20 @@ async def test_every_documented_answer_is_given(bench: Bench, caller: Caller, mo
     assert (await ask("publish_vm_event", json={"eventType": "vm-created", "resource": "vm-1"}))[0] == 201
     assert (await ask("channels"))[0] == 200
     assert (await ask("history"))[0] == 200
+    device = bench.client("console")
+    device.on_command(lambda command: command.data[::-1])
+    await within(device.connect())
+    await subscribed(device)
+    assert (await ask("command", json={"name": "turn", "data": "YWI="}))[1]["data"] == "YmE="
+    assert (await ask("command", device="nobody", json={"name": "turn", "timeoutMs": 20}))[1]["code"] == "unanswered"
     assert (await ask("presence"))[0] == 200
     assert (await ask("presence", params={"channel": "No Channel"}))[0] == 400
+    assert (await ask("dead_letters"))[0] == 200
+    assert (await ask("dead_letters", params={"count": "0"}))[0] == 400
     for route in ROUTES:
         if not route.right:
             continue
-        body = {"json": events if route.name == "publish" else {"eventType": "vm-created", "resource": "r"}}
+        body = {"json": BODIES.get(route.name)}
         given = body if route.body else {}
         for token in ("", "nonsense", bench.token(age_s=4000)):
             assert (await ask(route.name, token=token, **given))[0] == 401
@@ -108,13 +124,14 @@ async def test_every_documented_answer_is_given(bench: Bench, caller: Caller, mo
         await asyncio.Event().wait()  # the rest never comes
 
     monkeypatch.setattr("flight_client.gateway.bodies.PREAUTH_MS", 50)
-    for name in ("publish", "publish_vm_event"):
+    for name in BODIES:
         assert (await ask(name, data=stalls()))[0] == 408
     monkeypatch.undo()
     engine = bench.gateway.hub.engine
     monkeypatch.setattr(engine, "append", lambda _batch, done: done(failed("the disk is full")))
     assert (await ask("publish", json=events))[0] == 503
     assert (await ask("publish_vm_event", json={"eventType": "vm-created", "resource": "vm-1"}))[0] == 503
+    assert (await ask("command", json={"name": "restart"}))[0] == 503
 
     async def broken(*_: Any) -> Any:
         raise StoreError("the log cannot be read", value="disk", next_step="look at it")
@@ -122,7 +139,9 @@ async def test_every_documented_answer_is_given(bench: Bench, caller: Caller, mo
     monkeypatch.setattr(engine, "bounds", broken)
     assert (await ask("history"))[0] == 503
     monkeypatch.setattr(bench.gateway.hub, "_limits", bench.gateway.hub._limits.__class__(channels=1))
-    monkeypatch.delitem(bench.gateway.hub._channels, "v6r-events")
+    for name in ("v6r-events", "commands"):
+        monkeypatch.delitem(bench.gateway.hub._channels, name)
+    assert (await ask("command", json={"name": "restart"}))[0] == 429
     assert (await ask("publish", channel="one-more", json=events))[0] == 429
     assert (await ask("publish_vm_event", json={"eventType": "vm-created", "resource": "vm-1"}))[0] == 429
     documented = {(route.name, status) for route in ROUTES for status, _ in route.answers}

@@ -282,6 +282,10 @@ class Engine(ABC):
         """Forget all but the newest `keep` entries. Appending trims by itself to the engine's own limit."""
 
     @abstractmethod
+    async def forget(self, channel: str, up_to: int) -> None:
+        """Forget the entries up to this offset. What is appended meanwhile is not touched by it."""
+
+    @abstractmethod
     def health(self) -> Health:
         """For the health page; never waits."""
 

@@ -189,6 +189,11 @@ class MemoryEngine(Engine):
         if log is not None:
             self._trim(log, max(keep, 0), self._limits.history_bytes)
 
+    async def forget(self, channel: str, up_to: int) -> None:
+        log = self._logs.get(channel)
+        while log is not None and log.entries and log.first <= up_to:
+            log.drop_oldest()
+
     def health(self) -> Health:
         started = self._on_entry is not None
         text = "keeps everything in this process: a restart loses it" if started else "not started"

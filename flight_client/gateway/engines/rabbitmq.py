@@ -59,6 +59,7 @@ from flight_client.gateway.engines.rabbitmq_log import (
     Replica,
     batch_record,
     checkpoint_record,
+    forget_record,
     record,
     trim_record,
 )
@@ -422,6 +423,12 @@ class RabbitMqEngine(BrokerEngine):
     async def trim(self, channel: str, keep: int) -> None:
         async def ask() -> None:
             await self._send(trim_record(channel, max(keep, 0)))
+
+        await self._ask_in_turn(ask)
+
+    async def forget(self, channel: str, up_to: int) -> None:
+        async def ask() -> None:
+            await self._send(forget_record(channel, up_to))
 
         await self._ask_in_turn(ask)
 

@@ -36,7 +36,7 @@ from flight_client.gateway.engines.base import (
 from flight_client.gateway.engines.memory import MarkTable
 from flight_client.gateway.engines.packing import pack_batch, unpack_batch
 
-BATCH, TRIM, CHECKPOINT, MARKER = 1, 2, 3, 4
+BATCH, TRIM, CHECKPOINT, MARKER, FORGET = 1, 2, 3, 4, 5
 PROPOSED, FULL, REPLACED = 0, 1, 2  # checkpoints: of an empty log, of a reader's marks, of a log that lost its end
 PLACES = 256  # batches in one message at most
 _RECORD = struct.Struct("<BBI")  # kind, length of the channel's name, length of what follows it
@@ -63,6 +63,10 @@ def trim_record(channel: str, keep: int) -> bytes:
     return record(TRIM, channel, _KEEP.pack(keep))
 
 
+def forget_record(channel: str, up_to: int) -> bytes:
+    return record(FORGET, channel, _KEEP.pack(up_to))
+
+
 def checkpoint_record(kind: int, epoch: bytes, marks: Sequence[tuple[str, bytes, Marks]] = ()) -> bytes:
     parts = [bytes([kind]), epoch]
     for device_id, incarnation, (mark, lossy) in marks:
@@ -83,7 +87,7 @@ def records(body: bytes) -> Iterator[Record]:
             raise _unreadable(body, str(error)) from None
         start += name_bytes
         at = start + data_bytes
-        if kind not in (BATCH, TRIM, CHECKPOINT, MARKER) or at > len(body):
+        if kind not in (BATCH, TRIM, CHECKPOINT, MARKER, FORGET) or at > len(body):
             raise _unreadable(body, f"kind {kind}, {data_bytes} bytes")
         yield Record(kind, channel, body[start:at])
 
@@ -122,8 +126,19 @@ class Log:
 
     def trim(self, entries: int, size: int) -> None:
         while len(self) > entries or (self._bytes > size and len(self) > 1):
-            self._bytes -= len(self._entries[self._start].payload)
-            self._start += 1
+            self._drop_oldest()
+        self._cut()
+
+    def forget(self, up_to: int) -> None:
+        while len(self) and self._offsets[self._start] <= up_to:
+            self._drop_oldest()
+        self._cut()
+
+    def _drop_oldest(self) -> None:
+        self._bytes -= len(self._entries[self._start].payload)
+        self._start += 1
+
+    def _cut(self) -> None:
         if self._start > 64 and self._start * 2 > len(self._entries):
             del self._entries[: self._start], self._offsets[: self._start]
             self._start = 0
@@ -208,6 +223,8 @@ class Replica:
                     outcomes.append(self._judge(unpack_batch(channel, data), offset))
                 elif kind == TRIM:
                     self._trim(channel, _KEEP.unpack(data)[0])
+                elif kind == FORGET and channel in self.logs:
+                    self.logs[channel].forget(_KEEP.unpack(data)[0])
                 elif kind == CHECKPOINT:
                     self._take_checkpoint(message_offset, data)
         except (struct.error, UnicodeDecodeError, IndexError) as error:

@@ -363,6 +363,12 @@ class RedisEngine(BrokerEngine):
 
         await self._ask_in_turn(ask)
 
+    async def forget(self, channel: str, up_to: int) -> None:
+        async def ask() -> None:
+            await self._ready().xtrim(self._log_key(channel), minid=f"0-{up_to + 1}", approximate=False)
+
+        await self._ask_in_turn(ask)
+
     async def channels(self) -> list[str]:
         async def ask() -> list[str]:
             return sorted(name.decode() for name in await self._for_questions().hkeys(self._heads))

@@ -229,6 +229,9 @@ class SqliteEngine(Engine):
     async def trim(self, channel: str, keep: int) -> None:
         await self._ask_writer(lambda writer: writer.trim(channel, keep))
 
+    async def forget(self, channel: str, up_to: int) -> None:
+        await self._ask_writer(lambda writer: writer.forget(channel, up_to))
+
     # Reading
 
     async def _read_with(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -98,12 +98,17 @@ class Writer:
         return self._marks_of(self._ready(), (device_id, incarnation))
 
     def trim(self, channel: str, keep: int) -> None:
+        known = self._channels.get(channel)
+        if known is not None:
+            self.forget(channel, known.last - max(keep, 0))
+
+    def forget(self, channel: str, up_to: int) -> None:
         connection = self._ready()
         known = self._channels.get(channel)
         if known is not None:
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                self._delete_up_to(connection, known, known.last - max(keep, 0))
+                self._delete_up_to(connection, known, min(up_to, known.last))
                 connection.execute("COMMIT")
             except sqlite3.Error:
                 self._give_up()

@@ -141,7 +141,10 @@ class JsonSession:
                 )
             self._take(message, request, now)
         except (RefusedError, EventError) as error:
-            self._refuse(request, error, len(message.events) if isinstance(message, messages.Publish) else 0)
+            events, channel = (
+                (len(message.events), message.channel) if isinstance(message, messages.Publish) else (0, "")
+            )
+            self._refuse(request, error, events, channel)
         if len(self._answers) > _ANSWERS:
             self.end_transport(spec.CODE_TOO_MANY, 0, "answers are asked for and not read")
 
@@ -191,7 +194,7 @@ class JsonSession:
         left_out = self._hub.left_out(inner, self.source, records)
 
         def done(result: AppendResult) -> None:
-            self._stored(message.id, bool(message.counter), counter, events, result, left_out)
+            self._stored(message, counter, events, result, left_out)
 
         self._hub.publish(inner, self.source, self._incarnation, counter, events, 0, records, done)
 
@@ -215,7 +218,7 @@ class JsonSession:
         return counter
 
     def _stored(
-        self, request: str, own: bool, counter: int, events: int, result: AppendResult, left_out: dict[str, int]
+        self, message: messages.Publish, counter: int, events: int, result: AppendResult, left_out: dict[str, int]
     ) -> None:
         self._settled()
         if self.gone:
@@ -223,13 +226,18 @@ class JsonSession:
         if result.status is AppendStatus.FAILED:
             self.counters.failed += events
             _log.error("%s: an append failed: %s", self.source.device_id, result.error)
-            if own:  # its sender knows the number, and may use it again
+            if message.counter:  # its sender knows the number, and may use it again
                 self._failed_at = min(self._failed_at or counter, counter)
             what = refusal(spec.CODE_STORE, "counter" if counter else "lossy events", str(counter or events))
-            self._refuse(request, what, events)
+            self._refuse(message.id, what, events, message.channel)
             return
         self.counters.stored += result.events
-        answer: dict[str, Any] = {"type": "ack", "id": request, "status": result.status.value, "stored": result.events}
+        answer: dict[str, Any] = {
+            "type": "ack",
+            "id": message.id,
+            "status": result.status.value,
+            "stored": result.events,
+        }
         if left_out and result.status is AppendStatus.STORED:
             answer["leftOut"] = left_out
         if counter:
@@ -393,10 +401,12 @@ class JsonSession:
 
     # What goes out
 
-    def _refuse(self, request: str, error: RefusedError | EventError, events: int = 0) -> None:
+    def _refuse(self, request: str, error: RefusedError | EventError, events: int = 0, channel: str = "") -> None:
         self.counters.refused += events
         if events:
-            self._hub.count_refused(error.code if isinstance(error, RefusedError) else spec.CODE_MALFORMED, events)
+            code = error.code if isinstance(error, RefusedError) else spec.CODE_MALFORMED
+            sender = (self.tenure.identity.org, self.source.device_id, channel[: spec.CHANNEL_NAME_BYTES])
+            self._hub.count_refused(code, events, sender)
         fields: dict[str, Any] = {"type": "error", **messages.error_of(error)}
         if request:
             fields["id"] = request[: messages.ID_CHARACTERS]

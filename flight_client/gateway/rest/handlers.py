@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 
-from flight_client._tables import CHANNELS
+from flight_client._tables import CHANNELS, CODES
 from flight_client.errors import EventError, FlightError, RefusedError
+from flight_client.events import CommandRequest
 from flight_client.gateway.bodies import BadBody, read_body
 from flight_client.gateway.engines.base import AppendStatus, Entry
 from flight_client.gateway.json_protocol import messages
@@ -19,9 +21,11 @@ from flight_client.gateway.json_protocol.batches import entry_fields, platform_n
 from flight_client.gateway.names import check_channel_name, check_device_id, inner_name, outer_name, printable, refusal
 from flight_client.gateway.registry import Registry, Session
 from flight_client.gateway.rest import asyncapi
+from flight_client.gateway.rest.commands import Commands
 from flight_client.gateway.rest.openapi import description
-from flight_client.gateway.rest.publishing import Publishing
+from flight_client.gateway.rest.publishing import Publishing, Writer
 from flight_client.gateway.rest.routes import BODY_BYTES, HISTORY_COUNT, HISTORY_MOST, ROUTES, Route
+from flight_client.gateway.rest.schemas import TIMEOUT_MOST_MS, TIMEOUT_MS
 from flight_client.gateway.rights import MODES, Identity
 from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
@@ -36,6 +40,7 @@ _STATUS = {
     spec.CODE_TOO_MANY: 429, spec.CODE_STORE: 503,
 }  # fmt: skip
 
+_CODE_NAMES = {code["value"]: code["name"] for code in CODES}
 _JUDGED = (401, 403)  # decisions about rights: these go into the audit log
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,6 +65,15 @@ class _VmEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     counter: int | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Command(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    name: str
+    data: bytes = b""
+    request: int | msgspec.UnsetType = msgspec.UNSET
+    device_id: str | msgspec.UnsetType = msgspec.UNSET
+    timeout_ms: Annotated[int, msgspec.Meta(ge=1, le=TIMEOUT_MOST_MS)] = TIMEOUT_MS
+
+
+_read_command = msgspec.json.Decoder(_Command).decode
 _read_publish = msgspec.json.Decoder(_Publish).decode
 _read_vm_event = msgspec.json.Decoder(_VmEvent).decode
 
@@ -75,6 +89,7 @@ class Rest:
         self._hub = registry.hub
         self._strangers = strangers
         self._publishing = Publishing(registry)
+        self._commands = Commands(registry.hub, self._publishing)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Route every request of the table."""
@@ -203,9 +218,7 @@ class Rest:
         assert identity is not None  # the table says that these need a token
         if not events:
             raise refusal(spec.CODE_MALFORMED, "no events", printable(outer_name(name)))
-        writer = self._publishing.writer(
-            identity, "" if body.device_id is msgspec.UNSET else check_device_id(body.device_id)
-        )
+        writer = self._writer(identity, body)
         own = _own_counter(body)
         records = records_of(events, self._hub.now_ms())
         critical = critical or bool(CHANNELS.get(outer_name(name), {}).get("critical"))
@@ -221,6 +234,42 @@ class Rest:
         if counter:
             fields |= {"counter": counter, "incarnation": incarnation.hex()}
         return _answer(fields, 201)
+
+    def _writer(self, identity: Identity, body: _Publish | _VmEvent | _Command) -> Writer:
+        """Whom the caller speaks for."""
+        device_id = "" if body.device_id is msgspec.UNSET else check_device_id(body.device_id)
+        return self._publishing.writer(identity, device_id)
+
+    async def command(self, request: web.Request, identity: Identity | None) -> web.Response:
+        """POST /v1/devices/{device}/commands."""
+        assert identity is not None  # the table says that this needs a token
+        target = check_device_id(request.match_info["device"])
+        body: _Command = await _body(request, _read_command)
+        number = secrets.randbits(32) if body.request is msgspec.UNSET else body.request
+        command = CommandRequest(body.name, target, body.data, number, body.timeout_ms)
+        fields = await self._commands.ask(identity, self._writer(identity, body), command)
+        return _answer(fields)
+
+    async def dead_letters(self, request: web.Request, identity: Identity | None) -> web.Response:
+        """GET /v1/dead-letters."""
+        assert identity is not None  # the table says that this needs a token
+        _known(request, "count")
+        count = _number(request, "count", HISTORY_COUNT, 1, HISTORY_MOST)
+        letters = [
+            {
+                "at": refused.at_ms,
+                "deviceId": refused.device_id,
+                "channel": refused.channel,
+                "events": refused.events,
+                "code": _CODE_NAMES[refused.code],
+            }
+            for refused in self._hub.refused_lately.of(identity.org, count)
+            if not refused.channel or self._may_see(identity, refused.channel)
+        ]
+        return _answer({"deadLetters": letters})
+
+    def _may_see(self, identity: Identity, channel: str) -> bool:
+        return self._hub.permits(identity, channel, spec.MODE_SUBSCRIBE)
 
     async def presence(self, request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/presence."""

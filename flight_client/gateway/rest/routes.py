@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flight_client.gateway.rest.schemas import CHANNEL_NAME
+from flight_client.gateway.rest.schemas import CHANNEL_NAME, DEVICE_ID
 from flight_client.session import spec
 
 HISTORY_COUNT = 100
@@ -102,6 +102,22 @@ ROUTES = (
     Route(
         "publish_vm_event", "POST", "/v1/vm-events", "store one of the five events of a virtual machine in v6r-events",
         spec.MODE_PUBLISH, (), "VmEvent", ((201, "Stored"), *_WRITE),
+    ),
+    Route(
+        "dead_letters", "GET", "/v1/dead-letters", "events that this gateway refused lately; their senders have them",
+        spec.MODE_SUBSCRIBE,
+        (
+            Parameter(
+                "count", "query", {"type": "integer", "minimum": 1, "maximum": HISTORY_MOST, "default": HISTORY_COUNT},
+                "the newest so many",
+            ),
+        ),
+        answers=((200, "DeadLetters"), *_READ),
+    ),
+    Route(
+        "command", "POST", "/v1/devices/{device}/commands", "ask a device to carry out a command, and wait for its answer",
+        spec.MODE_PUBLISH, (Parameter("device", "path", DEVICE_ID, "the device that is to carry it out"),), "Command",
+        ((200, "CommandAnswer"), *_WRITE),
     ),
     Route(
         "presence", "GET", "/v1/presence", "the devices and tools that have a session here", spec.MODE_SUBSCRIBE,

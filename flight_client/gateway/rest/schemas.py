@@ -12,12 +12,15 @@ from flight_client.session import spec
 
 Schema = dict[str, Any]
 
+TIMEOUT_MS = 10_000  # of a command
+TIMEOUT_MOST_MS = 25_000  # proxies give up at 30 s and more
+
 _HEX: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
 _TIME: Schema = {"type": "integer", "minimum": 0, "maximum": (1 << 53) - 1}
 _COUNTED: Schema = {"type": "integer", "minimum": 1}
-_DEVICE_ID: Schema = {
+DEVICE_ID: Schema = {
     "type": "string", "minLength": 1, "maxLength": spec.DEVICE_ID_BYTES, "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]*$",
 }  # fmt: skip
 # Parts between slashes, of which none may be `.` or `..`.
@@ -108,6 +111,9 @@ def _entry() -> Schema:
 
 
 _TOGETHER: Schema = {"dependentRequired": {"incarnation": ["counter"], "counter": ["incarnation"]}}
+_COMMAND: dict[str, Schema] = next(_event(layout) for layout in LAYOUTS if layout["name"] == "command-request")[
+    "properties"
+]["data"]["properties"]
 _VM: dict[str, Schema] = next(_event(layout) for layout in LAYOUTS if layout["name"] == "v6r-event")["properties"][
     "data"
 ]["properties"]
@@ -165,19 +171,40 @@ SCHEMAS: dict[str, Schema] = {
     "Publish": {
         **_closed(
             {"events": {"type": "array", "items": ref("Event"), "minItems": 1}},
-            deviceId=_DEVICE_ID, incarnation=_HEX, counter=_COUNTER, critical={"type": "boolean"},
+            deviceId=DEVICE_ID, incarnation=_HEX, counter=_COUNTER, critical={"type": "boolean"},
         ), **_TOGETHER,
     },
     "VmEvent": {
         **_closed(
             {"eventType": {"type": "string", "enum": list(NAMES["v6r_event_types"])}, "resource": _VM["resource"]},
             organization=_or_null(_VM["organization"]), metadata=_VM["metadata"], timestamp=_or_null(_TIME),
-            deviceId=_DEVICE_ID, incarnation=_HEX, counter=_COUNTER,
+            deviceId=DEVICE_ID, incarnation=_HEX, counter=_COUNTER,
         ), **_TOGETHER,
     },
     "Stored": _object(
         {"status": {"type": "string", "enum": ["stored", "duplicate"]}, "stored": _NUMBER, "epoch": _HEX},
         counter=_NUMBER, incarnation=_HEX, leftOut=_object({}, capability=_COUNTED, payload=_COUNTED),
+    ),
+    "DeadLetters": _object(
+        {
+            "deadLetters": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "at": _NUMBER, "deviceId": _TEXT, "channel": _TEXT, "events": _COUNTED,
+                        "code": {"type": "string", "enum": [code["name"] for code in CODES]},
+                    }
+                ),
+            }
+        }
+    ),
+    "Command": _closed(
+        {"name": _COMMAND["name"]}, data=_COMMAND["data"], request=_COMMAND["request"], deviceId=DEVICE_ID,
+        timeoutMs={"type": "integer", "minimum": 1, "maximum": TIMEOUT_MOST_MS, "default": TIMEOUT_MS},
+    ),
+    "CommandAnswer": _object(
+        {"request": _NUMBER, "code": {"type": "string", "enum": [*NAMES["command_codes"], "unanswered"]}},
+        text=_TEXT, data=_TEXT,
     ),
     "OpenApi": {"type": "object"},
     "AsyncApi": {"type": "object"},

@@ -123,3 +123,18 @@ async def between(one: Bench, other: Bench) -> None:
     pages = [(await ask(bench, "GET", "/v1/channels/shared/events"))[1] for bench in (one, other)]
     assert texts(pages[1]["entries"]) == ["1", "2"]
     assert pages[0]["entries"] == pages[1]["entries"]
+
+
+async def presence(one: Bench, other: Bench) -> None:
+    """Who asks at one gateway hears of the sessions of both."""
+    await one.connected("console", platform="psp")
+    async with JsonStream(other.address) as reader:
+        await reader.hello(other.token(), "reader")
+        await reader.subscribe("presence")
+        here: set[str] = set()
+        while not {"console", "reader"} <= here:
+            for bench in (other, one):
+                bench.gateway.presence.look()
+            for event in await reader.events(1):
+                assert event["data"]["metadata"]["presence"] == "here"
+                here.add(event["data"]["id"])
