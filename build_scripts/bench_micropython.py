@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from build_scripts import memory_micropython  # noqa: E402 - the folder above is not on the path before
 from flight_client.session.gateway import messages  # noqa: E402 - the folder above is not on the path before
 from flight_client.session.spec import HEADER_BYTES, MODE_PUBLISH, TYPE_OPENED, TYPE_WELCOME  # noqa: E402 - as above
 from flight_client.wire import encode_frame  # noqa: E402 - as above
@@ -39,7 +40,7 @@ EVENTS, ROUNDS, ACKS = 20_000, 7, 500
 # What umqtt.simple 1.8.0 and mqtt_as 0.8.3 took when they were measured: x86-64, loopback, mosquitto 2.0.11.
 QUOTED_NS = 4650
 QUOTED = {"upy.alloc": 128, "upy.ram.core": 5600, "upy.ram.session": 5600, "upy.ram.full": 21100, "upy.ack.p50": 44.0}
-HEAPS_KB = (96, 112, 128, 144, 160, 176, 192, 208, 224, 256)
+HEAPS_KB = (80, 88, 96, 104, 112, 116, 120, 124, 128, 136, 144, 160, 176, 192, 208, 224, 256)
 
 Figure = dict[str, Any]
 
@@ -168,12 +169,11 @@ def memory(folder: Path, package: Path) -> list[Figure]:
         "    gc.collect()\n"
         "    return gc.mem_alloc()\n"
         "start = live()\n"
-        "import flight_client.ring, flight_client.frame\n"
+        "import flight_client.core\n"
         "print('core', live() - start)\n"
-        "import flight_client.session.device.machine, flight_client.session.device.inbox\n"
+        "import flight_client.session\n"
         "print('session', live() - start)\n"
-        "from flight_client.client import Client\n"
-        "import flight_client.channel\n"
+        "import flight_client.client\n"
         "print('client', live() - start)\n"
         "try:\n"
         "    import flight_client.stream, flight_client.websocket, flight_client.polling\n"
@@ -218,6 +218,32 @@ def heaps(where: Board, gateway: int) -> list[Figure]:
                         one(f"upy.heap.{style}", size, "KB", "smallest heap, .mpy, 64 bits, code and 4 KB of rings")
                     )
                     break
+    return figures
+
+
+def out_of_ram(folder: Path, package: Path, gateway: GatewayProcess) -> list[Figure]:
+    """The same where the code lies in flash, and module by module as it was before it was put together."""
+    figures = []
+    for name, found, how in (
+        (
+            "readable",
+            memory_micropython.readable(folder / "readable"),
+            "after import, .mpy, one module for each source",
+        ),
+        (
+            "romfs",
+            memory_micropython.from_romfs(folder / "romfs", package),
+            "after import, .mpy read in place from ROMFS",
+        ),
+    ):
+        figures += [one(f"upy.ram.{part}.{name}", value, "bytes", f"{how}, 64 bits") for part, value in found.items()]
+    frozen = memory_micropython.frozen(folder, gateway.port, gateway.token("board-1"))
+    for name, value in frozen.items():
+        part, _, bits = name.rpartition(".")
+        kind, unit = ("", "KB") if part.startswith("heap") else ("ram.", "bytes")
+        figures.append(one(f"upy.{kind}{part}.frozen.{bits}", value, unit, f"frozen into the unix port, {bits} bits"))
+    if not frozen:
+        print("frozen: not measured, FLIGHT_MICROPYTHON names no source of MicroPython")
     return figures
 
 
@@ -267,6 +293,7 @@ def main() -> int:
         small = Board(folder / "small", package=package)
         (small.folder / "token").write_text(gateway.token("board-1"))
         figures += heaps(small, gateway.port)
+        figures += out_of_ram(folder, package, gateway)
     finally:
         gateway.kill()
         shutil.rmtree(folder)
