@@ -98,14 +98,13 @@ def firmwares(folder: Path) -> Iterator[tuple[int, list[str]]]:
     source = os.environ.get("FLIGHT_MICROPYTHON")
     if not source:
         return
-    frozen = folder / "frozen"
     build_micropython.build(folder / "compiled-for-freezing")
-    shutil.copytree(folder / "compiled-for-freezing" / "prepared", frozen / "flight_client")
     library = folder / "no-library"
     library.mkdir()
     (library / "README.md").touch()  # the build asks for this file; none of the library is used
     manifest = folder / "manifest.py"
-    manifest.write_text(f'include("$(MPY_DIR)/extmod/asyncio")\nfreeze("{frozen}", opt=3)\n')
+    ours = folder / "compiled-for-freezing" / "manifest.py"
+    manifest.write_text(f'include("$(MPY_DIR)/extmod/asyncio")\ninclude("{ours}")\n')
     words = ["make", "-C", f"{source}/ports/unix", "VARIANT=standard", *_WITHOUT]
     words += [f"MPY_LIB_DIR={library}", f"FROZEN_MANIFEST={manifest}"]
     subprocess.run(["make", "-C", f"{source}/mpy-cross"], check=True, stdout=subprocess.DEVNULL)
