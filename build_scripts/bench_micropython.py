@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from build_scripts import memory_micropython  # noqa: E402 - the folder above is not on the path before
+from build_scripts import memory_micropython, processor_micropython  # noqa: E402 - the folder above is not on the path before
 from flight_client.session.gateway import messages  # noqa: E402 - the folder above is not on the path before
 from flight_client.session.spec import HEADER_BYTES, MODE_PUBLISH, TYPE_OPENED, TYPE_WELCOME  # noqa: E402 - as above
 from flight_client.wire import encode_frame  # noqa: E402 - as above
@@ -221,6 +221,17 @@ def heaps(where: Board, gateway: int) -> list[Figure]:
     return figures
 
 
+def processor(boards: dict[str, Board], sink: int, broker: int) -> list[Figure]:
+    """Processor time for each event, beside the peer's where there is a broker."""
+    peer_ns = round(processor_micropython.umqtt_ns(boards["bytecode"], broker)) if broker else None
+    figures = []
+    for form, where in boards.items():
+        ours = round(processor_micropython.ours_ns(where, sink))
+        peer = "umqtt.simple QoS 0" if broker else ""
+        figures.append(one(f"upy.cpu.{form}", ours, "ns/event", "processor time, 44-byte events, raw", peer, peer_ns))
+    return figures
+
+
 def out_of_ram(folder: Path, package: Path, gateway: GatewayProcess) -> list[Figure]:
     """The same where the code lies in flash, and module by module as it was before it was put together."""
     figures = []
@@ -258,6 +269,7 @@ def main() -> int:
             boards = {form: board(folder, form, token) for form in ("viper", "bytecode")}
             sink = Sink()
             figures += rates(boards, sink.port, gateway.port + 1, broker)
+            figures += processor(boards, sink.port, broker)
             sink.close()
         lines = boards["viper"].run("ack.py", str(gateway.port), str(ACKS))
         how = f"{ACKS} acknowledged events, one at a time, loopback"
