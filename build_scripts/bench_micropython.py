@@ -40,7 +40,7 @@ EVENTS, ROUNDS, ACKS = 20_000, 7, 500
 # What umqtt.simple 1.8.0 and mqtt_as 0.8.3 took when they were measured: x86-64, loopback, mosquitto 2.0.11.
 QUOTED_NS = 4650
 QUOTED = {"upy.alloc": 128, "upy.ram.core": 5600, "upy.ram.session": 5600, "upy.ram.full": 21100, "upy.ack.p50": 44.0}
-HEAPS_KB = (80, 88, 96, 104, 112, 116, 120, 124, 128, 136, 144, 160, 176, 192, 208, 224, 256)
+HEAPS_KB = (96, 112, 128, 144, 160, 176, 192, 208, 224, 256)
 
 Figure = dict[str, Any]
 
@@ -210,7 +210,7 @@ def memory(folder: Path, package: Path) -> list[Figure]:
 def heaps(where: Board, gateway: int) -> list[Figure]:
     figures = []
     for style in ("poll", "asyncio"):
-        for size in HEAPS_KB:
+        for size in sorted({*HEAPS_KB, *range(80, 132, 4)}):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code, _ = where.try_run("smallest_run.py", str(gateway), style, heap=f"{size}k", timeout_s=8)
                 if code == 0:
