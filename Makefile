@@ -126,8 +126,8 @@ bench-micropython: $(DEV) ## the client for MicroPython under the real interpret
 	@$(VPY) -u build_scripts/bench_micropython.py
 
 .PHONY: micropython
-micropython: $(DEV) ## compile the client for MicroPython into build/micropython/ (ARCH=armv7m: with machine code)
-	@$(VPY) build_scripts/build_micropython.py $(if $(ARCH),--arch $(ARCH))
+micropython: $(DEV) ## compile the client for MicroPython into build/micropython/ (ARCH=armv7m: machine code; READABLE=1: its own names)
+	@$(VPY) build_scripts/build_micropython.py $(if $(ARCH),--arch $(ARCH)) $(if $(READABLE),--readable)
 
 .PHONY: analyze
 analyze: $(DEV) ## C core: gcc -fanalyzer, cppcheck, clang-tidy

@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from build_scripts import memory_micropython, processor_micropython  # noqa: E402 - the folder above is not on the path before
 from flight_client.session.gateway import messages  # noqa: E402 - the folder above is not on the path before
 from flight_client.session.spec import HEADER_BYTES, MODE_PUBLISH, TYPE_OPENED, TYPE_WELCOME  # noqa: E402 - as above
 from flight_client.wire import encode_frame  # noqa: E402 - as above
@@ -168,12 +169,11 @@ def memory(folder: Path, package: Path) -> list[Figure]:
         "    gc.collect()\n"
         "    return gc.mem_alloc()\n"
         "start = live()\n"
-        "import flight_client.ring, flight_client.frame\n"
+        "import flight_client.core\n"
         "print('core', live() - start)\n"
-        "import flight_client.session.device.machine, flight_client.session.device.inbox\n"
+        "import flight_client.session\n"
         "print('session', live() - start)\n"
-        "from flight_client.client import Client\n"
-        "import flight_client.channel\n"
+        "import flight_client.client\n"
         "print('client', live() - start)\n"
         "try:\n"
         "    import flight_client.stream, flight_client.websocket, flight_client.polling\n"
@@ -210,7 +210,7 @@ def memory(folder: Path, package: Path) -> list[Figure]:
 def heaps(where: Board, gateway: int) -> list[Figure]:
     figures = []
     for style in ("poll", "asyncio"):
-        for size in HEAPS_KB:
+        for size in sorted({*HEAPS_KB, *range(80, 132, 4)}):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code, _ = where.try_run("smallest_run.py", str(gateway), style, heap=f"{size}k", timeout_s=8)
                 if code == 0:
@@ -218,6 +218,43 @@ def heaps(where: Board, gateway: int) -> list[Figure]:
                         one(f"upy.heap.{style}", size, "KB", "smallest heap, .mpy, 64 bits, code and 4 KB of rings")
                     )
                     break
+    return figures
+
+
+def processor(boards: dict[str, Board], sink: int, broker: int) -> list[Figure]:
+    """Processor time for each event, beside the peer's where there is a broker."""
+    peer_ns = round(processor_micropython.umqtt_ns(boards["bytecode"], broker)) if broker else None
+    figures = []
+    for form, where in boards.items():
+        ours = round(processor_micropython.ours_ns(where, sink))
+        peer = "umqtt.simple QoS 0" if broker else ""
+        figures.append(one(f"upy.cpu.{form}", ours, "ns/event", "processor time, 44-byte events, raw", peer, peer_ns))
+    return figures
+
+
+def out_of_ram(folder: Path, package: Path, gateway: GatewayProcess) -> list[Figure]:
+    """The same where the code lies in flash, and module by module as it was before it was put together."""
+    figures = []
+    for name, found, how in (
+        (
+            "readable",
+            memory_micropython.readable(folder / "readable"),
+            "after import, .mpy, one module for each source",
+        ),
+        (
+            "romfs",
+            memory_micropython.from_romfs(folder / "romfs", package),
+            "after import, .mpy read in place from ROMFS",
+        ),
+    ):
+        figures += [one(f"upy.ram.{part}.{name}", value, "bytes", f"{how}, 64 bits") for part, value in found.items()]
+    frozen = memory_micropython.frozen(folder, gateway.port, gateway.token("board-1"))
+    for name, value in frozen.items():
+        part, _, bits = name.rpartition(".")
+        kind, unit = ("", "KB") if part.startswith("heap") else ("ram.", "bytes")
+        figures.append(one(f"upy.{kind}{part}.frozen.{bits}", value, unit, f"frozen into the unix port, {bits} bits"))
+    if not frozen:
+        print("frozen: not measured, FLIGHT_MICROPYTHON names no source of MicroPython")
     return figures
 
 
@@ -232,6 +269,7 @@ def main() -> int:
             boards = {form: board(folder, form, token) for form in ("viper", "bytecode")}
             sink = Sink()
             figures += rates(boards, sink.port, gateway.port + 1, broker)
+            figures += processor(boards, sink.port, broker)
             sink.close()
         lines = boards["viper"].run("ack.py", str(gateway.port), str(ACKS))
         how = f"{ACKS} acknowledged events, one at a time, loopback"
@@ -267,6 +305,7 @@ def main() -> int:
         small = Board(folder / "small", package=package)
         (small.folder / "token").write_text(gateway.token("board-1"))
         figures += heaps(small, gateway.port)
+        figures += out_of_ram(folder, package, gateway)
     finally:
         gateway.kill()
         shutil.rmtree(folder)

@@ -3,7 +3,7 @@
 `python build_scripts/build_micropython.py [--platform NAME ...] [--arch NAME] [--readable]` writes build/micropython/:
 
     mpy/flight_client/*.mpy, mpy/package.json    compiled; machine code for --arch, by default bytecode only
-    mpy/prepared/*.py                            what was compiled; also for freezing into firmware (freeze.py)
+    mpy/prepared/, mpy/manifest.py               what was compiled, and the list for freezing it into firmware
     mpy/names.txt                                what the short names in a traceback mean
 
 The modules are put together into few (bundle_micropython.py), without what nothing uses (trim_micropython.py), under short
@@ -280,13 +280,14 @@ def build(
     for module, text in texts.items():
         if module in NATIVE and not arch:
             continue
-        text_file = out / "prepared" / f"{module}.py"
+        text_file = out / "prepared" / PACKAGE / f"{module}.py"
         text_file.parent.mkdir(parents=True, exist_ok=True)
         text_file.write_text(text, encoding="utf-8")
         target = out / PACKAGE / f"{module}.mpy"
         native = module in NATIVE if readable else "micropython.viper" in text
         mpy_cross(text_file, target, f"{PACKAGE}/{module}.py" if readable else f"{module}.py", arch if native else "")
         made.append(target)
+    (out / "manifest.py").write_text('freeze("prepared", opt=3)\n')
     (out / "names.txt").write_text("".join(f"{short} {name}\n" for short, name in sorted(meaning.items())))
     return made
 

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from build_scripts import build_micropython, bundle_micropython, shorten_micropython, trim_micropython
+from build_scripts import (
+    build_micropython,
+    bundle_micropython,
+    memory_micropython,
+    shorten_micropython,
+    trim_micropython,
+)
 from build_scripts.bundle_micropython import BundleError
 from tests.micropython import wasm32
 from tests.micropython.board import ROOT, Board, figure, install_compiled, names_of_programs
@@ -56,8 +62,28 @@ def test_an_event_takes_no_heap(
         assert figure(lines, "accepted") == figure(lines, "settled") >= 8000
 
 
+# The most that a part may take where its code is read in place, in bytes. Not to be raised without a reason.
+LIMITS = {"core": 5_600, "session": 30_500, "full": 45_500}
+
+
+def test_from_romfs_the_code_stays_where_it_is(tmp_path: Path, compiled: Path) -> None:
+    found = memory_micropython.from_romfs(tmp_path, compiled)
+    print(f"from ROMFS: {found} bytes after import, 64 bits")
+    for part, limit in LIMITS.items():
+        assert 0 < found[part] <= limit
+
+
+def test_the_list_for_freezing_names_what_was_compiled(tmp_path: Path) -> None:
+    made = build_micropython.build(tmp_path, arch="x64")
+    frozen: list[tuple[str, int]] = []
+    exec((tmp_path / "manifest.py").read_text(), {"freeze": lambda path, opt: frozen.append((path, opt))})
+    assert frozen == [("prepared", 3)]
+    there = {path.relative_to(tmp_path / "prepared").with_suffix("") for path in (tmp_path / "prepared").rglob("*.py")}
+    assert there == {path.relative_to(tmp_path).with_suffix("") for path in made}
+
+
 def test_what_a_program_uses_keeps_its_name() -> None:
-    _, meaning = build_micropython.compact(("micro",), "", frozenset())
+    _, meaning = build_micropython.compact(("micro",), "x64", frozenset())
     renamed = set(meaning.values())
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "micropython" / "examples").glob("*.py")]
     page = (ROOT / "micropython" / "README.md").read_text(encoding="utf-8")
@@ -75,11 +101,11 @@ def test_what_a_program_uses_keeps_its_name() -> None:
 
 
 def test_every_short_name_can_be_looked_up(tmp_path: Path) -> None:
-    build_micropython.build(tmp_path)
+    build_micropython.build(tmp_path, arch="x64")
     meaning = dict(line.split() for line in (tmp_path / "names.txt").read_text().splitlines())
     known = {short.rpartition(".")[2] for short in meaning}
     sources = set(re.findall(r"\w+", " ".join(path.read_text() for path in build_micropython.sources().values())))
-    for path in (tmp_path / "prepared").glob("*.py"):
+    for path in (tmp_path / "prepared").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 assert node.name in known | sources, f"{path.name}: {node.name}"
