@@ -155,26 +155,31 @@ def steady(port, transport, count):
     lossy = channel.emitter(6, 16)
     critical = channel.emitter(6, 16, critical=True)
     until(client, lambda: is_connected(client), "the connection")
+    rounds(client, (lossy, critical), 1000)
+    measure(client, (lossy, critical), count)
+    finish(client)
 
-    def rounds(total):
-        done = 0
-        while done < total:
-            if lossy.emit() == 1:
-                done += 1
-            if critical.emit() == 1:
-                done += 1
-            client.poll()
-        while client.queued:
-            client.poll()
 
-    rounds(1000)
+def rounds(client, emitters, total):
+    """So many events, until the last one is acknowledged."""
+    done = 0
+    while done < total:
+        for emitter in emitters:
+            if emitter.emit() == 1:
+                done += 1
+        client.poll()
+    while client.queued:
+        client.poll()
+
+
+def measure(client, emitters, count):
+    """The heap that so many events take."""
     gc.collect()
     gc.disable()
     before = gc.mem_alloc()
-    rounds(count)
+    rounds(client, emitters, count)
     print("allocated", gc.mem_alloc() - before)
     gc.enable()
-    finish(client)
 
 
 def talk(port, transport, count):

@@ -344,7 +344,36 @@ def again(port, transport):
     print("law", 1 if law(client) else 0)
 
 
+def flood(budget_us):
+    """A peer from which always more comes: how often one poll() looks at the link, where each look takes 100 us."""
+    from flight_client import driver
+
+    looks = [0]
+
+    class Endless(FakeLink):
+        flooding = False
+
+        def fill(self):
+            if not self.flooding:
+                return super().fill()
+            looks[0] += 1
+            if looks[0] > 10000:
+                print("looks", looks[0])
+                sys.exit(1)  # it never ends
+            return True
+
+    link = Endless(640)
+    client, clock = make(lambda number: link)
+    live(client, clock, lambda: connected(client))
+    driver.ticks_us = lambda: looks[0] * 100
+    link.flooding = True
+    print("wait-ms", client.poll(budget_us))
+    print("looks", looks[0])
+    print("law", 1 if law(client) else 0)
+
+
 CASES = {
+    "flood": flood,
     "frames": frames,
     "bytes": bytes_cut,
     "heap": heap,
