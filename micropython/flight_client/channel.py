@@ -20,7 +20,7 @@ _encode: "Any" = None
 _layouts: "dict[str, int]" = {}
 
 
-def _load() -> None:
+def _load() -> "Any":
     """The table of the events takes memory, so it is loaded with the first event that needs it."""
     global _encode
     from .events import EVENTS, encode_into
@@ -28,6 +28,7 @@ def _load() -> None:
     _encode = encode_into
     for name, about in EVENTS.items():
         _layouts[name] = about[0]
+    return encode_into
 
 
 class Channel:
@@ -44,9 +45,8 @@ class Channel:
         """Queue an event of events.py: QUEUED, or why not. Raises EventError for a value that it cannot carry."""
         scratch = self._client.scratch
         try:
-            if _encode is None:
-                _load()
-            count = _encode(event, scratch)
+            encode = _encode or _load()
+            count = encode(event, scratch)
         except MemoryError:
             self._client.refused_memory += 1
             return REFUSED_MEMORY

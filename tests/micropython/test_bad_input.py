@@ -85,6 +85,16 @@ def test_what_cannot_work_is_refused_at_once_with_what_to_do(boards: dict[str, B
     assert "no TLS" in lines[1]
 
 
+def test_values_that_an_event_cannot_carry_are_refused_by_name(boards: dict[str, Board]) -> None:
+    lines = boards["viper"].run("hostile_run.py", "values", "0")
+    refused = [line.split()[1] for line in lines if line.startswith("refused ")]
+    assert refused == [
+        *("data:", "data:", "kind:", "kind:", "kind:"),
+        *("text:", "level:", "text:", "maximum_us:", "mean_us:", "cpu:", "temperature_c:"),
+    ], lines
+    assert figure(lines, "queued") == figure(lines, "accepted") == 0
+
+
 def test_a_name_that_nobody_knows_is_a_failure_like_any_other(boards: dict[str, Board]) -> None:
     lines = boards["viper"].run("hostile_run.py", "name", "0")
     assert figure(lines, "failed") >= 1

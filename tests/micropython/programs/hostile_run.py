@@ -372,7 +372,36 @@ def flood(budget_us):
     print("law", 1 if law(client) else 0)
 
 
+def values(_count):
+    """Values that an event cannot carry: each is refused with its name, and nothing is queued."""
+    from flight_client import EventError, FrameTime, Payload, SystemMonitoring
+
+    client, _ = make(lambda number: FakeLink(640))
+    channel = client.channel("any")
+    for wrong in (
+        Payload(1, None),
+        Payload(1, "text"),
+        Payload(65536, b""),
+        Payload(-1, b""),
+        Payload(1.5, b""),
+        Log(5),
+        Log("x", "loud"),
+        Log("x" * 70000),
+        FrameTime(1, 2, 1 << 32, 1),
+        FrameTime(1, True, 3, 1),
+        SystemMonitoring(cpu=7.0),
+        SystemMonitoring(temperature_c=400),
+    ):
+        try:
+            print("taken", channel.emit(wrong))
+        except EventError as error:
+            print("refused", error)
+    print("queued", client.queued)
+    print("accepted", client.counters()["accepted"])
+
+
 CASES = {
+    "values": values,
     "flood": flood,
     "frames": frames,
     "bytes": bytes_cut,
