@@ -2,13 +2,15 @@
 
 import asyncio
 import random
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from flight_client import Client, Log, RealtimeEvent
+from build_scripts import ctools
+from flight_client import Client, Log, Payload, RealtimeEvent
 from tests.faults.proxy import FaultProxy, Faults
-from tests.micropython.board import Board, figure
+from tests.micropython.board import PROGRAMS, Board, figure
 from tests.support.bench import Bench
 from tests.support.waiting import within
 
@@ -44,6 +46,15 @@ async def test_the_steady_path_over_a_socket_takes_no_heap(bench: Bench, tmp_pat
     print(f"{transport}: {figure(lines, 'allocated')} bytes for 10000 events")
     assert figure(lines, "allocated") == 0
     assert figure(lines, "law") == 1
+
+
+@cache
+def c_device() -> Path:
+    """programs/third.c with the client in C."""
+    sources = [*ctools.core_sources(), *ctools.session_sources(), *ctools.console_sources()]
+    sources += [ctools.PORTS / "flight_port_posix.c", PROGRAMS / "third.c"]
+    flags = ["-O0", "-D_DEFAULT_SOURCE"]  # quickly built: others test this client
+    return ctools.program("third-device", sources, flags, ctools.find_tool("gcc", "cc", package="gcc"))
 
 
 async def stored_lines(bench: Bench, count: int) -> list[str]:
@@ -133,6 +144,34 @@ async def test_a_board_and_a_tool_share_a_channel(bench: Bench, tmp_path: Path) 
         lines = await running
     assert [event.source.platform for event in heard] == ["micro"] * 5
     assert figure(lines, "answers") == 5
+
+
+async def test_a_board_a_c_device_and_a_tool_share_a_channel(bench: Bench, tmp_path: Path) -> None:
+    """Each of them hears what the other two say, in order and without a hole."""
+    numbers = list(range(5))
+    async with Client(bench.address, token=bench.token(), device_id="tool") as tool:
+        stream = tool.events("payload", channels=["talk"], history=100)
+        words = (str(c_device()), str(bench.settings.port), bench.token("c-1"))
+        device = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+        try:
+            seen = [
+                await within(anext(stream))
+            ]  # from now on it hears the others: it opened the channel before it spoke
+            for number in numbers:
+                assert tool.channel("talk").emit(Payload(3, bytes([number])), critical=True).accepted
+            lines = await run(bench, tmp_path, "three", bench.settings.port, "tcp", 5)
+            seen += [await within(anext(stream)) for _ in range(14)]
+            said = (await within(device.communicate()))[0].decode()
+        finally:
+            if device.returncode is None:
+                device.kill()
+                await device.wait()
+    assert device.returncode == 0, said
+    for kind, who in ((1, "board-1"), (2, "c-1"), (3, "tool")):
+        heard = [event.data.data[0] for event in seen if event.source.device_id == who and event.data.kind == kind]
+        assert heard == numbers, who
+        assert f"('{who}', {kind}): {numbers}" in lines[0]
+        assert who == "c-1" or [f"heard {who} {number}" in said for number in numbers] == [True] * 5
 
 
 @pytest.mark.parametrize("transport", ["tcp", "polling"])

@@ -4,7 +4,7 @@ import gc
 import sys
 import time
 
-from flight_client import Client, FrameTime, Log
+from flight_client import Client, FrameTime, Log, Payload
 
 TRANSPORTS = {"tcp": 1, "websocket": 2, "polling": 3}  # numbers of the spec: a compiled build has no names for them
 DEADLINE_MS = 60000
@@ -203,6 +203,25 @@ def talk(port, transport, count):
     finish(client)
 
 
+def three(port, transport, count):
+    """Say `count` payloads of kind 1 on a channel where others say theirs, and hear all of all."""
+    client = make(port, transport)
+    found = {}
+
+    def heard(received):
+        event = received.event()
+        found.setdefault((received.device_id, event.kind), []).append(event.data[0])
+
+    client.on("event", heard)
+    talk = client.channel("talk", critical=True)
+    client.subscribe("talk", last=100)
+    for i in range(count):
+        talk.emit(Payload(1, bytes([i])))
+    until(client, lambda: sum(len(numbers) for numbers in found.values()) >= 3 * count, "everything")
+    print("heard", found)
+    finish(client)
+
+
 def authenticated(port, transport, count):
     """Frames carry a tag in both directions; the coded events of others are read."""
     client = make(port, transport, device_key=bytes(range(32)), read_coded=True)
@@ -228,6 +247,7 @@ def authenticated(port, transport, count):
 WORKS = {
     "authenticated": authenticated,
     "talk": talk,
+    "three": three,
     "events": events,
     "outage": outage,
     "soak": soak,
