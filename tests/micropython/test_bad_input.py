@@ -79,7 +79,7 @@ def test_a_peer_that_never_stops_cannot_hold_a_poll_longer_than_its_budget(board
 
 def test_what_cannot_work_is_refused_at_once_with_what_to_do(boards: dict[str, Board]) -> None:
     lines = boards["viper"].run("hostile_run.py", "platform", "0")
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert all(line.startswith("refused ") for line in lines), lines
     assert "micro" in lines[0]
     assert "no TLS" in lines[1]

@@ -265,6 +265,7 @@ def platform(_count):
         lambda: Client("tcp://a:1", "t" * 500, "b"),
         lambda: Client("tcp://a:1", "t", "b", transports=(3,)),
         lambda: Client("tcp://a:1", "t", "b", nonsense=1),
+        lambda: Client("tcp://a:1", "t", "b", device_key=b"fifteen bytes.."),
     ):
         try:
             wrong()

@@ -1,0 +1,563 @@
+/* Client: the client in C behind the names of micropython/flight_client/client.py. It has the port of this machine to itself,
+ * so there is one at a time; its memory is of MicroPython's heap, which never moves what it gave. */
+#include <string.h>
+#include <unistd.h>
+
+#include "flight_module.h"
+
+#define WAIT_MOST_MS 20 /* the client in C cannot be woken by its socket */
+#define HOST_BYTES 16u  /* an IPv4 address as text */
+#define NOTHING_TOLD 0xffu
+
+typedef struct client {
+    mp_obj_base_t base;
+    flight_client *inner;  /* in `memory`; null once it is over and let go */
+    const flight_port *port;
+    uint64_t *memory;
+    mp_obj_t token, device_id, version, device_key, transports; /* kept, since the client in C does not copy them */
+    mp_obj_t names;        /* of its channels: name, number */
+    mp_obj_t on_event, on_state;
+    mp_obj_t raised;       /* by a handler: it waits for the end of poll() */
+    uint8_t transport_list[FLIGHT_PROFILE_TRANSPORTS];
+    char host[HOST_BYTES];
+    uint32_t told_connections; /* as on_state was told last */
+    uint8_t told_state;
+} client;
+
+static client *present; /* who has the port; collected or closed, it lets go of it */
+
+/* Channels whose events are kept unless the program says otherwise: micropython/flight_client/profiles.py, CRITICAL. */
+static const char *const critical_channels[] = {"component-events", "v6r-events", "commands", "command-results"};
+
+static client *of(mp_obj_t object)
+{
+    client *self = MP_OBJ_TO_PTR(object);
+
+    if (self->inner == NULL) {
+        mp_raise_msg(&mp_type_RuntimeError, MP_ERROR_TEXT("this client is over: make another one"));
+    }
+    return self;
+}
+
+static flight_status status_of(const client *self)
+{
+    flight_status status;
+
+    flight_status_of(self->inner, &status);
+    return status;
+}
+
+static MP_NORETURN void refuse(int code)
+{
+    mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("flight: %s"), flight_error_text(code));
+}
+
+/* ---- setting up ---- */
+
+static MP_NORETURN void no_address(void)
+{
+    mp_raise_ValueError(MP_ERROR_TEXT("not a gateway address (there is no TLS here): use http://HOST:PORT, tcp://HOST:PORT or serial:///DEVICE"));
+}
+
+/* serial:///DEVICE: the byte pipe of this machine. */
+static void use_pipe(client *self, flight_config *config, const char *device)
+{
+    self->transport_list[0] = FLIGHT_TRANSPORT_SERIAL;
+    config->transports = self->transport_list;
+    config->transport_count = 1;
+#if defined(__DREAMCAST__) || defined(_arch_dreamcast)
+    (void)device;
+    self->port = &flight_port_kos_serial;
+#elif defined(__psp__) || defined(__PSP__) || defined(__vita__) || defined(__VITA__)
+    (void)device;
+    no_address();
+#else
+    self->port = &flight_port_posix_pipe;
+    flight_port_pipe_path = device;
+#endif
+}
+
+static void use_host(client *self, flight_config *config, const char *text, int tcp_only)
+{
+    const char *colon = strrchr(text, ':');
+    const size_t count = colon != NULL ? (size_t)(colon - text) : strcspn(text, "/");
+    const char *at = colon != NULL ? colon + 1 : "";
+    uint32_t port = colon != NULL ? 0 : FLIGHT_DEFAULT_PORT;
+    char name[64];
+
+    for (; *at >= '0' && *at <= '9' && port < 0x10000u; at++) {
+        port = port * 10 + (uint32_t)(*at - '0');
+    }
+    if ((*at != 0 && strcmp(at, "/") != 0) || port == 0 || port > 0xfffeu || count == 0 || count >= sizeof name ||
+        strchr(text, '@') != NULL) {
+        no_address();
+    }
+    memcpy(name, text, count);
+    name[count] = 0;
+    if (name[strspn(name, "0123456789.")] != 0) { /* a name: asking for its address takes a while */
+        const int error = flight_resolve(name, self->host, sizeof self->host);
+
+        if (error != 0) {
+            mp_raise_OSError(error < 0 ? -error : error);
+        }
+    } else if (count < sizeof self->host) {
+        memcpy(self->host, name, count + 1);
+    } else {
+        no_address();
+    }
+    config->host = self->host;
+    config->port = (uint16_t)port;
+    if (tcp_only) {
+        self->transport_list[0] = FLIGHT_TRANSPORT_TCP;
+        config->transports = self->transport_list;
+        config->transport_count = 1;
+        config->tcp_port = (uint16_t)port;
+    }
+}
+
+static void use_address(client *self, flight_config *config, const char *text)
+{
+    if (strncmp(text, "serial://", 9) == 0) {
+        use_pipe(self, config, text + 9);
+    } else if (strncmp(text, "tcp://", 6) == 0) {
+        use_host(self, config, text + 6, 1);
+    } else if (strncmp(text, "http://", 7) == 0) {
+        use_host(self, config, text + 7, 0);
+    } else {
+        no_address();
+    }
+}
+
+static void use_transports(client *self, flight_config *config, mp_obj_t wanted)
+{
+    size_t count;
+    mp_obj_t *numbers;
+    size_t i;
+
+    if (wanted == mp_const_none || config->transport_count == 1) {
+        return;
+    }
+    mp_obj_get_array(wanted, &count, &numbers);
+    if (count == 0 || count > sizeof self->transport_list) {
+        refuse(FLIGHT_ERROR_ARGUMENT);
+    }
+    for (i = 0; i < count; i++) {
+        self->transport_list[i] = (uint8_t)mp_obj_get_int(numbers[i]);
+    }
+    config->transports = self->transport_list;
+    config->transport_count = (uint8_t)count;
+}
+
+static uint8_t platform_of(mp_obj_t name)
+{
+    static const struct {
+        uint16_t name;
+        uint8_t number;
+    } known[] = {
+        {MP_QSTR_dreamcast, FLIGHT_PLATFORM_DREAMCAST},
+        {MP_QSTR_psp, FLIGHT_PLATFORM_PSP},
+        {MP_QSTR_vita, FLIGHT_PLATFORM_VITA},
+        {MP_QSTR_host, FLIGHT_PLATFORM_HOST},
+    };
+    size_t i;
+
+    if (name == mp_const_none) {
+        return 0; /* what the compiler says */
+    }
+    for (i = 0; i < MP_ARRAY_SIZE(known); i++) {
+        if (mp_obj_equal(name, MP_OBJ_NEW_QSTR(known[i].name))) {
+            return known[i].number;
+        }
+    }
+    mp_raise_ValueError(MP_ERROR_TEXT("platform: dreamcast, psp, vita or host"));
+}
+
+enum { ADDRESS, TOKEN, DEVICE_ID, PLATFORM, VERSION, TRANSPORTS, DEVICE_KEY, CRITICAL_SLOTS, LOSSY_SLOTS, WINDOW_FRAMES,
+       CHANNELS, ARGUMENTS };
+
+static const mp_arg_t arguments[ARGUMENTS] = {
+    {MP_QSTR_address, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = MP_OBJ_NULL}},
+    {MP_QSTR_token, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_)}},
+    {MP_QSTR_device_id, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_)}},
+    {MP_QSTR_platform, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
+    {MP_QSTR_version, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
+    {MP_QSTR_transports, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
+    {MP_QSTR_device_key, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
+    {MP_QSTR_critical_slots, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 0}},
+    {MP_QSTR_lossy_slots, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 0}},
+    {MP_QSTR_window_frames, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 0}},
+    {MP_QSTR_channels, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 0}},
+};
+
+/* What the arguments say, in the words of the client in C. */
+static void configure(client *self, flight_config *config, const mp_arg_val_t *said)
+{
+    mp_buffer_info_t key;
+
+    use_address(self, config, mp_obj_str_get_str(said[ADDRESS].u_obj));
+    use_transports(self, config, said[TRANSPORTS].u_obj);
+    config->token = mp_obj_str_get_str(self->token = said[TOKEN].u_obj);
+    config->device_id = mp_obj_str_get_str(self->device_id = said[DEVICE_ID].u_obj);
+    self->version = said[VERSION].u_obj;
+    config->version = self->version != mp_const_none ? mp_obj_str_get_str(self->version) : NULL;
+    config->platform = platform_of(said[PLATFORM].u_obj);
+    config->critical_slots = (uint16_t)said[CRITICAL_SLOTS].u_int;
+    config->lossy_slots = (uint16_t)said[LOSSY_SLOTS].u_int;
+    config->window_frames = (uint16_t)said[WINDOW_FRAMES].u_int;
+    config->channels = (uint16_t)said[CHANNELS].u_int;
+    self->device_key = said[DEVICE_KEY].u_obj;
+    if (self->device_key != mp_const_none) {
+        mp_get_buffer_raise(self->device_key, &key, MP_BUFFER_READ);
+        config->device_key = key.len != 0 ? key.buf : NULL;
+        config->device_key_bytes = (uint32_t)key.len;
+    }
+}
+
+static mp_obj_t client_new(const mp_obj_type_t *type, size_t positional, size_t named, const mp_obj_t *values)
+{
+    mp_arg_val_t said[ARGUMENTS];
+    flight_config config = {0};
+    client *self;
+    int bytes;
+
+    mp_arg_parse_all_kw_array(positional, named, values, ARGUMENTS, arguments, said);
+    if (present != NULL && present->inner != NULL && status_of(present).state != FLIGHT_STATE_CLOSED &&
+        status_of(present).state != FLIGHT_STATE_STOPPED) {
+        mp_raise_msg(&mp_type_RuntimeError,
+                     MP_ERROR_TEXT("one client at a time: close() the other one and poll() it until it is closed"));
+    }
+    self = mp_obj_malloc_with_finaliser(client, type);
+    memset((char *)self + sizeof self->base, 0, sizeof *self - sizeof self->base);
+    self->on_event = self->on_state = self->raised = mp_const_none;
+    self->told_state = NOTHING_TOLD;
+    self->port = &flight_port_here;
+    self->names = mp_obj_new_list(0, NULL);
+    configure(self, &config, said);
+    bytes = flight_need(&config);
+    if (bytes < 0) {
+        refuse(bytes);
+    }
+    self->memory = m_new(uint64_t, ((size_t)bytes + 7) / 8);
+    self->inner = flight_init(self->memory, (size_t)bytes, &config, self->port);
+    if (self->inner == NULL) {
+        refuse(flight_check(self->memory, (size_t)bytes, &config, self->port));
+    }
+    present = self;
+    return MP_OBJ_FROM_PTR(self);
+}
+
+/* The collector has it: the connection goes with it. */
+static mp_obj_t client_del(mp_obj_t object)
+{
+    client *self = MP_OBJ_TO_PTR(object);
+
+    if (present == self) {
+        present = NULL;
+        self->port->close(self->port->io);
+        if (self->port->probe_io != NULL) {
+            self->port->close(self->port->probe_io);
+        }
+    }
+    self->inner = NULL;
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(client_del_object, client_del);
+
+/* ---- channels and events ---- */
+
+static int number_of(client *self, mp_obj_t name)
+{
+    const int number = flight_channel(self->inner, mp_obj_str_get_str(name));
+
+    if (number < 0) {
+        refuse(number);
+    }
+    mp_obj_list_append(self->names, name); /* the client in C points to it */
+    mp_obj_list_append(self->names, MP_OBJ_NEW_SMALL_INT(number));
+    return number;
+}
+
+/* channel(name, critical=None): a channel to emit on. */
+static mp_obj_t client_channel(size_t count, const mp_obj_t *values, mp_map_t *named)
+{
+    static const mp_arg_t wanted[] = {
+        {MP_QSTR_name, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = MP_OBJ_NULL}},
+        {MP_QSTR_critical, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
+    };
+    client *self = of(values[0]);
+    mp_arg_val_t said[MP_ARRAY_SIZE(wanted)];
+    int critical = 0;
+    size_t i;
+
+    mp_arg_parse_all(count - 1, values + 1, named, MP_ARRAY_SIZE(wanted), wanted, said);
+    for (i = 0; i < MP_ARRAY_SIZE(critical_channels); i++) {
+        critical |= strcmp(critical_channels[i], mp_obj_str_get_str(said[0].u_obj)) == 0;
+    }
+    if (said[1].u_obj != mp_const_none) {
+        critical = mp_obj_is_true(said[1].u_obj);
+    }
+    return flight_channel_new(values[0], number_of(self, said[0].u_obj), said[0].u_obj, critical);
+}
+static MP_DEFINE_CONST_FUN_OBJ_KW(client_channel_object, 2, client_channel);
+
+mp_int_t flight_client_send(mp_obj_t object, int channel, uint8_t layout, const void *body, size_t bytes, int critical)
+{
+    const client *self = MP_OBJ_TO_PTR(object);
+    const unsigned flags = critical ? FLIGHT_CRITICAL : FLIGHT_LOSSY;
+
+    if (self->inner == NULL) {
+        return REFUSED_CLOSED;
+    }
+    switch (flight_send_event(self->inner, channel, layout, body, bytes, flags)) {
+    case FLIGHT_QUEUED:
+    case FLIGHT_REPLACED:
+    case FLIGHT_DROPPED_OLDEST:
+        return QUEUED;
+    case FLIGHT_REFUSED_FULL:
+        return REFUSED_FULL;
+    case FLIGHT_REFUSED_CLOSED:
+        return REFUSED_CLOSED;
+    default:
+        return REFUSED_TOO_LARGE;
+    }
+}
+
+static mp_obj_t name_of(const client *self, int number)
+{
+    size_t count;
+    mp_obj_t *items;
+    size_t i;
+
+    mp_obj_get_array(self->names, &count, &items);
+    for (i = 0; i + 1 < count; i += 2) {
+        if (MP_OBJ_SMALL_INT_VALUE(items[i + 1]) == number) {
+            return items[i];
+        }
+    }
+    return MP_OBJ_NEW_QSTR(MP_QSTR_);
+}
+
+/* What a handler raises must not jump over the client in C: it is kept for the end of poll(). */
+static void on_message(void *user, const flight_message *message)
+{
+    client *self = user;
+    nlr_buf_t jump;
+
+    if (self->on_event == mp_const_none || self->raised != mp_const_none) {
+        return;
+    }
+    if (nlr_push(&jump) == 0) {
+        mp_call_function_1(self->on_event, flight_received_new(message, name_of(self, message->channel)));
+        nlr_pop();
+    } else {
+        self->raised = MP_OBJ_FROM_PTR(jump.ret_val);
+    }
+}
+
+/* subscribe(name, last=0): its events go to the handler of `event`, from now on. */
+static mp_obj_t client_subscribe(size_t count, const mp_obj_t *values)
+{
+    client *self = of(values[0]);
+    int error;
+
+    if (count > 2 && mp_obj_get_int(values[2]) != 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("last: this client hears what comes from now on"));
+    }
+    error = flight_on(self->inner, number_of(self, values[1]), on_message, self);
+    if (error < 0) {
+        refuse(error);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(client_subscribe_object, 2, 3, client_subscribe);
+
+/* on(what, handler): `event` (received) or `state` (state, reason); None for no handler. */
+static mp_obj_t client_on(mp_obj_t object, mp_obj_t what, mp_obj_t handler)
+{
+    client *self = of(object);
+
+    if (mp_obj_equal(what, MP_OBJ_NEW_QSTR(MP_QSTR_event))) {
+        self->on_event = handler;
+    } else if (mp_obj_equal(what, MP_OBJ_NEW_QSTR(MP_QSTR_state))) {
+        self->on_state = handler;
+    } else {
+        mp_raise_ValueError(MP_ERROR_TEXT("this client tells of event and state"));
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(client_on_object, client_on);
+
+/* ---- living ---- */
+
+static qstr state_name(const flight_status *status)
+{
+    switch (status->state) {
+    case FLIGHT_STATE_READY:
+    case FLIGHT_STATE_CLOSING:
+        return MP_QSTR_connected;
+    case FLIGHT_STATE_CLOSED:
+        return MP_QSTR_closed;
+    case FLIGHT_STATE_STOPPED:
+        return MP_QSTR_failed;
+    case FLIGHT_STATE_IDLE:
+    case FLIGHT_STATE_PAUSED:
+        return MP_QSTR_disconnected;
+    default:
+        return status->connections != 0 ? MP_QSTR_reconnecting : MP_QSTR_connecting;
+    }
+}
+
+static void tell_state(client *self, const flight_status *now)
+{
+    flight_status before = *now;
+    const int is_new = self->told_state == NOTHING_TOLD;
+
+    before.state = self->told_state;
+    before.connections = self->told_connections;
+    self->told_state = now->state;
+    self->told_connections = now->connections;
+    if (self->on_state != mp_const_none && (is_new || state_name(&before) != state_name(now))) {
+        mp_call_function_2(self->on_state, MP_OBJ_NEW_QSTR(state_name(now)),
+                           MP_OBJ_NEW_SMALL_INT(now->state == FLIGHT_STATE_STOPPED ? now->reason : now->trouble));
+    }
+}
+
+/* poll(budget_us=5000): everything there is to do, for about that long; in how many ms to call again. */
+static mp_obj_t client_poll(size_t count, const mp_obj_t *values)
+{
+    client *self = of(values[0]);
+    const int bits = flight_poll(self->inner, count > 1 ? (uint32_t)mp_obj_get_int(values[1]) : 5000u);
+    const flight_status now = status_of(self);
+
+    if (self->raised != mp_const_none) {
+        const mp_obj_t raised = self->raised;
+
+        self->raised = mp_const_none;
+        nlr_raise(raised);
+    }
+    tell_state(self, &now);
+    return MP_OBJ_NEW_SMALL_INT(bits & FLIGHT_BACKLOG ? 0 : (mp_int_t)(now.wait_ms & 0x3fffffffu));
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(client_poll_object, 1, 2, client_poll);
+
+/* wait(ms): sleeps, at most so long. */
+static mp_obj_t client_wait(mp_obj_t object, mp_obj_t wait_ms)
+{
+    const mp_int_t ms = mp_obj_get_int(wait_ms);
+
+    (void)object;
+    mp_handle_pending(true); /* Ctrl-C */
+    usleep(1000u * (unsigned)(ms < 0 ? 0 : ms > WAIT_MOST_MS ? WAIT_MOST_MS : ms));
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(client_wait_object, client_wait);
+
+static mp_obj_t client_pause(mp_obj_t object)
+{
+    flight_pause(of(object)->inner);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(client_pause_object, client_pause);
+
+static mp_obj_t client_resume(mp_obj_t object)
+{
+    flight_go_on(of(object)->inner);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(client_resume_object, client_resume);
+
+static mp_obj_t client_close(mp_obj_t object)
+{
+    flight_close(of(object)->inner);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(client_close_object, client_close);
+
+/* memory(): the machine's memory as an event on `memory-updates`. */
+static mp_obj_t client_memory(mp_obj_t object)
+{
+    return mp_obj_new_bool(flight_memory(of(object)->inner) >= 0);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(client_memory_object, client_memory);
+
+/* frame_took(us): a frame was drawn; all of a second become one event. */
+static mp_obj_t client_frame_took(mp_obj_t object, mp_obj_t us)
+{
+    return mp_obj_new_bool(flight_frame_took(of(object)->inner, (uint32_t)mp_obj_get_int(us)) >= 0);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(client_frame_took_object, client_frame_took);
+
+/* ---- what a program may look at ---- */
+
+static void store(mp_obj_t dict, qstr name, uint32_t value)
+{
+    mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(name), mp_obj_new_int_from_uint(value));
+}
+
+/* counters(): accepted == settled + queued + the sum of dropped, at any moment. */
+static mp_obj_t client_counters(mp_obj_t object)
+{
+    static const uint16_t causes[] = {
+        MP_QSTRnull,  MP_QSTR_oldest, MP_QSTR_link,        MP_QSTR_refused, MP_QSTR_closed,   MP_QSTR_full,
+        MP_QSTR_large, MP_QSTR_unconfirmed, MP_QSTR_expired, MP_QSTR_replaced, MP_QSTR_pressure,
+    };
+    const flight_status now = status_of(of(object));
+    const mp_obj_t counters = mp_obj_new_dict(0);
+    const mp_obj_t dropped = mp_obj_new_dict(0);
+    const mp_obj_t refused = mp_obj_new_dict(0);
+    size_t i;
+
+    MP_STATIC_ASSERT(MP_ARRAY_SIZE(causes) == FLIGHT_DROP_PRESSURE + 1u);
+    for (i = 1; i < MP_ARRAY_SIZE(causes); i++) {
+        store(dropped, causes[i] == MP_QSTR_large ? qstr_from_str("too-large") : causes[i], now.dropped[i]);
+    }
+    store(refused, MP_QSTR_full, now.refused_full);
+    store(refused, qstr_from_str("too-large"), now.refused_too_large);
+    store(counters, MP_QSTR_accepted, now.accepted);
+    store(counters, MP_QSTR_settled, now.settled);
+    store(counters, MP_QSTR_queued, now.queued);
+    store(counters, MP_QSTR_delivered, now.received);
+    store(counters, MP_QSTR_connections, now.connections);
+    mp_obj_dict_store(counters, MP_OBJ_NEW_QSTR(MP_QSTR_dropped), dropped);
+    mp_obj_dict_store(counters, MP_OBJ_NEW_QSTR(MP_QSTR_refused_emits), refused);
+    return counters;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(client_counters_object, client_counters);
+
+static void client_attr(mp_obj_t object, qstr name, mp_obj_t *destination)
+{
+    client *self = MP_OBJ_TO_PTR(object);
+    flight_status now;
+
+    if (destination[0] != MP_OBJ_NULL) {
+        return;
+    }
+    if (self->inner == NULL || (name != MP_QSTR_state && name != MP_QSTR_reason && name != MP_QSTR_queued)) {
+        destination[1] = MP_OBJ_SENTINEL; /* a method */
+        return;
+    }
+    now = status_of(self);
+    if (name == MP_QSTR_state) {
+        destination[0] = MP_OBJ_NEW_QSTR(state_name(&now));
+    } else {
+        destination[0] = mp_obj_new_int_from_uint(name == MP_QSTR_queued ? now.queued : now.reason);
+    }
+}
+
+static const mp_rom_map_elem_t client_names[] = {
+    {MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&client_del_object)},
+    {MP_ROM_QSTR(MP_QSTR_channel), MP_ROM_PTR(&client_channel_object)},
+    {MP_ROM_QSTR(MP_QSTR_subscribe), MP_ROM_PTR(&client_subscribe_object)},
+    {MP_ROM_QSTR(MP_QSTR_on), MP_ROM_PTR(&client_on_object)},
+    {MP_ROM_QSTR(MP_QSTR_poll), MP_ROM_PTR(&client_poll_object)},
+    {MP_ROM_QSTR(MP_QSTR_wait), MP_ROM_PTR(&client_wait_object)},
+    {MP_ROM_QSTR(MP_QSTR_pause), MP_ROM_PTR(&client_pause_object)},
+    {MP_ROM_QSTR(MP_QSTR_resume), MP_ROM_PTR(&client_resume_object)},
+    {MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&client_close_object)},
+    {MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&client_memory_object)},
+    {MP_ROM_QSTR(MP_QSTR_frame_took), MP_ROM_PTR(&client_frame_took_object)},
+    {MP_ROM_QSTR(MP_QSTR_counters), MP_ROM_PTR(&client_counters_object)},
+};
+static MP_DEFINE_CONST_DICT(client_dict, client_names);
+MP_DEFINE_CONST_OBJ_TYPE(flight_type_client, MP_QSTR_Client, MP_TYPE_FLAG_NONE, make_new, client_new, attr, client_attr,
+                         locals_dict, &client_dict);
