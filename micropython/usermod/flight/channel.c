@@ -71,6 +71,7 @@ static mp_obj_t channel_emit_encoded(size_t count, const mp_obj_t *values)
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(channel_emit_encoded_object, 4, 5, channel_emit_encoded);
 
+#if MICROPY_PY_BUILTINS_BYTEARRAY
 /* emitter(layout, body_bytes, critical=None): fill `body`, then emit(); it takes no heap. */
 static mp_obj_t channel_emitter(size_t count, const mp_obj_t *values)
 {
@@ -89,6 +90,7 @@ static mp_obj_t channel_emitter(size_t count, const mp_obj_t *values)
     return MP_OBJ_FROM_PTR(made);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(channel_emitter_object, 3, 4, channel_emitter);
+#endif
 
 static void channel_attr(mp_obj_t object, qstr name, mp_obj_t *destination)
 {
@@ -111,7 +113,9 @@ static void channel_attr(mp_obj_t object, qstr name, mp_obj_t *destination)
 static const mp_rom_map_elem_t channel_names[] = {
     {MP_ROM_QSTR(MP_QSTR_emit), MP_ROM_PTR(&channel_emit_object)},
     {MP_ROM_QSTR(MP_QSTR_emit_encoded), MP_ROM_PTR(&channel_emit_encoded_object)},
+#if MICROPY_PY_BUILTINS_BYTEARRAY
     {MP_ROM_QSTR(MP_QSTR_emitter), MP_ROM_PTR(&channel_emitter_object)},
+#endif
 };
 static MP_DEFINE_CONST_DICT(channel_dict, channel_names);
 MP_DEFINE_CONST_OBJ_TYPE(flight_type_channel, MP_QSTR_Channel, MP_TYPE_FLAG_NONE, attr, channel_attr, locals_dict,

@@ -1,30 +1,18 @@
 /* Client: the client in C behind the names of micropython/flight_client/client.py. It has the port of this machine to itself,
- * so there is one at a time; its memory is of MicroPython's heap, which never moves what it gave. */
+ * so there is one at a time: making another one ends the one before. Its memory is of MicroPython's heap, which never moves
+ * what it gave. */
 #include <string.h>
 #include <unistd.h>
 
 #include "flight_module.h"
+#include "py/smallint.h"
 
 #define WAIT_MOST_MS 20 /* the client in C cannot be woken by its socket */
-#define HOST_BYTES 16u  /* an IPv4 address as text */
 #define NOTHING_TOLD 0xffu
 
-typedef struct client {
-    mp_obj_base_t base;
-    flight_client *inner;  /* in `memory`; null once it is over and let go */
-    const flight_port *port;
-    uint64_t *memory;
-    mp_obj_t token, device_id, version, device_key, transports; /* kept, since the client in C does not copy them */
-    mp_obj_t names;        /* of its channels: name, number */
-    mp_obj_t on_event, on_state;
-    mp_obj_t raised;       /* by a handler: it waits for the end of poll() */
-    uint8_t transport_list[FLIGHT_PROFILE_TRANSPORTS];
-    char host[HOST_BYTES];
-    uint32_t told_connections; /* as on_state was told last */
-    uint8_t told_state;
-} client;
-
-static client *present; /* who has the port; collected or closed, it lets go of it */
+/* Who has which port. Numbers, since a pointer to a client would outlive the heap at a soft reset. */
+static uint32_t present;
+static const flight_port *open_port;
 
 /* Channels whose events are kept unless the program says otherwise: micropython/flight_client/profiles.py, CRITICAL. */
 static const char *const critical_channels[] = {"component-events", "v6r-events", "commands", "command-results"};
@@ -33,10 +21,22 @@ static client *of(mp_obj_t object)
 {
     client *self = MP_OBJ_TO_PTR(object);
 
-    if (self->inner == NULL) {
-        mp_raise_msg(&mp_type_RuntimeError, MP_ERROR_TEXT("this client is over: make another one"));
+    if (self->number != present) {
+        mp_raise_msg(&mp_type_RuntimeError, MP_ERROR_TEXT("this client is over: another one was made"));
     }
     return self;
+}
+
+static void let_go(void)
+{
+    present++;
+    if (open_port != NULL) {
+        open_port->close(open_port->io);
+        if (open_port->probe_io != NULL) {
+            open_port->close(open_port->probe_io);
+        }
+    }
+    open_port = NULL;
 }
 
 static flight_status status_of(const client *self)
@@ -47,218 +47,44 @@ static flight_status status_of(const client *self)
     return status;
 }
 
-static MP_NORETURN void refuse(int code)
-{
-    mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("flight: %s"), flight_error_text(code));
-}
-
 /* ---- setting up ---- */
-
-static MP_NORETURN void no_address(void)
-{
-    mp_raise_ValueError(MP_ERROR_TEXT("not a gateway address (there is no TLS here): use http://HOST:PORT, tcp://HOST:PORT or serial:///DEVICE"));
-}
-
-/* serial:///DEVICE: the byte pipe of this machine. */
-static void use_pipe(client *self, flight_config *config, const char *device)
-{
-    self->transport_list[0] = FLIGHT_TRANSPORT_SERIAL;
-    config->transports = self->transport_list;
-    config->transport_count = 1;
-#if defined(__DREAMCAST__) || defined(_arch_dreamcast)
-    (void)device;
-    self->port = &flight_port_kos_serial;
-#elif defined(__psp__) || defined(__PSP__) || defined(__vita__) || defined(__VITA__)
-    (void)device;
-    no_address();
-#else
-    self->port = &flight_port_posix_pipe;
-    flight_port_pipe_path = device;
-#endif
-}
-
-static void use_host(client *self, flight_config *config, const char *text, int tcp_only)
-{
-    const char *colon = strrchr(text, ':');
-    const size_t count = colon != NULL ? (size_t)(colon - text) : strcspn(text, "/");
-    const char *at = colon != NULL ? colon + 1 : "";
-    uint32_t port = colon != NULL ? 0 : FLIGHT_DEFAULT_PORT;
-    char name[64];
-
-    for (; *at >= '0' && *at <= '9' && port < 0x10000u; at++) {
-        port = port * 10 + (uint32_t)(*at - '0');
-    }
-    if ((*at != 0 && strcmp(at, "/") != 0) || port == 0 || port > 0xfffeu || count == 0 || count >= sizeof name ||
-        strchr(text, '@') != NULL) {
-        no_address();
-    }
-    memcpy(name, text, count);
-    name[count] = 0;
-    if (name[strspn(name, "0123456789.")] != 0) { /* a name: asking for its address takes a while */
-        const int error = flight_resolve(name, self->host, sizeof self->host);
-
-        if (error != 0) {
-            mp_raise_OSError(error < 0 ? -error : error);
-        }
-    } else if (count < sizeof self->host) {
-        memcpy(self->host, name, count + 1);
-    } else {
-        no_address();
-    }
-    config->host = self->host;
-    config->port = (uint16_t)port;
-    if (tcp_only) {
-        self->transport_list[0] = FLIGHT_TRANSPORT_TCP;
-        config->transports = self->transport_list;
-        config->transport_count = 1;
-        config->tcp_port = (uint16_t)port;
-    }
-}
-
-static void use_address(client *self, flight_config *config, const char *text)
-{
-    if (strncmp(text, "serial://", 9) == 0) {
-        use_pipe(self, config, text + 9);
-    } else if (strncmp(text, "tcp://", 6) == 0) {
-        use_host(self, config, text + 6, 1);
-    } else if (strncmp(text, "http://", 7) == 0) {
-        use_host(self, config, text + 7, 0);
-    } else {
-        no_address();
-    }
-}
-
-static void use_transports(client *self, flight_config *config, mp_obj_t wanted)
-{
-    size_t count;
-    mp_obj_t *numbers;
-    size_t i;
-
-    if (wanted == mp_const_none || config->transport_count == 1) {
-        return;
-    }
-    mp_obj_get_array(wanted, &count, &numbers);
-    if (count == 0 || count > sizeof self->transport_list) {
-        refuse(FLIGHT_ERROR_ARGUMENT);
-    }
-    for (i = 0; i < count; i++) {
-        self->transport_list[i] = (uint8_t)mp_obj_get_int(numbers[i]);
-    }
-    config->transports = self->transport_list;
-    config->transport_count = (uint8_t)count;
-}
-
-static uint8_t platform_of(mp_obj_t name)
-{
-    static const struct {
-        uint16_t name;
-        uint8_t number;
-    } known[] = {
-        {MP_QSTR_dreamcast, FLIGHT_PLATFORM_DREAMCAST},
-        {MP_QSTR_psp, FLIGHT_PLATFORM_PSP},
-        {MP_QSTR_vita, FLIGHT_PLATFORM_VITA},
-        {MP_QSTR_host, FLIGHT_PLATFORM_HOST},
-    };
-    size_t i;
-
-    if (name == mp_const_none) {
-        return 0; /* what the compiler says */
-    }
-    for (i = 0; i < MP_ARRAY_SIZE(known); i++) {
-        if (mp_obj_equal(name, MP_OBJ_NEW_QSTR(known[i].name))) {
-            return known[i].number;
-        }
-    }
-    mp_raise_ValueError(MP_ERROR_TEXT("platform: dreamcast, psp, vita or host"));
-}
-
-enum { ADDRESS, TOKEN, DEVICE_ID, PLATFORM, VERSION, TRANSPORTS, DEVICE_KEY, CRITICAL_SLOTS, LOSSY_SLOTS, WINDOW_FRAMES,
-       CHANNELS, ARGUMENTS };
-
-static const mp_arg_t arguments[ARGUMENTS] = {
-    {MP_QSTR_address, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = MP_OBJ_NULL}},
-    {MP_QSTR_token, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_)}},
-    {MP_QSTR_device_id, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_)}},
-    {MP_QSTR_platform, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
-    {MP_QSTR_version, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
-    {MP_QSTR_transports, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
-    {MP_QSTR_device_key, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
-    {MP_QSTR_critical_slots, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 0}},
-    {MP_QSTR_lossy_slots, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 0}},
-    {MP_QSTR_window_frames, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 0}},
-    {MP_QSTR_channels, MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = 0}},
-};
-
-/* What the arguments say, in the words of the client in C. */
-static void configure(client *self, flight_config *config, const mp_arg_val_t *said)
-{
-    mp_buffer_info_t key;
-
-    use_address(self, config, mp_obj_str_get_str(said[ADDRESS].u_obj));
-    use_transports(self, config, said[TRANSPORTS].u_obj);
-    config->token = mp_obj_str_get_str(self->token = said[TOKEN].u_obj);
-    config->device_id = mp_obj_str_get_str(self->device_id = said[DEVICE_ID].u_obj);
-    self->version = said[VERSION].u_obj;
-    config->version = self->version != mp_const_none ? mp_obj_str_get_str(self->version) : NULL;
-    config->platform = platform_of(said[PLATFORM].u_obj);
-    config->critical_slots = (uint16_t)said[CRITICAL_SLOTS].u_int;
-    config->lossy_slots = (uint16_t)said[LOSSY_SLOTS].u_int;
-    config->window_frames = (uint16_t)said[WINDOW_FRAMES].u_int;
-    config->channels = (uint16_t)said[CHANNELS].u_int;
-    self->device_key = said[DEVICE_KEY].u_obj;
-    if (self->device_key != mp_const_none) {
-        mp_get_buffer_raise(self->device_key, &key, MP_BUFFER_READ);
-        config->device_key = key.len != 0 ? key.buf : NULL;
-        config->device_key_bytes = (uint32_t)key.len;
-    }
-}
 
 static mp_obj_t client_new(const mp_obj_type_t *type, size_t positional, size_t named, const mp_obj_t *values)
 {
-    mp_arg_val_t said[ARGUMENTS];
     flight_config config = {0};
     client *self;
     int bytes;
 
-    mp_arg_parse_all_kw_array(positional, named, values, ARGUMENTS, arguments, said);
-    if (present != NULL && present->inner != NULL && status_of(present).state != FLIGHT_STATE_CLOSED &&
-        status_of(present).state != FLIGHT_STATE_STOPPED) {
-        mp_raise_msg(&mp_type_RuntimeError,
-                     MP_ERROR_TEXT("one client at a time: close() the other one and poll() it until it is closed"));
-    }
     self = mp_obj_malloc_with_finaliser(client, type);
     memset((char *)self + sizeof self->base, 0, sizeof *self - sizeof self->base);
     self->on_event = self->on_state = self->raised = mp_const_none;
     self->told_state = NOTHING_TOLD;
     self->port = &flight_port_here;
     self->names = mp_obj_new_list(0, NULL);
-    configure(self, &config, said);
+    flight_configure(self, &config, positional, named, values);
     bytes = flight_need(&config);
     if (bytes < 0) {
-        refuse(bytes);
+        flight_refuse(bytes);
     }
     self->memory = m_new(uint64_t, ((size_t)bytes + 7) / 8);
+    let_go();
     self->inner = flight_init(self->memory, (size_t)bytes, &config, self->port);
     if (self->inner == NULL) {
-        refuse(flight_check(self->memory, (size_t)bytes, &config, self->port));
+        flight_refuse(flight_check(self->memory, (size_t)bytes, &config, self->port));
     }
-    present = self;
+    self->number = present;
+    open_port = self->port;
     return MP_OBJ_FROM_PTR(self);
 }
 
 /* The collector has it: the connection goes with it. */
 static mp_obj_t client_del(mp_obj_t object)
 {
-    client *self = MP_OBJ_TO_PTR(object);
+    const client *self = MP_OBJ_TO_PTR(object);
 
-    if (present == self) {
-        present = NULL;
-        self->port->close(self->port->io);
-        if (self->port->probe_io != NULL) {
-            self->port->close(self->port->probe_io);
-        }
+    if (self->inner != NULL && self->number == present) {
+        let_go();
     }
-    self->inner = NULL;
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(client_del_object, client_del);
@@ -270,7 +96,7 @@ static int number_of(client *self, mp_obj_t name)
     const int number = flight_channel(self->inner, mp_obj_str_get_str(name));
 
     if (number < 0) {
-        refuse(number);
+        flight_refuse(number);
     }
     mp_obj_list_append(self->names, name); /* the client in C points to it */
     mp_obj_list_append(self->names, MP_OBJ_NEW_SMALL_INT(number));
@@ -305,7 +131,7 @@ mp_int_t flight_client_send(mp_obj_t object, int channel, uint8_t layout, const 
     const client *self = MP_OBJ_TO_PTR(object);
     const unsigned flags = critical ? FLIGHT_CRITICAL : FLIGHT_LOSSY;
 
-    if (self->inner == NULL) {
+    if (self->number != present) {
         return REFUSED_CLOSED;
     }
     switch (flight_send_event(self->inner, channel, layout, body, bytes, flags)) {
@@ -365,7 +191,7 @@ static mp_obj_t client_subscribe(size_t count, const mp_obj_t *values)
     }
     error = flight_on(self->inner, number_of(self, values[1]), on_message, self);
     if (error < 0) {
-        refuse(error);
+        flight_refuse(error);
     }
     return mp_const_none;
 }
@@ -491,6 +317,9 @@ static MP_DEFINE_CONST_FUN_OBJ_2(client_frame_took_object, client_frame_took);
 
 static void store(mp_obj_t dict, qstr name, uint32_t value)
 {
+#if MICROPY_LONGINT_IMPL == MICROPY_LONGINT_IMPL_NONE
+    value &= (uint32_t)MP_SMALL_INT_MAX;
+#endif
     mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(name), mp_obj_new_int_from_uint(value));
 }
 
@@ -532,7 +361,7 @@ static void client_attr(mp_obj_t object, qstr name, mp_obj_t *destination)
     if (destination[0] != MP_OBJ_NULL) {
         return;
     }
-    if (self->inner == NULL || (name != MP_QSTR_state && name != MP_QSTR_reason && name != MP_QSTR_queued)) {
+    if (self->number != present || (name != MP_QSTR_state && name != MP_QSTR_reason && name != MP_QSTR_queued)) {
         destination[1] = MP_OBJ_SENTINEL; /* a method */
         return;
     }

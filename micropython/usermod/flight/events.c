@@ -239,13 +239,14 @@ static int64_t number_of(const field *about, mp_obj_t value)
 #endif
     if (mp_obj_is_small_int(value)) {
         number = (int64_t)MP_OBJ_SMALL_INT_VALUE(value) * about->scale;
+#if MICROPY_LONGINT_IMPL != MICROPY_LONGINT_IMPL_NONE
     } else if (mp_obj_is_int(value)) {
-        const mp_uint_t whole = mp_obj_int_get_uint_checked(value); /* raises OverflowError where it has more bits */
-
-        if (whole > 0xffffffffu) {
+        if (mp_obj_is_true(mp_binary_op(MP_BINARY_OP_MORE, value, mp_obj_new_int_from_uint(0xffffffffu))) ||
+            mp_obj_is_true(mp_binary_op(MP_BINARY_OP_LESS, value, MP_OBJ_NEW_SMALL_INT(0)))) {
             does_not_fit(about);
         }
-        number = (int64_t)whole;
+        number = (int64_t)mp_obj_int_get_uint_checked(value);
+#endif
     } else {
         does_not_fit(about);
     }
