@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "flight_module.h"
-#include "py/smallint.h"
 
 #define WAIT_MOST_MS 20 /* the client in C cannot be woken by its socket */
 #define NOTHING_TOLD 0xffu
@@ -17,7 +16,7 @@ static const flight_port *open_port;
 /* Channels whose events are kept unless the program says otherwise: micropython/flight_client/profiles.py, CRITICAL. */
 static const char *const critical_channels[] = {"component-events", "v6r-events", "commands", "command-results"};
 
-static client *of(mp_obj_t object)
+client *flight_client_of(mp_obj_t object)
 {
     client *self = MP_OBJ_TO_PTR(object);
 
@@ -25,6 +24,11 @@ static client *of(mp_obj_t object)
         mp_raise_msg(&mp_type_RuntimeError, MP_ERROR_TEXT("this client is over: another one was made"));
     }
     return self;
+}
+
+int flight_client_is_present(const client *self)
+{
+    return self->number == present;
 }
 
 static void let_go(void)
@@ -37,14 +41,6 @@ static void let_go(void)
         }
     }
     open_port = NULL;
-}
-
-static flight_status status_of(const client *self)
-{
-    flight_status status;
-
-    flight_status_of(self->inner, &status);
-    return status;
 }
 
 /* ---- setting up ---- */
@@ -110,7 +106,7 @@ static mp_obj_t client_channel(size_t count, const mp_obj_t *values, mp_map_t *n
         {MP_QSTR_name, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = MP_OBJ_NULL}},
         {MP_QSTR_critical, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
     };
-    client *self = of(values[0]);
+    client *self = flight_client_of(values[0]);
     mp_arg_val_t said[MP_ARRAY_SIZE(wanted)];
     int critical = 0;
     size_t i;
@@ -183,7 +179,7 @@ static void on_message(void *user, const flight_message *message)
 /* subscribe(name, last=0): its events go to the handler of `event`, from now on. */
 static mp_obj_t client_subscribe(size_t count, const mp_obj_t *values)
 {
-    client *self = of(values[0]);
+    client *self = flight_client_of(values[0]);
     int error;
 
     if (count > 2 && mp_obj_get_int(values[2]) != 0) {
@@ -200,7 +196,7 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(client_subscribe_object, 2, 3, client
 /* on(what, handler): `event` (received) or `state` (state, reason); None for no handler. */
 static mp_obj_t client_on(mp_obj_t object, mp_obj_t what, mp_obj_t handler)
 {
-    client *self = of(object);
+    client *self = flight_client_of(object);
 
     if (mp_obj_equal(what, MP_OBJ_NEW_QSTR(MP_QSTR_event))) {
         self->on_event = handler;
@@ -215,24 +211,6 @@ static MP_DEFINE_CONST_FUN_OBJ_3(client_on_object, client_on);
 
 /* ---- living ---- */
 
-static qstr state_name(const flight_status *status)
-{
-    switch (status->state) {
-    case FLIGHT_STATE_READY:
-    case FLIGHT_STATE_CLOSING:
-        return MP_QSTR_connected;
-    case FLIGHT_STATE_CLOSED:
-        return MP_QSTR_closed;
-    case FLIGHT_STATE_STOPPED:
-        return MP_QSTR_failed;
-    case FLIGHT_STATE_IDLE:
-    case FLIGHT_STATE_PAUSED:
-        return MP_QSTR_disconnected;
-    default:
-        return status->connections != 0 ? MP_QSTR_reconnecting : MP_QSTR_connecting;
-    }
-}
-
 static void tell_state(client *self, const flight_status *now)
 {
     flight_status before = *now;
@@ -242,8 +220,8 @@ static void tell_state(client *self, const flight_status *now)
     before.connections = self->told_connections;
     self->told_state = now->state;
     self->told_connections = now->connections;
-    if (self->on_state != mp_const_none && (is_new || state_name(&before) != state_name(now))) {
-        mp_call_function_2(self->on_state, MP_OBJ_NEW_QSTR(state_name(now)),
+    if (self->on_state != mp_const_none && (is_new || flight_state_name(&before) != flight_state_name(now))) {
+        mp_call_function_2(self->on_state, MP_OBJ_NEW_QSTR(flight_state_name(now)),
                            MP_OBJ_NEW_SMALL_INT(now->state == FLIGHT_STATE_STOPPED ? now->reason : now->trouble));
     }
 }
@@ -251,9 +229,9 @@ static void tell_state(client *self, const flight_status *now)
 /* poll(budget_us=5000): everything there is to do, for about that long; in how many ms to call again. */
 static mp_obj_t client_poll(size_t count, const mp_obj_t *values)
 {
-    client *self = of(values[0]);
+    client *self = flight_client_of(values[0]);
     const int bits = flight_poll(self->inner, count > 1 ? (uint32_t)mp_obj_get_int(values[1]) : 5000u);
-    const flight_status now = status_of(self);
+    const flight_status now = flight_status_now(self);
 
     if (self->raised != mp_const_none) {
         const mp_obj_t raised = self->raised;
@@ -280,98 +258,24 @@ static MP_DEFINE_CONST_FUN_OBJ_2(client_wait_object, client_wait);
 
 static mp_obj_t client_pause(mp_obj_t object)
 {
-    flight_pause(of(object)->inner);
+    flight_pause(flight_client_of(object)->inner);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(client_pause_object, client_pause);
 
 static mp_obj_t client_resume(mp_obj_t object)
 {
-    flight_go_on(of(object)->inner);
+    flight_go_on(flight_client_of(object)->inner);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(client_resume_object, client_resume);
 
 static mp_obj_t client_close(mp_obj_t object)
 {
-    flight_close(of(object)->inner);
+    flight_close(flight_client_of(object)->inner);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(client_close_object, client_close);
-
-/* memory(): the machine's memory as an event on `memory-updates`. */
-static mp_obj_t client_memory(mp_obj_t object)
-{
-    return mp_obj_new_bool(flight_memory(of(object)->inner) >= 0);
-}
-static MP_DEFINE_CONST_FUN_OBJ_1(client_memory_object, client_memory);
-
-/* frame_took(us): a frame was drawn; all of a second become one event. */
-static mp_obj_t client_frame_took(mp_obj_t object, mp_obj_t us)
-{
-    return mp_obj_new_bool(flight_frame_took(of(object)->inner, (uint32_t)mp_obj_get_int(us)) >= 0);
-}
-static MP_DEFINE_CONST_FUN_OBJ_2(client_frame_took_object, client_frame_took);
-
-/* ---- what a program may look at ---- */
-
-static void store(mp_obj_t dict, qstr name, uint32_t value)
-{
-#if MICROPY_LONGINT_IMPL == MICROPY_LONGINT_IMPL_NONE
-    value &= (uint32_t)MP_SMALL_INT_MAX;
-#endif
-    mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(name), mp_obj_new_int_from_uint(value));
-}
-
-/* counters(): accepted == settled + queued + the sum of dropped, at any moment. */
-static mp_obj_t client_counters(mp_obj_t object)
-{
-    static const uint16_t causes[] = {
-        MP_QSTRnull,  MP_QSTR_oldest, MP_QSTR_link,        MP_QSTR_refused, MP_QSTR_closed,   MP_QSTR_full,
-        MP_QSTR_large, MP_QSTR_unconfirmed, MP_QSTR_expired, MP_QSTR_replaced, MP_QSTR_pressure,
-    };
-    const flight_status now = status_of(of(object));
-    const mp_obj_t counters = mp_obj_new_dict(0);
-    const mp_obj_t dropped = mp_obj_new_dict(0);
-    const mp_obj_t refused = mp_obj_new_dict(0);
-    size_t i;
-
-    MP_STATIC_ASSERT(MP_ARRAY_SIZE(causes) == FLIGHT_DROP_PRESSURE + 1u);
-    for (i = 1; i < MP_ARRAY_SIZE(causes); i++) {
-        store(dropped, causes[i] == MP_QSTR_large ? qstr_from_str("too-large") : causes[i], now.dropped[i]);
-    }
-    store(refused, MP_QSTR_full, now.refused_full);
-    store(refused, qstr_from_str("too-large"), now.refused_too_large);
-    store(counters, MP_QSTR_accepted, now.accepted);
-    store(counters, MP_QSTR_settled, now.settled);
-    store(counters, MP_QSTR_queued, now.queued);
-    store(counters, MP_QSTR_delivered, now.received);
-    store(counters, MP_QSTR_connections, now.connections);
-    mp_obj_dict_store(counters, MP_OBJ_NEW_QSTR(MP_QSTR_dropped), dropped);
-    mp_obj_dict_store(counters, MP_OBJ_NEW_QSTR(MP_QSTR_refused_emits), refused);
-    return counters;
-}
-static MP_DEFINE_CONST_FUN_OBJ_1(client_counters_object, client_counters);
-
-static void client_attr(mp_obj_t object, qstr name, mp_obj_t *destination)
-{
-    client *self = MP_OBJ_TO_PTR(object);
-    flight_status now;
-
-    if (destination[0] != MP_OBJ_NULL) {
-        return;
-    }
-    if (self->number != present || (name != MP_QSTR_state && name != MP_QSTR_reason && name != MP_QSTR_queued)) {
-        destination[1] = MP_OBJ_SENTINEL; /* a method */
-        return;
-    }
-    now = status_of(self);
-    if (name == MP_QSTR_state) {
-        destination[0] = MP_OBJ_NEW_QSTR(state_name(&now));
-    } else {
-        destination[0] = mp_obj_new_int_from_uint(name == MP_QSTR_queued ? now.queued : now.reason);
-    }
-}
 
 static const mp_rom_map_elem_t client_names[] = {
     {MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&client_del_object)},
@@ -383,10 +287,10 @@ static const mp_rom_map_elem_t client_names[] = {
     {MP_ROM_QSTR(MP_QSTR_pause), MP_ROM_PTR(&client_pause_object)},
     {MP_ROM_QSTR(MP_QSTR_resume), MP_ROM_PTR(&client_resume_object)},
     {MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&client_close_object)},
-    {MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&client_memory_object)},
-    {MP_ROM_QSTR(MP_QSTR_frame_took), MP_ROM_PTR(&client_frame_took_object)},
-    {MP_ROM_QSTR(MP_QSTR_counters), MP_ROM_PTR(&client_counters_object)},
+    {MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&flight_client_memory_object)},
+    {MP_ROM_QSTR(MP_QSTR_frame_took), MP_ROM_PTR(&flight_client_frame_took_object)},
+    {MP_ROM_QSTR(MP_QSTR_counters), MP_ROM_PTR(&flight_client_counters_object)},
 };
 static MP_DEFINE_CONST_DICT(client_dict, client_names);
-MP_DEFINE_CONST_OBJ_TYPE(flight_type_client, MP_QSTR_Client, MP_TYPE_FLAG_NONE, make_new, client_new, attr, client_attr,
+MP_DEFINE_CONST_OBJ_TYPE(flight_type_client, MP_QSTR_Client, MP_TYPE_FLAG_NONE, make_new, client_new, attr, flight_client_attr,
                          locals_dict, &client_dict);

@@ -60,6 +60,18 @@ size_t flight_event_write(mp_obj_t event, uint8_t *out, uint8_t *layout);
 /* An event of a body. Raises ValueError where this module has no class for it, or where it is cut. */
 mp_obj_t flight_event_read(uint8_t layout, uint16_t kind, const uint8_t *data, size_t bytes);
 
+/* The client, if it has the port; raises RuntimeError where another one was made since. */
+client *flight_client_of(mp_obj_t object);
+int flight_client_is_present(const client *self);
+
+/* Where a client stands; the word for it; and both as a program sees them. */
+flight_status flight_status_now(const client *self);
+qstr flight_state_name(const flight_status *status);
+void flight_client_attr(mp_obj_t object, qstr name, mp_obj_t *destination);
+MP_DECLARE_CONST_FUN_OBJ_1(flight_client_counters_object);
+MP_DECLARE_CONST_FUN_OBJ_1(flight_client_memory_object);
+MP_DECLARE_CONST_FUN_OBJ_2(flight_client_frame_took_object);
+
 /* What the arguments of Client() say, in the words of the client in C; what must be kept is in self. Raises ValueError, OSError
  * for a name that nobody knows. */
 void flight_configure(client *self, flight_config *config, size_t positional, size_t named, const mp_obj_t *values);

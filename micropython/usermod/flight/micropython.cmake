@@ -4,7 +4,7 @@ if(NOT DEFINED FLIGHT_C)
 endif()
 
 add_library(usermod_flight INTERFACE)
-foreach(source module client settings channel events core port)
+foreach(source module client settings figures channel events bodies core port)
     target_sources(usermod_flight INTERFACE ${CMAKE_CURRENT_LIST_DIR}/${source}.c)
 endforeach()
 target_include_directories(usermod_flight INTERFACE ${CMAKE_CURRENT_LIST_DIR} ${FLIGHT_C})

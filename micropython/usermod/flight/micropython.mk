@@ -3,6 +3,6 @@
 FLIGHT_MODULE_DIR := $(USERMOD_DIR)
 FLIGHT_C ?= $(FLIGHT_MODULE_DIR)/../../../build/amalgamation
 
-SRC_USERMOD_C += $(addprefix $(FLIGHT_MODULE_DIR)/, module.c client.c settings.c channel.c events.c)
+SRC_USERMOD_C += $(addprefix $(FLIGHT_MODULE_DIR)/, module.c client.c settings.c figures.c channel.c events.c bodies.c)
 SRC_USERMOD_LIB_C += $(addprefix $(FLIGHT_MODULE_DIR)/, core.c port.c)
 CFLAGS_USERMOD += -I$(FLIGHT_MODULE_DIR) -I$(FLIGHT_C)
