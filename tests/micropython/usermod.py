@@ -38,7 +38,7 @@ def make(folder: Path, *words: str) -> None:
     """make, in a folder, quietly."""
     done = subprocess.run(
         ["make", "-C", str(folder), "-j2", *words],
-        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        env={name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ},
         capture_output=True,
         text=True,
         timeout=BUILD_LIMIT_S,
