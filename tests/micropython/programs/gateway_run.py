@@ -177,8 +177,11 @@ def measure(client, emitters, count):
     gc.collect()
     gc.disable()
     before = gc.mem_alloc()
+    start = time.ticks_us()
     rounds(client, emitters, count)
+    took_us = time.ticks_diff(time.ticks_us(), start)
     print("allocated", gc.mem_alloc() - before)
+    print("rate", count * 1000000 // took_us)
     gc.enable()
 
 
