@@ -110,7 +110,7 @@ bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instru
 	@$(VPY) -m build_scripts.measure $(BENCH)
 
 .PHONY: check-sdk
-check-sdk: $(DEV) ## compile the console ports against the SDKs' headers in KOS_HEADERS, PSP_HEADERS, VITA_HEADERS
+check-sdk: $(DEV) ## compile the console ports against headers in KOS_HEADERS, PSP_HEADERS, PSPLINK_HEADERS, VITA_HEADERS
 	@$(VPY) -m build_scripts.check_sdk
 
 .PHONY: check-packaging
@@ -148,6 +148,7 @@ soak: $(DEV) ## hours of what `make test` runs for seconds
 	@$(VPY) -m tests.simulation --seeds 1..25000
 	@$(VPY) -m tests.model
 	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest --quiet tests/faults
+	@FLIGHT_ABUSE=1000 $(VPY) -m pytest --quiet -s -o timeout=600 tests/gateway/test_abuse.py
 	@FLIGHT_BROKER_KILLS=20 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_redis.py -k under_load
 	@FLIGHT_BROKER_KILLS=10 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_rabbitmq.py -k by_a_kill
 

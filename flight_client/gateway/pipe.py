@@ -6,12 +6,14 @@ What carries the turns (a WebSocket, a link in memory) is behind `Carrier`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Protocol
 
 from flight_client.errors import FrameError
 from flight_client.gateway.greeting import closing, greet, malformed
-from flight_client.gateway.peer import Peer, Violation
+from flight_client.gateway.peer import Peer
+from flight_client.gateway.peer_parts import Violation
 from flight_client.gateway.registry import Registry
 from flight_client.session import spec
 from flight_client.wire.frames import FrameReader
@@ -37,7 +39,7 @@ class Carrier(Protocol):
         """The session is known: what bounded a stranger need not bound it any more."""
 
     async def close(self) -> None:
-        """Close; may be called twice."""
+        """Close, within a moment, also where the peer takes nothing; may be called twice."""
 
 
 class DuplexPipe:
@@ -177,6 +179,11 @@ class DuplexPipe:
             if self._ending is not None:
                 await self._send_last(self._ending)
         except (ConnectionError, TimeoutError):
+            await self._give_up()
+
+    async def _give_up(self) -> None:
+        """Close a connection whose peer takes nothing; it need not hear why."""
+        with contextlib.suppress(ConnectionError, TimeoutError):
             await self._carrier.close()
 
     def _ended(self) -> bool:
@@ -197,3 +204,4 @@ class DuplexPipe:
                 await self._carrier.close()
         except (ConnectionError, TimeoutError):
             _log.debug("a connection ended before it heard why")
+            await self._give_up()

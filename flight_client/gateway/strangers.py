@@ -16,8 +16,7 @@ from flight_client.gateway.secure_gate import SecureGate
 from flight_client.gateway.tls import TlsFiles
 from flight_client.session.spec import PREAUTH_MS
 
-# Whoever says the first frame too late hears why; this comes behind that.
-PATIENCE_S = PREAUTH_MS / 1000 + 2.0
+PATIENCE_S = PREAUTH_MS / 1000  # from the connection's first moment, whatever comes on it
 
 
 class Strangers:

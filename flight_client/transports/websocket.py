@@ -15,7 +15,7 @@ from .http_errors import refused_status, unreachable
 from .options import TransportOptions
 
 # Two turns: the largest message either side sends is one turn (spec: poll_body_bytes) plus one frame.
-_MAX_MESSAGE_BYTES = 2 * POLL_BODY_BYTES
+_MAX_MESSAGE_BYTES = 2 * POLL_BODY_BYTES + 1  # the library refuses a message of this size
 
 _CLOSE_S = 0.2
 

@@ -195,7 +195,7 @@ async def test_hello_that_never_comes_ends_the_connection(bench: Bench, monkeypa
 
 
 async def test_a_polling_body_that_never_ends_is_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec, "PREAUTH_MS", 100)
+    monkeypatch.setattr("flight_client.gateway.bodies.PREAUTH_MS", 100)
     reader, writer = await asyncio.open_connection("127.0.0.1", bench.settings.port)
     writer.write(b"POST /v1/poll HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nF")
     answer = await within(reader.read())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.micropython import npm
 from tests.micropython.board import ROOT, TIMEOUT_S, install
+from tests.support import npm
 
 HERE = Path(__file__).resolve().parent
 Checker = Callable[[Path, Path], list[tuple[str, int, str]]]
@@ -72,7 +72,7 @@ def pyright(folder: Path, stubs: Path) -> list[tuple[str, int, str]]:
     config["include"].append("planted.py")
     config |= {"typeshedPath": str(stubs), "stubPath": str(stubs)}
     (folder / "pyrightconfig.json").write_text(json.dumps(config))
-    tool = npm.module(HERE / "pyright", "node_modules/pyright/index.js")
+    tool = npm.installed(HERE / "pyright") / "node_modules" / "pyright" / "index.js"
     command = ["node", str(tool), "--outputjson", "--project", str(folder)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     said = json.loads(done.stdout)

@@ -19,7 +19,7 @@ PARTS = (
     ("console client and its ports", 60, ("console",)),
     ("corpus, fuzzers, proofs", 60, ("corpus", "fuzz", "proof")),
     ("session and simulation", 180, ("session", "simulation", "twin", "model", "capture")),
-    ("client and transports", 60, ("client", "transports", "conformance/transports", "faults", "wire")),
+    ("client and transports", 60, ("client", "transports", "conformance/transports", "faults", "wire", "websocket")),
     ("gateway and engines", 90, ("gateway", "conformance/engines", "nodes")),
     ("codecs of the console client", 20, ("codecs",)),
     ("MicroPython", 60, ("micropython",)),

@@ -10,7 +10,9 @@ from aiohttp import WSMsgType, web
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.greeting import greet
 from flight_client.gateway.json_protocol.session import JsonSession
+from flight_client.gateway.peer_parts import Violation
 from flight_client.gateway.registry import Registry
+from flight_client.gateway.socket_messages import SocketMessages
 from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
 
@@ -25,7 +27,7 @@ _CLOSE_CODE = 4000  # and the code of the table
 async def serve_json_stream(registry: Registry, request: web.Request, strangers: Strangers) -> web.StreamResponse:
     """GET /v1/stream with the subprotocol flight.v1.json."""
     socket = web.WebSocketResponse(
-        protocols=(messages.SUBPROTOCOL,), compress=False, max_msg_size=messages.MESSAGE_BYTES, autoping=True,
+        protocols=(messages.SUBPROTOCOL,), compress=False, max_msg_size=messages.MESSAGE_BYTES, autoping=False,
         timeout=_CLOSE_S, heartbeat=_HEARTBEAT_S,
     )  # fmt: skip
     try:
@@ -48,6 +50,7 @@ class _Connection:
     ) -> None:
         self._registry = registry
         self._socket = socket
+        self._messages = SocketMessages(socket)
         self._transport = request.transport
         self._address = request.remote or ""
         self._strangers = strangers
@@ -56,12 +59,16 @@ class _Connection:
     async def run(self) -> None:
         try:
             session = await self._greet()
+        except Violation as error:
+            await self._close(messages.refusal_message(error.code, error.text))
+            return
         except (TimeoutError, ConnectionError):
             _log.debug("a connection in JSON did not say who it is")
             return
         if session is None:
             return
         self._strangers.forget(self._transport)
+        self._messages.admit()
         session.on_wake = self._awake.set
         self._awake.set()
         writer = asyncio.get_running_loop().create_task(self._write(session))
@@ -77,7 +84,7 @@ class _Connection:
 
     async def _greet(self) -> JsonSession | None:
         async with asyncio.timeout(spec.PREAUTH_MS / 1000):
-            message = await self._socket.receive()
+            message = await self._messages.next()
         if message.type is not WSMsgType.TEXT:
             if message.type is WSMsgType.BINARY:
                 await self._close(messages.refusal_message(spec.CODE_MALFORMED, "frames where JSON belongs"))
@@ -91,7 +98,7 @@ class _Connection:
     async def _read(self, session: JsonSession) -> None:
         registry = self._registry
         while session.ending is None:
-            message = await self._socket.receive()
+            message = await self._messages.next()
             if message.type is WSMsgType.BINARY:
                 registry.counters.malformed += 1
                 session.end_transport(spec.CODE_MALFORMED, 0, "frames where JSON belongs")
@@ -128,3 +135,5 @@ class _Connection:
                 await self._socket.close(code=_CLOSE_CODE + code if code else 1000, message=str(last["code"]).encode())
         except (ConnectionError, TimeoutError):
             _log.debug("a connection in JSON ended before it heard why")
+            if self._transport is not None:
+                self._transport.abort()  # a socket that is closed would wait for what is never taken
