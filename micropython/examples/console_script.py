@@ -23,11 +23,11 @@ class Game:
         self.client = Client(address, token=token, device_id=device_id, **limits)
         self.log = self.client.channel("log", critical=True)
         self.scores = self.client.channel("scores")
-        self.client.on("event", self.heard)
+        self.client.on("event", self.on_event)
         self.client.subscribe("console-commands")
         self.log.emit(Log("level %s" % self.level))
 
-    def heard(self, received):
+    def on_event(self, received):
         """Somebody on the PC wants another level."""
         event = received.event()
         if isinstance(event, Payload) and event.kind == SET_LEVEL:
@@ -37,8 +37,9 @@ class Game:
     def frame(self, frame_us):
         """One picture was drawn and took so long; half a millisecond of the next one is ours."""
         client = self.client
-        if hasattr(client, "frame_took"):
-            client.frame_took(frame_us)
+        frame_took = getattr(client, "frame_took", None)  # the package in Python has no such call
+        if frame_took is not None:
+            frame_took(frame_us)
         self.score += 1
         if self.score % 60 == 0:
             self.scores.emit(Payload(SCORE, b"%d" % self.score))

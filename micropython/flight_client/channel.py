@@ -7,6 +7,7 @@ from .clock import now_ms
 from .fast import Emitter, ring_put
 from .ring import REFUSED_TOO_LARGE
 from .session.common.fields import get_u16, get_u32
+from .session.spec import PORTION_FLAG
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Received:
     def device_id(self) -> str:
         """Who sent it."""
         at = self._entry_at + 40
-        return bytes(memoryview(self._entry)[at : at + self._entry[at - 1]]).decode()
+        return bytes(memoryview(self._entry)[at : at + (self._entry[at - 1] & ~PORTION_FLAG)]).decode()
 
     @property
     def offset(self) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flight_client import Client, FrameTime, Log, Payload
+from flight_client import Client, FrameTime, Log, Payload, SystemMonitoring
 from tests.micropython import usermod
 from tests.micropython.board import PROGRAMS, ROOT, TIMEOUT_S, Board, environment
 from tests.support.bench import Bench
@@ -68,13 +68,16 @@ class Script:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_every_event_goes_there_and_back_with_its_values(bench: Bench, tmp_path: Path, kind: str) -> None:
     said = await Script(tmp_path / kind, kind, bench).run("module_run.py", "events", str(bench.settings.port))
+    async with Client(bench.address, token=bench.token(), device_id="tool") as tool:
+        stream = tool.events("system-monitoring", channels=["talk"], history=100)
+        seen = (await within(anext(stream))).data
+    assert seen == SystemMonitoring(cpu=0.5, temperature_c=-20.25, dropped_events=0)
     lines = said.splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 11
     assert lines[1] == "('talk', 'board-1', ('Log', [('level', b'error'), ('text', b'\\xc3\\xa9')]))"
     assert "('maximum_us', 2147483648), ('mean_us', 4294967295)" in lines[4]
     assert "('fragmentation', 0.25), ('total_bytes', 4294967294)" in lines[5]
-    assert "('temperature_c', -20.25)" in lines[6]
-    assert lines[9:] == ["states True", "end closed 0 10 0 True", "after -4 -4"]
+    assert lines[8:] == ["states True", "end closed 0 10 0 True", "after -4 -4"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
