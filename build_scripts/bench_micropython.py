@@ -1,8 +1,8 @@
 """Measure the client for MicroPython under the real interpreter; figures go to build/bench/micropython.json.
 
 Peers are measured in the same run where they can be had: `FLIGHT_PEERS` names a folder with `umqtt/simple.py` (micropython-lib)
-and `mqtt_as.py` (its author's repository), and mosquitto is installed. Otherwise their figures are those that were measured
-once, and the line says so. Times are medians of rounds that alternate in one process: read the ratios.
+and `mqtt_as/__init__.py` (peterhinch/micropython-mqtt), and mosquitto is installed. Otherwise their figures are those that
+were measured once, and the line says so. Times are medians of rounds that alternate in one process: read the ratios.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from flight_client.session.gateway import messages  # noqa: E402 - the folder ab
 from flight_client.session.spec import HEADER_BYTES, MODE_PUBLISH, TYPE_OPENED, TYPE_WELCOME  # noqa: E402 - as above
 from flight_client.wire import encode_frame  # noqa: E402 - as above
 from tests.micropython import wasm32  # noqa: E402 - the folder above is not on the path before
-from tests.micropython.board import Board, figure, install_compiled  # noqa: E402 - as above
+from tests.micropython.board import Board, figure, install_compiled, mpy_cross  # noqa: E402 - as above
 from tests.support.ports import free_port  # noqa: E402 - as above
 from tests.support.process import GatewayProcess  # noqa: E402 - as above
 
@@ -40,6 +40,7 @@ EVENTS, ROUNDS, ACKS = 20_000, 7, 500
 # What umqtt.simple 1.8.0 and mqtt_as 0.8.3 took when they were measured: x86-64, loopback, mosquitto 2.0.11.
 QUOTED_NS = 4650
 QUOTED = {"upy.alloc": 128, "upy.ram.core": 5600, "upy.ram.session": 5600, "upy.ram.full": 21100, "upy.ack.p50": 44.0}
+PEERS = ("umqtt", "mqtt_as")
 HEAPS_KB = (96, 112, 128, 144, 160, 176, 192, 208, 224, 256)
 
 Figure = dict[str, Any]
@@ -85,9 +86,34 @@ def board(folder: Path, form: str, token: str, package: Path | None = None) -> B
         shutil.copy(program, made.folder)
     peers = os.environ.get("FLIGHT_PEERS")
     if peers:
-        shutil.copytree(Path(peers) / "umqtt", made.folder / "umqtt")
-        shutil.copy(Path(peers) / "mqtt_as.py", made.folder)
+        for name in PEERS:
+            shutil.copytree(Path(peers) / name, made.folder / name)
     return made
+
+
+def peer_figures(where: Board, broker: int) -> dict[str, float]:
+    """What the peers take, by the names of QUOTED: measured now, or quoted where there is no broker."""
+    if not broker:
+        return QUOTED
+    found: dict[str, dict[str, int]] = {}
+    for name in PEERS:
+        lines = where.run("peers.py", name, "alloc", str(broker))
+        package = where.folder / name
+        for source in list(package.glob("*.py")):
+            mpy_cross("-O3", str(source))
+            source.unlink()
+        lines += where.run("peers.py", name, "ram")
+        found[name] = {figure_name: figure(lines, figure_name) for figure_name in ("alloc", "p50", "ram")}
+        print(f"{name:24} {found[name]['alloc']} bytes for each event of QoS 0, QoS 1 acknowledged after "
+              f"{found[name]['p50'] / 1000:.1f} ms, {found[name]['ram']} bytes after import (.mpy), measured now")  # fmt: skip
+    umqtt = found["umqtt"]
+    return {
+        "upy.alloc": umqtt["alloc"],
+        "upy.ram.core": umqtt["ram"],
+        "upy.ram.session": umqtt["ram"],
+        "upy.ram.full": found["mqtt_as"]["ram"],
+        "upy.ack.p50": umqtt["p50"] / 1000,
+    }
 
 
 class Sink:
@@ -162,7 +188,7 @@ def rates(boards: dict[str, Board], sink: int, gateway: int, broker: int) -> lis
     return figures
 
 
-def memory(folder: Path, package: Path) -> list[Figure]:
+def memory(folder: Path, package: Path, peers: dict[str, float], said: str) -> list[Figure]:
     program = (
         "import gc\n"
         "def live():\n"
@@ -190,8 +216,8 @@ def memory(folder: Path, package: Path) -> list[Figure]:
             figure(lines, part),
             "bytes",
             "after import, .mpy, 64 bits",
-            "umqtt.simple" if part != "full" else "mqtt_as",
-            QUOTED[f"upy.ram.{part}"],
+            ("umqtt.simple" if part != "full" else "mqtt_as") + said,
+            peers[f"upy.ram.{part}"],
         )
         for part in ("core", "session", "full")
     ]
@@ -271,6 +297,8 @@ def main() -> int:
             figures += rates(boards, sink.port, gateway.port + 1, broker)
             figures += processor(boards, sink.port, broker)
             sink.close()
+            peers = peer_figures(boards["viper"], broker)
+            said = "" if broker else ", measured once"
         lines = boards["viper"].run("ack.py", str(gateway.port), str(ACKS))
         how = f"{ACKS} acknowledged events, one at a time, loopback"
         figures.append(
@@ -279,8 +307,8 @@ def main() -> int:
                 figure(lines, "p50") / 1000,
                 "ms",
                 how,
-                "umqtt.simple QoS 1, measured once",
-                QUOTED["upy.ack.p50"],
+                "umqtt.simple QoS 1" + said,
+                peers["upy.ack.p50"],
             )
         )
         figures.append(one("upy.ack.p99", figure(lines, "p99") / 1000, "ms", how))
@@ -291,8 +319,8 @@ def main() -> int:
                 figure(lines, "allocated"),
                 "bytes",
                 "10,000 events, 64 bits",
-                "umqtt.simple, measured once",
-                QUOTED["upy.alloc"],
+                "umqtt.simple QoS 0" + said,
+                peers["upy.alloc"],
             )
         )
         lines = wasm32.run(boards["bytecode"].folder, "steady_run.py", "10000", "raw")
@@ -301,7 +329,7 @@ def main() -> int:
         )
         install_compiled(folder / "compiled")
         package = folder / "compiled" / "flight_client"
-        figures += memory(folder, package)
+        figures += memory(folder, package, peers, said)
         small = Board(folder / "small", package=package)
         (small.folder / "token").write_text(gateway.token("board-1"))
         figures += heaps(small, gateway.port)

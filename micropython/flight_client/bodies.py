@@ -76,6 +76,8 @@ def _put_tail(out: bytearray, at: int, name: str, kind: str, limit: int, optiona
         if not isinstance(value, str):
             raise EventError("%s: is not text" % name)
         value = value.encode()
+    elif not isinstance(value, (bytes, bytearray, memoryview)):
+        raise EventError("%s: is not bytes" % name)
     size = len(value)
     if size > limit:
         raise EventError("%s: has %d bytes, the limit is %d" % (name, size, limit))

@@ -7,6 +7,7 @@ from .clock import now_ms
 from .fast import Emitter, ring_put
 from .ring import REFUSED_TOO_LARGE
 from .session.common.fields import get_u16, get_u32
+from .session.spec import PORTION_FLAG
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take the name for true
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _encode: "Any" = None
 _layouts: "dict[str, int]" = {}
 
 
-def _load() -> None:
+def _load() -> "Any":
     """The table of the events takes memory, so it is loaded with the first event that needs it."""
     global _encode
     from .events import EVENTS, encode_into
@@ -28,6 +29,7 @@ def _load() -> None:
     _encode = encode_into
     for name, about in EVENTS.items():
         _layouts[name] = about[0]
+    return encode_into
 
 
 class Channel:
@@ -44,9 +46,8 @@ class Channel:
         """Queue an event of events.py: QUEUED, or why not. Raises EventError for a value that it cannot carry."""
         scratch = self._client.scratch
         try:
-            if _encode is None:
-                _load()
-            count = _encode(event, scratch)
+            encode = _encode or _load()
+            count = encode(event, scratch)
         except MemoryError:
             self._client.refused_memory += 1
             return REFUSED_MEMORY
@@ -116,7 +117,7 @@ class Received:
     def device_id(self) -> str:
         """Who sent it."""
         at = self._entry_at + 40
-        return bytes(memoryview(self._entry)[at : at + self._entry[at - 1]]).decode()
+        return bytes(memoryview(self._entry)[at : at + (self._entry[at - 1] & ~PORTION_FLAG)]).decode()
 
     @property
     def offset(self) -> int:

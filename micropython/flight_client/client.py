@@ -27,6 +27,8 @@ from .session.device.inbox import Inbox
 from .session.device.machine import DeviceSession
 from .session.spec import (
     AUTH_HMAC,
+    DEVICE_KEY_BYTES,
+    DEVICE_KEY_MOST_BYTES,
     FLAG_COMPRESSED,
     FLAG_DELTA,
     HELLO_FRAME_BYTES,
@@ -107,6 +109,8 @@ class Client(Reports):
         identity.token = b"" if callable(token) else _bytes(token)
         if not identity.fits():
             raise ValueError("device_id has 1 to 32 characters, version 16, a token 480")
+        if device_key and not DEVICE_KEY_BYTES <= len(device_key) <= DEVICE_KEY_MOST_BYTES:
+            raise ValueError("a device key has %d to %d bytes" % (DEVICE_KEY_BYTES, DEVICE_KEY_MOST_BYTES))
         super().__init__()
         key = SessionKey(device_key)
         self.session = DeviceSession(profile, identity, key, tuple(order))

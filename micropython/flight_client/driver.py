@@ -60,7 +60,7 @@ class Driver:
     """One session, two rings, at most one link."""
 
     def __init__(self, session, key, inbox, critical, lossy, make_link, token, listener) -> None:
-        """make_link(number): a link of this transport. token: bytes, or a function that returns them."""
+        """make_link(number): a link of this transport. token: a function that returns one as bytes, or None."""
         self.session = session
         self.inbox = inbox
         self.critical = critical
@@ -69,8 +69,8 @@ class Driver:
         self.error: "object" = None  # what ended the last link
         self.too_large = 0  # events that the gateway's frames cannot carry
         self._key = key
-        self._make_link = make_link
-        self._token = token
+        self._make_link: "Any" = make_link
+        self._token: "Any" = token
         self._listener = listener
         self._frame = Frame()
         self._open = False  # the link stands
@@ -79,7 +79,7 @@ class Driver:
         self._random = drawn[0] | drawn[1] << 8 or 1
         self._failures = 0
         self._pack_delta: "Any" = None  # loaded with the first batch that needs it
-        session.renewal.renewable = callable(token)
+        session.renewal.renewable = token is not None
 
     def run(self, budget_us: int) -> bool:
         """Do what there is to do; True when the budget ended before that."""
@@ -108,6 +108,8 @@ class Driver:
             self._look()
             if not busy:
                 return False
+            if ticks_diff(ticks_us(), start) >= budget_us:  # a peer may send faster than it is read
+                return True
 
     def out_of_memory(self, error, now: int) -> None:
         """The heap was full in the middle of something: it is begun again with HELLO and what rings and store hold."""
@@ -146,7 +148,7 @@ class Driver:
 
     def _opened(self, now: int) -> bool:
         session = self.session
-        if callable(self._token):
+        if self._token is not None:
             session.identity.token = self._token()
         session.nonce[:] = urandom(8)
         if not session.identity.fits():
@@ -183,8 +185,8 @@ class Driver:
                     session.turn_done(now)
         elif command == OPEN:
             self.drop()
-            self.link = self._make_link(session.policy.transport())
-            self.link.open()
+            self.link = link = self._make_link(session.policy.transport())
+            link.open()
         elif command == DROP:
             self.drop()
         elif command == LETTER:

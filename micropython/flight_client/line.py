@@ -6,18 +6,22 @@ Every frame carries a CRC, and at the end of its payload the number of the conne
 from micropython import const
 
 from .clock import now_ms
-from .fast import copy
-from .frame import seal_into
+from .fast import copy, header_check
+from .frame import CRC, CUT, FLAGS, seal_into
 from .noise import urandom
 from .session.common.clock import elapsed
 from .stream import Stream
 
 _EXTENSION = const(4)
+_AUTHENTICATED = const(0x10)
 _CHECKED = const(0x20)
+_WELCOME = const(2)  # the only frame of a gateway that has a CRC by itself: that of any other is the line's
 _CLOSE = const(6)
 _HEADER = const(16)
+_TRAILER = const(4)
 _ENDED = const(104)
 _SILENCE_MS = const(250)
+_CREDIT_PER_BYTE = const(4)  # bytes of which a CRC may be made for each byte that comes; damaged frames need two
 
 _last_line = 0
 
@@ -32,6 +36,8 @@ class Line(Stream):
         self._line = 0
         self._sent = 0
         self._expected = 0
+        self._credit_bytes = 0
+        self._summed_to = 0  # in `data`: how far a CRC has reached
         self.garbage_bytes = 0
         self._heard_at = 0
 
@@ -78,50 +84,90 @@ class Line(Stream):
             self._heard_at = now
             return True
         if self.filled and elapsed(now, self._heard_at) > _SILENCE_MS:
-            self.at = 1
+            self._skip()
             return True
         return False
 
+    def _skip(self) -> None:
+        self.at += 1
+        self.garbage_bytes = self.garbage_bytes + 1 & 0x3FFFFFFF
+
     def next(self, frame, allowed_flags: int) -> bool:
         """The next frame of this connection; everything else is passed over."""
-        while True:
-            have = self.filled - self.at
-            total = frame.read(self.data, self.at, self.filled, self.limit, allowed_flags | _CHECKED)
-            if total == 0 and have < self.limit:
+        while self.at < self.filled:
+            total = self._judge(frame, allowed_flags | _CHECKED)
+            if total == 0:
                 break
-            if total > 0 and not frame.flags & _CHECKED:
-                total = -1
-            if total <= 0:
-                self.at += 1
-                self.garbage_bytes = self.garbage_bytes + 1 & 0x3FFFFFFF
-                if self.at >= self.filled:
-                    break
+            if total < 0:
+                self._skip()
                 continue
             self.at += total
             if self._is_ours(frame):
                 return True
-        copy(self.data, 0, self.data, self.at, self.filled - self.at)
-        self.filled -= self.at
-        self.at = 0
+        at = self.at
+        if at:
+            copy(self.data, 0, self.data, at, self.filled - at)
+            self.filled -= at
+            self._summed_to = max(0, self._summed_to - at)
+            self.at = 0
         return False
+
+    def _judge(self, frame, allowed_flags: int) -> int:
+        """The bytes of the frame that begins here, 0 where more are needed, below 0 for garbage.
+
+        Skipping by one byte lets hostile bytes ask for a CRC of the same bytes again and again. So CRCs are paid for, as in
+        csrc/src/flight_stream.c: a byte that one reaches for the first time brings credit, what cannot be paid is garbage.
+        """
+        data = self.data
+        at = self.at
+        total = frame.read(data, at, min(at + _HEADER, self.filled), self.limit, allowed_flags)
+        if total or self.filled - at < _HEADER:
+            return total  # no header, or half of one
+        if not data[at + 2] & _CHECKED:
+            return FLAGS
+        end = at + _HEADER + (data[at + 4] | data[at + 5] << 8) + _TRAILER
+        if end > self.filled:
+            return CUT
+        if end > self._summed_to:
+            most = 2 * _CREDIT_PER_BYTE * self.limit
+            self._credit_bytes = min(most, self._credit_bytes + _CREDIT_PER_BYTE * (end - self._summed_to))
+            self._summed_to = end
+        if self._credit_bytes < end - at:
+            return CRC
+        self._credit_bytes -= end - at
+        return frame.read(data, at, end, self.limit, allowed_flags)
 
     def _is_ours(self, frame) -> bool:
         at = frame.end - _EXTENSION
         if at < frame.start:
+            self.garbage_bytes = self.garbage_bytes + frame.end - frame.start + _HEADER + _TRAILER & 0x3FFFFFFF
             return False
         data = self.data
-        frame.end = at
         if data[at] | data[at + 1] << 8 != self._line:
-            return frame.type == _CLOSE
-        ahead = (data[at + 2] | data[at + 3] << 8) - self._expected & 0xFFFF
-        if frame.type == _CLOSE:
-            return True
-        if ahead > 0x8000:
-            return False  # doubled
-        if ahead:
-            raise OSError(_ENDED, "frames were lost on the line")
-        self._expected = self._expected + 1 & 0xFFFF
+            return False
+        if frame.type != _CLOSE:  # that is said by somebody who may not know where we are in our numbers
+            ahead = (data[at + 2] | data[at + 3] << 8) - self._expected & 0xFFFF
+            if ahead > 0x8000:
+                return False  # doubled
+            if ahead:
+                raise OSError(_ENDED, "frames were lost on the line")
+            self._expected = self._expected + 1 & 0xFFFF
+        frame.end = at
+        self._take_off(frame)
         return True
+
+    def _take_off(self, frame) -> None:
+        """Give the header back what it was before it came to the line: a tag covers that."""
+        if frame.type != _WELCOME:
+            frame.flags &= ~_CHECKED
+        if frame.flags & _AUTHENTICATED:
+            data = self.data
+            at = frame.start - _HEADER
+            count = frame.end - frame.start
+            data[at + 2] = frame.flags
+            data[at + 4] = count & 0xFF
+            data[at + 5] = count >> 8
+            data[at + 3] = header_check(data, at)
 
     def close(self) -> None:
         """The line stays."""

@@ -3,9 +3,16 @@ from pathlib import Path
 import pytest
 
 from tests.micropython.board import install_compiled, names_of_programs
+from tests.support.figures import Figure
 from tests.support.fixtures import bench
 
 __all__ = ["bench", "compiled", "compiled_for_programs"]
+
+
+@pytest.fixture
+def tell(figure: Figure) -> Figure:
+    """Shows a line at the end of the run; `figure` is what these tests call a number that a board printed."""
+    return figure
 
 
 @pytest.fixture(scope="session")

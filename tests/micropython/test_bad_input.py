@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import socket
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 from tests.micropython.board import Board, figure
 from tests.support.bench import Bench
+from tests.support.figures import Figure
 from tests.support.ports import free_port
 
 FORMS = ("viper", "bytecode")
@@ -54,10 +56,12 @@ def test_the_clock_may_wrap(boards: dict[str, Board]) -> None:
     assert figure(lines, "law") == 1
 
 
-def test_after_an_outage_the_first_try_comes_soon_and_events_flow_within_a_second(boards: dict[str, Board]) -> None:
+def test_after_an_outage_the_first_try_comes_soon_and_events_flow_within_a_second(
+    boards: dict[str, Board], tell: Figure
+) -> None:
     lines = boards["viper"].run("hostile_run.py", "outage", "0")
-    print(f"outage of 3 s: first try after {figure(lines, 'first-retry-ms')} ms, {figure(lines, 'tries')} tries, "
-          f"events flow again after {figure(lines, 'resumed-ms')} ms")  # fmt: skip
+    tell(f"MicroPython, outage of 3 s: first try after {figure(lines, 'first-retry-ms')} ms, {figure(lines, 'tries')} tries, "
+         f"events flow again after {figure(lines, 'resumed-ms')} ms")  # fmt: skip
     assert figure(lines, "first-retry-ms") <= 250 + 50  # the clock of the test goes in steps of 50
     assert figure(lines, "resumed-ms") <= 1000 + 50
     assert figure(lines, "law") == 1
@@ -69,12 +73,29 @@ def test_a_silent_peer_is_noticed_after_two_heartbeats(boards: dict[str, Board])
     assert 2 * heartbeat_ms < figure(lines, "noticed-ms") <= 2 * heartbeat_ms + 100
 
 
+def test_a_peer_that_never_stops_cannot_hold_a_poll_longer_than_its_budget(boards: dict[str, Board]) -> None:
+    lines = boards["viper"].run("hostile_run.py", "flood", "5000")
+    assert 1 <= figure(lines, "looks") <= 50
+    assert figure(lines, "wait-ms") == 0
+    assert figure(lines, "law") == 1
+
+
 def test_what_cannot_work_is_refused_at_once_with_what_to_do(boards: dict[str, Board]) -> None:
     lines = boards["viper"].run("hostile_run.py", "platform", "0")
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert all(line.startswith("refused ") for line in lines), lines
     assert "micro" in lines[0]
     assert "no TLS" in lines[1]
+
+
+def test_values_that_an_event_cannot_carry_are_refused_by_name(boards: dict[str, Board]) -> None:
+    lines = boards["viper"].run("hostile_run.py", "values", "0")
+    refused = [line.split()[1] for line in lines if line.startswith("refused ")]
+    assert refused == [
+        *("data:", "data:", "kind:", "kind:", "kind:"),
+        *("text:", "level:", "text:", "maximum_us:", "mean_us:", "cpu:", "temperature_c:"),
+    ], lines
+    assert figure(lines, "queued") == figure(lines, "accepted") == 0
 
 
 def test_a_name_that_nobody_knows_is_a_failure_like_any_other(boards: dict[str, Board]) -> None:
@@ -112,9 +133,10 @@ async def test_a_token_that_is_refused_stops_the_client(bench: Bench, tmp_path: 
 
 
 class HandshakeServer:
-    """Answers the upgrade to WebSocket with its first n bytes, n one more each time, and closes."""
+    """Answers the first request of a connection with the answer's first n bytes, n one more each time, and closes."""
 
-    def __init__(self) -> None:
+    def __init__(self, transport: str) -> None:
+        self._answer = {"websocket": self._upgrade, "polling": self._reply}[transport]
         self.port = free_port()
         self.served = 0
         self._socket = socket.create_server(("127.0.0.1", self.port))
@@ -127,15 +149,23 @@ class HandshakeServer:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(OSError):
                 request = b""
                 while b"\r\n\r\n" not in request and (data := connection.recv(1000)):
                     request += data
-                connection.sendall(self._answer(request)[: self.served])
-                self.served += 1
+                if b"\r\n\r\n" in request:  # otherwise the board is at its end, in the middle of a try
+                    connection.sendall(self._answer(request)[: self.served])
+                    self.served += 1
 
     @staticmethod
-    def _answer(request: bytes) -> bytes:
+    def _reply(_request: bytes) -> bytes:
+        """What a gateway says to a poll; the whole of it is no frame, or the client would wait for the next one."""
+        frame = b"not a frame"
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {len(frame)}\r\n\r\n"
+        return head.encode() + frame
+
+    @staticmethod
+    def _upgrade(request: bytes) -> bytes:
         key = next(line[19:] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key: "))
         accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
         lines = [b"HTTP/1.1 101 Switching Protocols", b"Upgrade: websocket", b"Connection: upgrade"]
@@ -146,21 +176,26 @@ class HandshakeServer:
         self._socket.close()
 
 
-def test_a_server_may_close_at_every_byte_of_the_websocket_handshake(tmp_path: Path) -> None:
-    server = HandshakeServer()
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_a_server_may_close_at_every_byte_of_its_first_answer(tmp_path: Path, transport: str) -> None:
+    server = HandshakeServer(transport)
     board = Board(tmp_path)
     (tmp_path / "token").write_text("token")
     (tmp_path / "program.py").write_text(
         "import gateway_run, sys\n"
         "fast = {'connect_retry_interval_ms': 1, 'backoff_floor_ms': 0, 'backoff_cap_ms': 1}\n"
-        "client = gateway_run.make(int(sys.argv[1]), 'websocket', **fast)\n"
+        "client = gateway_run.make(int(sys.argv[1]), sys.argv[2], **fast)\n"
+        "log = client.channel('log', critical=True)\n"
+        "log.emit(gateway_run.Log('x'))\n"
         "client.session.policy.spread_ms = 1\n"
         "gateway_run.until(client, lambda: client.session.policy.failed_total >= 190)\n"
         "print('failed', client.session.policy.failed_total)\n"
         "print('state', client.state)\n"
+        "print('queued', client.queued)\n"
     )
-    lines = board.run("program.py", str(server.port))
+    lines = board.run("program.py", str(server.port), transport)
     server.close()
     assert figure(lines, "failed") >= 190
-    assert server.served >= 180  # the whole answer has 163 bytes
+    assert server.served >= 170  # the whole answer has 163 bytes, that to a poll 95
     assert "state connecting" in lines
+    assert figure(lines, "queued") == 1

@@ -34,14 +34,14 @@ async def test_a_newcomer_gets_from_mip_to_an_event_in_flight_tail(
     program = blocks["board"].replace(ADDRESS, bench.address).replace('"TOKEN"', json.dumps(bench.token("board-1")))
     (board.folder / "main.py").write_text(program)
     (tmp_path / "token").write_text(bench.token())
-    words = ("log", "--history", "5", "--gateway", bench.address, "--token-file", str(tmp_path / "token"))
-    tail = start_flight("tail", *words)
+    words = blocks["tail"].strip().removeprefix("$ flight ").split()
+    tail = start_flight(*words, "--gateway", bench.address, "--token-file", str(tmp_path / "token"))
     said: list[str] = []
     assert tail.stdout is not None
     reader = threading.Thread(target=lambda: said.extend(iter(tail.stdout.readline, "")))  # type: ignore[union-attr]
     reader.start()
     try:
-        assert await asyncio.to_thread(board.run, "main.py") == ["stored"]
+        assert await asyncio.to_thread(board.run, "main.py") == ["connected new session", "1 stored"]
         for _ in range(200):
             if any("hello from a board" in line for line in said):
                 break
@@ -50,6 +50,14 @@ async def test_a_newcomer_gets_from_mip_to_an_event_in_flight_tail(
         await asyncio.to_thread(interrupt, tail)
         reader.join()
     assert any("hello from a board" in line and "board-1" in line for line in said), said
+
+
+async def test_a_newcomer_with_a_token_of_another_board_is_told(bench: Bench, tmp_path: Path) -> None:
+    program = examples("micropython/README.md")["board"].replace(ADDRESS, bench.address)
+    board = Board(tmp_path / "board")
+    (board.folder / "main.py").write_text(program.replace('"TOKEN"', json.dumps(bench.token("another"))))
+    lines = await asyncio.to_thread(board.run, "main.py")
+    assert lines[-2:] == ["failed 3", "0 stored"]
 
 
 def test_the_arch_that_the_page_names_are_known() -> None:

@@ -1,8 +1,10 @@
-"""mypy reads the client with MicroPython's stubs in the place of its own typeshed, and finds what was planted."""
+"""mypy and pyright read the client with MicroPython's stubs in the place of their own typeshed, and find what was planted."""
 
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from tests.micropython.board import ROOT, TIMEOUT_S, install
 from tests.support import npm
 
+HERE = Path(__file__).resolve().parent
+Checker = Callable[[Path, Path], list[tuple[str, int, str]]]
+PYRIGHT_LIMIT_S = 300  # it starts slowly on a busy machine
 # The stubs stay out of the environment of the tests: beside CPython's own they would only confuse.
 STUBS = "micropython-unix-stubs==1.29.0.post1"
 
@@ -48,19 +53,42 @@ def stubs() -> Path:
     return folder
 
 
-def check(folder: Path, stubs: Path, *what: str) -> list[str]:
+def mypy(folder: Path, stubs: Path) -> list[tuple[str, int, str]]:
+    """Module, line and text of each error."""
     command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "micropython" / "mypy.ini")]
-    command += ["--cache-dir", str(ROOT / "build" / "mypy-boards"), "--custom-typeshed-dir", str(stubs), *what]
+    command += ["--cache-dir", str(ROOT / "build" / "mypy-boards"), "--custom-typeshed-dir", str(stubs)]
+    command += ["flight_client", "planted.py"]
     environment = {"MYPYPATH": str(stubs), "PATH": ""}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
-    return [line for line in done.stdout.splitlines() if ": error:" in line]
+    errors = [line.split(":", 2) for line in done.stdout.splitlines() if ": error:" in line]
+    return [(module, int(number), text) for module, number, text in errors]
 
 
-def test_the_client_is_clean_and_planted_errors_are_found(tmp_path: Path, stubs: Path) -> None:
+def pyright(folder: Path, stubs: Path) -> list[tuple[str, int, str]]:
+    """The same from the other one; it reads the examples too."""
+    config = json.loads((ROOT / "micropython" / "pyrightconfig.json").read_text())
+    shutil.copytree(ROOT / "micropython" / "examples", folder / "examples")
+    config["include"].append("planted.py")
+    config |= {"typeshedPath": str(stubs), "stubPath": str(stubs)}
+    (folder / "pyrightconfig.json").write_text(json.dumps(config))
+    tool = npm.installed(HERE / "pyright") / "node_modules" / "pyright" / "index.js"
+    command = ["node", str(tool), "--outputjson", "--project", str(folder)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PYRIGHT_LIMIT_S, check=False)
+    said = json.loads(done.stdout)
+    assert said["summary"]["filesAnalyzed"] > 40, said["summary"]
+    return [
+        (Path(found["file"]).relative_to(folder).as_posix(), found["range"]["start"]["line"] + 1, found["message"])
+        for found in said["generalDiagnostics"]
+        if found["severity"] == "error"
+    ]
+
+
+@pytest.mark.parametrize("checker", [mypy, pyright])
+def test_the_client_is_clean_and_planted_errors_are_found(tmp_path: Path, stubs: Path, checker: Checker) -> None:
     install(tmp_path)
     (tmp_path / "planted.py").write_text(PLANTED)
-    errors = check(tmp_path, stubs, "flight_client", "planted.py")
-    assert not [line for line in errors if not line.startswith("planted.py")], "\n".join(errors[:20])
-    assert sorted({int(line.split(":")[1]) for line in errors}) == list(range(PLANTED_FROM, PLANTED_FROM + 6)), errors
+    errors = checker(tmp_path, stubs)
+    assert not [error for error in errors if error[0] != "planted.py"], errors[:20]
+    assert sorted({number for _, number, _ in errors}) == list(range(PLANTED_FROM, PLANTED_FROM + 6)), errors

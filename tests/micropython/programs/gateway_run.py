@@ -4,7 +4,7 @@ import gc
 import sys
 import time
 
-from flight_client import Client, FrameTime, Log
+from flight_client import Client, FrameTime, Log, Payload
 
 TRANSPORTS = {"tcp": 1, "websocket": 2, "polling": 3}  # numbers of the spec: a compiled build has no names for them
 DEADLINE_MS = 60000
@@ -155,26 +155,34 @@ def steady(port, transport, count):
     lossy = channel.emitter(6, 16)
     critical = channel.emitter(6, 16, critical=True)
     until(client, lambda: is_connected(client), "the connection")
+    rounds(client, (lossy, critical), 1000)
+    measure(client, (lossy, critical), count)
+    finish(client)
 
-    def rounds(total):
-        done = 0
-        while done < total:
-            if lossy.emit() == 1:
-                done += 1
-            if critical.emit() == 1:
-                done += 1
-            client.poll()
-        while client.queued:
-            client.poll()
 
-    rounds(1000)
+def rounds(client, emitters, total):
+    """So many events, until the last one is acknowledged."""
+    done = 0
+    while done < total:
+        for emitter in emitters:
+            if emitter.emit() == 1:
+                done += 1
+        client.poll()
+    while client.queued:
+        client.poll()
+
+
+def measure(client, emitters, count):
+    """The heap that so many events take."""
     gc.collect()
     gc.disable()
     before = gc.mem_alloc()
-    rounds(count)
+    start = time.ticks_us()
+    rounds(client, emitters, count)
+    took_us = time.ticks_diff(time.ticks_us(), start)
     print("allocated", gc.mem_alloc() - before)
+    print("rate", count * 1000000 // took_us)
     gc.enable()
-    finish(client)
 
 
 def talk(port, transport, count):
@@ -195,6 +203,25 @@ def talk(port, transport, count):
         log.emit(Log("question %d" % i))
         until(client, lambda: len(answers) > i, "answer %d" % i)
     print("answers", len(answers))
+    finish(client)
+
+
+def three(port, transport, count):
+    """Say `count` payloads of kind 1 on a channel where others say theirs, and hear all of all."""
+    client = make(port, transport)
+    found = {}
+
+    def heard(received):
+        event = received.event()
+        found.setdefault((received.device_id, event.kind), []).append(event.data[0])
+
+    client.on("event", heard)
+    talk = client.channel("talk", critical=True)
+    client.subscribe("talk", last=100)
+    for i in range(count):
+        talk.emit(Payload(1, bytes([i])))
+    until(client, lambda: sum(len(numbers) for numbers in found.values()) >= 3 * count, "everything")
+    print("heard", found)
     finish(client)
 
 
@@ -223,6 +250,7 @@ def authenticated(port, transport, count):
 WORKS = {
     "authenticated": authenticated,
     "talk": talk,
+    "three": three,
     "events": events,
     "outage": outage,
     "soak": soak,

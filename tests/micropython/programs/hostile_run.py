@@ -265,6 +265,7 @@ def platform(_count):
         lambda: Client("tcp://a:1", "t" * 500, "b"),
         lambda: Client("tcp://a:1", "t", "b", transports=(3,)),
         lambda: Client("tcp://a:1", "t", "b", nonsense=1),
+        lambda: Client("tcp://a:1", "t", "b", device_key=b"fifteen bytes.."),
     ):
         try:
             wrong()
@@ -344,7 +345,65 @@ def again(port, transport):
     print("law", 1 if law(client) else 0)
 
 
+def flood(budget_us):
+    """A peer from which always more comes: how often one poll() looks at the link, where each look takes 100 us."""
+    from flight_client import driver
+
+    looks = [0]
+
+    class Endless(FakeLink):
+        flooding = False
+
+        def fill(self):
+            if not self.flooding:
+                return super().fill()
+            looks[0] += 1
+            if looks[0] > 10000:
+                print("looks", looks[0])
+                sys.exit(1)  # it never ends
+            return True
+
+    link = Endless(640)
+    client, clock = make(lambda number: link)
+    live(client, clock, lambda: connected(client))
+    driver.ticks_us = lambda: looks[0] * 100
+    link.flooding = True
+    print("wait-ms", client.poll(budget_us))
+    print("looks", looks[0])
+    print("law", 1 if law(client) else 0)
+
+
+def values(_count):
+    """Values that an event cannot carry: each is refused with its name, and nothing is queued."""
+    from flight_client import EventError, FrameTime, Payload, SystemMonitoring
+
+    client, _ = make(lambda number: FakeLink(640))
+    channel = client.channel("any")
+    for wrong in (
+        Payload(1, None),
+        Payload(1, "text"),
+        Payload(65536, b""),
+        Payload(-1, b""),
+        Payload(1.5, b""),
+        Log(5),
+        Log("x", "loud"),
+        Log("x" * 70000),
+        FrameTime(1, 2, 1 << 32, 1),
+        FrameTime(1, True, 3, 1),
+        SystemMonitoring(cpu=7.0),
+        SystemMonitoring(temperature_c=400),
+    ):
+        try:
+            print("taken", channel.emit(wrong))
+        except EventError as error:
+            print("refused", error)
+    print("queued", client.queued)
+    print("accepted", client.counters()["accepted"])
+
+
 CASES = {
+    "values": values,
+    "flood": flood,
     "frames": frames,
     "bytes": bytes_cut,
     "heap": heap,

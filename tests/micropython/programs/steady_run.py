@@ -5,6 +5,7 @@ Works on every build of the interpreter. The events have full-range 32-bit value
 
 import gc
 import sys
+import time
 from struct import pack_into
 
 from fake_link import FakeLink
@@ -57,8 +58,11 @@ def run(events, delta):
     gc.collect()
     gc.disable()
     before = gc.mem_alloc()
+    start = time.ticks_us()
     rounds(client, lossy, critical, events)
+    took_us = time.ticks_diff(time.ticks_us(), start)
     print("allocated", gc.mem_alloc() - before)
+    print("rate", events * 1000 // (took_us // 1000 + 1))
     micropython.heap_lock()
     rounds(client, lossy, critical, events)
     micropython.heap_unlock()
