@@ -196,8 +196,7 @@ def report_rounds(report: Report, table: Table) -> None:
                 )
                 if goal is not None and ours / value < goal:
                     report.missed.append(f"gw.fanout: {ours / value:.2f} x {kind.name}, goal {goal}")
-        cpu = phases.median(table.cpu["flight", "fanout"])
-        report.add("gw.fanout.cpu", cpu, "s/100k", "processor time of the gateway", goal=0.42, least=False)
+        report_cpu(report, table, "fanout", "deliveries", 0.42)
     single = table.rate("flight", "fanout.single")
     if single is not None:
         report.add("gw.fanout.single", single, "deliveries/s", f"{how}, one in a frame")
@@ -211,6 +210,8 @@ def report_rounds(report: Report, table: Table) -> None:
             beside = table.rate(peer.name, "ingest") if peer else None
             name = peer.name if peer and beside else ""
             report.add(f"gw.ingest.{engine}", value, "frames/s", said, goal=goal, peer=name, peer_value=beside)
+    if table.rate("flight", "ingest") is not None:
+        report_cpu(report, table, "ingest", f"messages; ours hold {BATCH} events", 5.0)
     for share, goal in ((0.5, 0.5), (0.99, 3.0)):
         delay = table.delay("flight", "latency", share)
         if delay is not None:
@@ -219,6 +220,18 @@ def report_rounds(report: Report, table: Table) -> None:
             beside = table.delay(peers.Nats.name, "latency", share)
             nats = peers.Nats.name if beside else ""
             report.add(name, delay, "ms", said, goal=goal, least=False, peer=nats, peer_value=beside)
+
+
+def report_cpu(report: Report, table: Table, work: str, unit: str, goal: float) -> None:
+    """Processor time of the server: the steadiest figure of a machine that others use too."""
+    ours = phases.median(table.cpu["flight", work])
+    how = f"processor time of the server for 100,000 {unit}"
+    report.add(f"gw.{work}.cpu", ours, "s/100k", how, goal=goal, least=False)
+    for kind in peers.ALL:
+        found = table.cpu.get((kind.name, work))
+        if found:
+            name = f"gw.{work}.cpu.to.{kind.__name__.lower()}"
+            report.add(name, ours, "s/100k", how, peer=kind.name, peer_value=phases.median(found))
 
 
 async def single_figures(report: Report, parts: set[str], folder: Path) -> None:
@@ -264,6 +277,10 @@ async def single_figures(report: Report, parts: set[str], folder: Path) -> None:
 
 async def measure(parts: set[str]) -> None:
     report, table = Report(), Table()
+    busy = os.getloadavg()[0]
+    print(
+        f"load average {busy:.1f} on {os.cpu_count()} processors: above 1 for each, read the ratios and the processor times only"
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if parts & {"fanout", "ingest", "latency"}:
