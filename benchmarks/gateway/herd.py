@@ -71,11 +71,12 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         reader = FrameReader(spec.FLAGS_SUPPORTED)
         reader.feed(data, spec.MAX_FRAME_BYTES)  # short frames on a loopback come whole
-        if not reader.next():
-            return
         if self.settled.is_set():
-            if reader.type == spec.TYPE_HEARTBEAT:
-                self.policy.announce(int.from_bytes(data[reader.start + 4 : reader.start + 8], "little"))
+            while reader.next():
+                if reader.type == spec.TYPE_HEARTBEAT:
+                    self.policy.announce(int.from_bytes(data[reader.start + 4 : reader.start + 8], "little"))
+            return
+        if not reader.next():
             return
         if reader.type != spec.TYPE_WELCOME:
             return  # busy: the connection ends
@@ -109,10 +110,10 @@ class Client(asyncio.Protocol):
 
 
 async def beat(every: list[Client]) -> None:
-    """Each says every two seconds that it lives, a few at a time."""
+    """Each says every four seconds that it lives, a few at a time."""
     while True:
-        for at in range(0, len(every), max(1, len(every) // 20)):
-            for one in every[at : at + max(1, len(every) // 20)]:
+        for at in range(0, len(every), max(1, len(every) // 40)):
+            for one in every[at : at + max(1, len(every) // 40)]:
                 one.beat()
             await asyncio.sleep(0.1)
 

@@ -238,8 +238,15 @@ class Gateway:
             await asyncio.sleep(_EXPIRE_S)
             self.security.look(self.registry)
             self.registry.expire()
+            self.announce_spread()
             if self.tls is not None:
                 self.tls.reload_if_changed()
+
+    def announce_spread(self) -> None:
+        """Let each heartbeat say how widely clients spread their first retry now: who came first knows of the fleet too."""
+        spread_ms = self.registry.spread_ms()
+        for peer in self.registry.peers():
+            peer.session.spread_ms = spread_ms
 
     def reload_certificate(self) -> None:
         """Read certificate and key again now: for SIGHUP. Without TLS there is nothing to read."""
