@@ -135,7 +135,13 @@ async def measure_herd(system: FlightSystem, clients: int, seed: int) -> tuple[f
     for at in range(0, clients, 200):
         part = every[at : at + 200]
         await asyncio.gather(*(one.connect() for one in part))
-        await asyncio.wait_for(asyncio.gather(*(one.settled.wait() for one in part)), LIMIT_S)
+        try:
+            await asyncio.wait_for(asyncio.gather(*(one.settled.wait() for one in part)), LIMIT_S)
+        except TimeoutError:
+            missing = sum(not one.settled.is_set() for one in part)
+            raise RuntimeError(
+                f"{missing} of 200 clients behind the first {at} had no session after {LIMIT_S:g} s"
+            ) from None
     # They have been there for a while: their connections count as healthy, and heartbeats have told all of them the spread.
     spread_ms = spec.RECONNECT_SPREAD_FLEET_MS * clients // spec.RECONNECT_SPREAD_FLEET
     async with asyncio.timeout(LIMIT_S):

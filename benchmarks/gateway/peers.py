@@ -19,6 +19,7 @@ from tests.support.ports import free_port
 
 Close = Callable[[], Awaitable[Any]]
 _PIPELINE = 16
+_TRIES, _CLOSE_S = 30, 3.0
 _SOCKETIO_SERVER = Path(__file__).resolve().parent / "socketio_server.py"
 
 
@@ -35,15 +36,17 @@ class Peer(System):
         self._tasks.append(asyncio.create_task(work))
 
     async def leave(self) -> None:
-        left = set(self._tasks)
-        while left:  # some libraries swallow a cancellation that comes while they wait for their server
+        left, tries = set(self._tasks), _TRIES
+        while left and tries:  # some libraries swallow a cancellation that comes while they wait for their server
             for task in left:
                 task.cancel()
             _, left = await asyncio.wait(left, timeout=0.1)
+            tries -= 1
         self._tasks.clear()
         for close in self._closing:
             with contextlib.suppress(Exception):
-                await close()
+                async with asyncio.timeout(_CLOSE_S):
+                    await close()
         self._closing.clear()
 
 
