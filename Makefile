@@ -110,7 +110,7 @@ bench-core: $(DEV) ## instructions, bytes and stack of the C core on four instru
 	@$(VPY) -m build_scripts.measure $(BENCH)
 
 .PHONY: check-sdk
-check-sdk: $(DEV) ## compile the console ports against the SDKs' headers in KOS_HEADERS, PSP_HEADERS, VITA_HEADERS
+check-sdk: $(DEV) ## compile the console ports against headers in KOS_HEADERS, PSP_HEADERS, PSPLINK_HEADERS, VITA_HEADERS
 	@$(VPY) -m build_scripts.check_sdk
 
 .PHONY: check-packaging

@@ -1,28 +1,40 @@
 """Build what boards install: compiled modules, and the lists of files for mip and for freezing.
 
-`python build_scripts/build_micropython.py [--platform NAME ...] [--arch NAME]` writes build/micropython/:
+`python build_scripts/build_micropython.py [--platform NAME ...] [--arch NAME] [--readable]` writes build/micropython/:
 
-    mpy/flight_client/**.mpy, mpy/package.json    compiled; machine code for --arch, by default bytecode only
-    src/flight_client/**.py, src/package.json     the sources, as mip installs them
-    manifest.py                                   for freezing the sources into firmware
+    mpy/flight_client/*.mpy, mpy/package.json    compiled; machine code for --arch, by default bytecode only
+    mpy/prepared/*.py                            what was compiled; also for freezing into firmware (freeze.py)
+    mpy/names.txt                                what the short names in a traceback mean
+
+The modules are put together into few (bundle_micropython.py), without what nothing uses (trim_micropython.py), under short
+names (shorten_micropython.py): each of the three saves memory on the board. `--readable` leaves all three out: one module
+for each source, with its names.
 
 `--check` writes nothing and fails where micropython/package.json or micropython/manifest.py does not list every file.
 
 The session's modules are those of CPython. Before they are compiled the numbers of the spec, and every other number that
 has a name in capitals, are written in place of the names: a name that a module imports takes memory on the board, a number
-takes none. Line numbers stay, so that a traceback from a board can be read in the sources.
+takes none.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from build_scripts import bundle_micropython, shorten_micropython, trim_micropython  # noqa: E402 - needs the path above
+from flight_client.session.device import states  # noqa: E402 - as above
+
 MIRROR = ROOT / "micropython" / "flight_client"
 SESSION = ROOT / "flight_client" / "session"
 OUT = ROOT / "build" / "micropython"
@@ -43,6 +55,14 @@ ARCHES = (
     "rv32imc",
 )
 BOARD_PLATFORMS = ("micro",)
+PLAIN = ("_plain", "_plain_bytes")
+# Parts in which nothing is there for its own sake: what neither they nor others use is left out.
+TRIMMED = ("session", "client")
+# What the session computes when it is loaded, and would keep the ingredients of.
+COMPUTED: dict[tuple[str, str], int | bytes] = {
+    ("session", "_NEXT"): bytes(states._NEXT),
+    ("session", "_WIDTH"): states._WIDTH,
+}
 
 
 def sources() -> dict[str, Path]:
@@ -236,18 +256,38 @@ def mpy_cross(source: Path, target: Path, name: str, arch: str) -> None:
         raise SystemExit(f"build_micropython: {name} does not compile for {arch or 'bytecode'}:\n{done.stderr}")
 
 
-def build(out: Path, platforms: tuple[str, ...] = BOARD_PLATFORMS, arch: str = "") -> list[Path]:
+@functools.cache
+def compact(platforms: tuple[str, ...], arch: str, keep: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """All parts as they are compiled, and what their short names mean. `keep`: names that stay as they are."""
+    absent = PLAIN if arch else NATIVE
+    parts = bundle_micropython.bundled({name: text for name, text in prepared(platforms).items() if name not in absent})
+    used = shorten_micropython.public(parts) | keep
+    parts = trim_micropython.trimmed(parts, used, [part for part in parts if part not in TRIMMED], COMPUTED)
+    parts, meaning = shorten_micropython.shortened(parts, keep)
+    return {part: ast.unparse(tree) + "\n" for part, tree in parts.items()}, meaning
+
+
+def build(
+    out: Path,
+    platforms: tuple[str, ...] = BOARD_PLATFORMS,
+    arch: str = "",
+    readable: bool = False,
+    keep: Iterable[str] = (),
+) -> list[Path]:
     """Compile everything into out/flight_client; the files."""
     made = []
-    for module, text in prepared(platforms).items():
+    texts, meaning = (prepared(platforms), {}) if readable else compact(platforms, arch, frozenset(keep))
+    for module, text in texts.items():
         if module in NATIVE and not arch:
             continue
         text_file = out / "prepared" / f"{module}.py"
         text_file.parent.mkdir(parents=True, exist_ok=True)
         text_file.write_text(text, encoding="utf-8")
         target = out / PACKAGE / f"{module}.mpy"
-        mpy_cross(text_file, target, f"{PACKAGE}/{module}.py", arch if module in NATIVE else "")
+        native = module in NATIVE if readable else "micropython.viper" in text
+        mpy_cross(text_file, target, f"{PACKAGE}/{module}.py" if readable else f"{module}.py", arch if native else "")
         made.append(target)
+    (out / "names.txt").write_text("".join(f"{short} {name}\n" for short, name in sorted(meaning.items())))
     return made
 
 
@@ -306,6 +346,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Build the client for MicroPython.")
     parser.add_argument("--platform", action="append", help="a platform that the build is for (default: micro)")
     parser.add_argument("--arch", default="", choices=["", *ARCHES], help="with machine code for this processor")
+    parser.add_argument("--readable", action="store_true", help="one module for each source, with its own names")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a list of files is stale")
     arguments = parser.parse_args(argv)
     stale = [path for path, text in lists().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
@@ -314,7 +355,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1 if stale else 0
     for path in stale:
         path.write_text(lists()[path], encoding="utf-8")
-    made = build(OUT / "mpy", tuple(arguments.platform or BOARD_PLATFORMS), arguments.arch)
+    shutil.rmtree(OUT / "mpy", ignore_errors=True)  # modules of a build before would be installed too
+    made = build(OUT / "mpy", tuple(arguments.platform or BOARD_PLATFORMS), arguments.arch, arguments.readable)
     files = {path.relative_to(OUT / "mpy").as_posix(): path.relative_to(OUT / "mpy").as_posix() for path in made}
     (OUT / "mpy" / "package.json").write_text(package_list(files), encoding="utf-8")
     print(f"{len(made)} modules, {sum(path.stat().st_size for path in made)} bytes, in {OUT / 'mpy'}")

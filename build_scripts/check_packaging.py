@@ -1,10 +1,15 @@
 """Write and check the recipes with which the package trees of the consoles build the C client.
 
 The templates stand in csrc/packaging; version and origin are put in here, so that each of them is said once: the version in
-flight.h, the origin on the command line, because a recipe names a place to fetch from and must never name a wrong one.
+flight.h, the origin where the sources really are. The project has no published home yet, so no address is written down
+anywhere: a recipe names a place to fetch from and must never name a wrong one.
 
     python -m build_scripts.check_packaging                                       check the templates
-    python -m build_scripts.check_packaging --write build/recipes --origin URL    write recipes to hand in
+    python -m build_scripts.check_packaging --write build/recipes --here          for this machine: they fetch from this clone
+    python -m build_scripts.check_packaging --write build/recipes                 to hand in: from where this was cloned, by https
+    python -m build_scripts.check_packaging --write build/recipes --origin URL    to hand in: from another place
+
+All of them fetch the tag of the version, v0.1.0 for 0.1.0.
 
 What is checked are the fields that the trees ask for: kos-ports (53 ports looked at), the rules of psp-packages for
 contributions, vitasdk's packages.
@@ -264,25 +269,66 @@ def problems(files: dict[str, str], csrc: Path = CSRC) -> list[str]:
     return found + check_cmake(csrc) + check_pkg_config(csrc)
 
 
+# --- where the sources are ---
+
+
+def git(*words: str) -> str:
+    """What git says of this clone; nothing where it cannot."""
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def origin_of(remote: str) -> str:
+    """The place that recipes can name, from the remote of a clone. Raises ValueError, which says what to do instead."""
+    else_ = "say --origin URL, or --here for recipes that fetch from this clone, on this machine only"
+    if not remote:
+        raise ValueError(f"this clone has no remote `origin`, and the project no published home yet: {else_}")
+    if not re.fullmatch(r"https://[^@\s]+", remote):
+        # Not shown: an address with a name in it may have a password too.
+        raise ValueError(
+            f"the remote `origin` of this clone is no plain https address that others can fetch from: {else_}"
+        )
+    return remote
+
+
+def write(files: dict[str, str], folder: Path) -> None:
+    """Put the recipes into a folder, and say what else they need."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8", newline="\n")
+    tag = f"v{version()}"
+    if not git("tag", "--list", tag):
+        print(
+            f"They fetch the tag {tag}, which this clone does not have: `git tag {tag}`, and push it to where they fetch from."
+        )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--write", type=Path, metavar="FOLDER", help="write the recipes there, one tree beside the other"
     )
-    parser.add_argument("--origin", help="where the sources can be cloned from, by https; needed to write")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--origin", metavar="URL", help="where the sources can be cloned from, by https")
+    place.add_argument("--here", action="store_true", help="they are cloned from this folder: not for handing in")
     options = parser.parse_args(arguments)
-    if options.write and not options.origin:
-        parser.error("--write needs --origin: a recipe names the place that its readers will fetch from")
-    files = recipes(options.origin or EXAMPLE_ORIGIN)
-    found = problems(files)
+    origin = options.origin or EXAMPLE_ORIGIN
+    if options.write and not options.origin and not options.here:
+        try:
+            origin = origin_of(git("remote", "get-url", "origin"))
+        except ValueError as error:
+            parser.error(str(error))
+    found = problems(recipes(origin))
     for problem in found:
         print(f"check-packaging: {problem}", file=sys.stderr)
     if found:
         return 1
-    for path, text in files.items() if options.write else ():
-        (options.write / path).parent.mkdir(parents=True, exist_ok=True)
-        (options.write / path).write_text(text, encoding="utf-8", newline="\n")
+    if options.write:
+        write(recipes(ROOT.as_uri() if options.here else origin), options.write)
     print(f"check-packaging: kos-ports, psp-packages and vitasdk recipes of version {version()} have every field")
     return 0
 

@@ -1,13 +1,14 @@
 """Compile the console ports and examples against the SDKs' own headers, and look up every symbol that they need there.
 
-The SDKs are not part of the project: KOS_HEADERS, PSP_HEADERS and VITA_HEADERS name a copy of their sources (a clone is
-enough, nothing of it is built). A console without its variable is skipped, loudly. Nothing is linked or run.
+The SDKs are not part of the project: KOS_HEADERS, PSP_HEADERS, PSPLINK_HEADERS and VITA_HEADERS name a copy of their sources
+(a clone is enough, nothing of it is built). A port without its variable is skipped, loudly. Nothing is linked or run.
 
     git clone --depth 1 https://github.com/KallistiOS/KallistiOS   KOS_HEADERS=KallistiOS
     git clone --depth 1 https://github.com/pspdev/pspsdk           PSP_HEADERS=pspsdk
+    git clone --depth 1 https://github.com/pspdev/psplinkusb       PSPLINK_HEADERS=psplinkusb, beside PSP_HEADERS
     git clone --depth 1 https://github.com/vitasdk/vita-headers    VITA_HEADERS=vita-headers
 
-Each console is checked by a seeded mistake too: a call that no header has, and one that no library has, must be found.
+Each port is checked by a seeded mistake too: a call that no header has, and one that no library has, must be found.
 """
 
 from __future__ import annotations
@@ -51,6 +52,17 @@ PSP_FOLDERS = [
     "wlan",
     "usb",
 ]
+PSP_FLAGS = (
+    *("-G0", "-march=mips2", "-mabi=eabi", "-msingle-float", "-fno-pic", "-mno-abicalls"),
+    *("-D__PSP__=1", "-DPSP=1", "-D_PSP=1", "-D__psp__=1", "-D_PSP_FW_VERSION=600"),
+)
+# The call that sends, of each SDK, and what it is given: what the seeded mistakes are made of.
+SENDS = {
+    "send": "int, const void *, size_t, int",
+    "sceNetInetSend": "int, const void *, size_t, int",
+    "sceNetSend": "int, const void *, size_t, int",
+    "usbAsyncWrite": "unsigned, const void *, int",
+}
 
 
 class SdkError(Exception):
@@ -59,17 +71,18 @@ class SdkError(Exception):
 
 @dataclass(frozen=True)
 class Console:
-    """How one SDK's compiler sees a source, with Debian's compiler in its place, and where its symbols are."""
+    """How one SDK's compiler sees a port, with Debian's compiler in its place, and where its symbols are."""
 
     name: str
     variable: str
     port: str
-    example: str
+    example: str  # empty: none of its own
     compiler: str
     flags: tuple[str, ...]
     includes: Callable[[Path, Path, Path], list[Path]]  # of the SDK, of newlib, of the compiler
     needed: str  # a file that shows that the folder is the right one
     symbols: Callable[[Path], set[str]]
+    on: str = ""  # whose SDK has to be there too
 
     def tool(self, name: str) -> str:
         """A program of the compiler's binutils."""
@@ -112,7 +125,15 @@ def vita_symbols(sdk: Path) -> set[str]:
     return {name for text in texts(sdk / "db", "*.yml") for name in re.findall(r"^\s+(\w+): 0x", text, re.MULTILINE)}
 
 
-CONSOLES = {
+def psp_of_psplink() -> Path:
+    """The SDK that psplink stands on."""
+    sdk = folder_of(CONSOLES["psp"])
+    if sdk is None:
+        raise SdkError("PSPLINK_HEADERS needs PSP_HEADERS: psplink stands on PSPSDK")
+    return sdk
+
+
+CONSOLES: dict[str, Console] = {
     console.name: console
     for console in (
         Console(
@@ -139,13 +160,25 @@ CONSOLES = {
             "flight_port_psp.c",
             "psp",
             "mipsel-linux-gnu-gcc",
-            (
-                *("-G0", "-march=mips2", "-mabi=eabi", "-msingle-float", "-fno-pic", "-mno-abicalls"),
-                *("-D__PSP__=1", "-DPSP=1", "-D_PSP=1", "-D__psp__=1", "-D_PSP_FW_VERSION=600"),
-            ),
+            PSP_FLAGS,
             lambda sdk, newlib, own: [*(sdk / folder for folder in PSP_FOLDERS), newlib, own],
             "net/pspnet_inet.h",
             psp_symbols,
+        ),
+        Console(
+            "psplink",
+            "PSPLINK_HEADERS",
+            "flight_port_psplink.c",
+            "",
+            "mipsel-linux-gnu-gcc",
+            PSP_FLAGS,
+            lambda sdk, newlib, own: [
+                sdk / "usbhostfs",
+                *CONSOLES["psp"].includes(psp_of_psplink(), newlib, own),
+            ],
+            "usbhostfs/usbasync.h",
+            lambda sdk: psp_symbols(psp_of_psplink()) | psp_symbols(sdk / "libusbhostfs"),
+            on="psp",
         ),
         Console(
             "vita",
@@ -231,7 +264,9 @@ def check_sources(console: Console, sdk: Path, folder: Path) -> list[str]:
     """Problems of the port and the example; none where all is well."""
     command = compiler_of(console, sdk)
     known = console.symbols(sdk)
-    sources = [CSRC / "ports" / console.port, CSRC / "examples" / console.example / "main.c"]
+    sources = [CSRC / "ports" / console.port]
+    if console.example:
+        sources.append(CSRC / "examples" / console.example / "main.c")
     problems = check_client(command, folder)
     for source in sources:
         out = folder / f"{console.name}-{source.stem}.o"
@@ -260,14 +295,14 @@ def check_itself(console: Console, sdk: Path, folder: Path) -> list[str]:
     """Two mistakes in a copy of the port that must be found."""
     command = compiler_of(console, sdk)
     text = (CSRC / "ports" / console.port).read_text(encoding="utf-8")
-    call = re.search(r"\b(send|sceNetInetSend|sceNetSend)\(", text)
+    call = re.search(rf"\b({'|'.join(SENDS)})\(", text)
     assert call is not None, f"{console.port} sends nothing"
     broken = folder / f"broken-{console.name}.c"
     out = folder / f"broken-{console.name}.o"
     broken.write_text(text.replace(call[0], f"{call[1]}d("), encoding="utf-8")
     problems = [] if compile_one(command, broken, "gnu17", out) else [f"a call of {call[1]}d() was not noticed"]
-    declared = f"int {call[1]}d(int, const void *, size_t, int);\n"
-    place = text.index("#define NO")
+    declared = f"\nint {call[1]}d({SENDS[call[1]]});\n"
+    place = max(found.end() for found in re.finditer(r"^#include .*$", text, re.MULTILINE))
     broken.write_text((text[:place] + declared + text[place:]).replace(call[0], f"{call[1]}d("), encoding="utf-8")
     said = compile_one(command, broken, "gnu17", out)
     if said:
@@ -280,8 +315,9 @@ def check_itself(console: Console, sdk: Path, folder: Path) -> list[str]:
 def check(console: Console) -> tuple[str, list[str]]:
     """What became of one console: a word, and its problems."""
     sdk = folder_of(console)
-    if sdk is None:
-        return f"SKIPPED: {console.variable} is not set", []
+    under = CONSOLES[console.on] if console.on else console
+    if sdk is None or folder_of(under) is None:
+        return f"SKIPPED: {(console if sdk is None else under).variable} is not set", []
     with tempfile.TemporaryDirectory() as name:
         problems = check_sources(console, sdk, Path(name)) + check_itself(console, sdk, Path(name))
     return ("FAILED" if problems else "ok"), problems

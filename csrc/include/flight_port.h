@@ -98,6 +98,7 @@ extern const flight_port flight_port_kos;
 extern const flight_port flight_port_kos_files; /* flight_port_kos.c too: with store and load, see there what they cost */
 extern const flight_port flight_port_kos_serial; /* and the serial port, for FLIGHT_TRANSPORT_SERIAL */
 extern const flight_port flight_port_psp;
+extern const flight_port flight_port_psplink; /* flight_port_psplink.c beside it: a PSP's USB cable, for FLIGHT_TRANSPORT_SERIAL */
 extern const flight_port flight_port_vita;
 
 /* The one of the machine that the compiler builds for. */
@@ -119,6 +120,9 @@ extern const char *flight_port_folder;
  * flight_port_kos_serial has a speed too, 115,200 baud unless the program says otherwise. */
 extern const char *flight_port_pipe_path;
 extern uint32_t flight_port_pipe_baud;
+
+/* The channel of psplink that flight_port_psplink takes, 4 to 7; the PC reads it at TCP port 10000 + channel. */
+extern uint32_t flight_port_psplink_channel;
 
 #ifdef __cplusplus
 }

@@ -101,6 +101,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long SIGTERM waits for clients to go (environment FLIGHT_DRAIN_S; default 10)",
     )
+    parser.add_argument(
+        "--alerts",
+        metavar="FILE",
+        help="from which values on something is an alert, TOML or JSON: docs/operations.md (environment FLIGHT_ALERTS)",
+    )
     parser.add_argument("--print-token", action="store_true", help="print a token and exit")
     parser.add_argument(
         "--device", default="*", metavar="ID", help="the device id that the token is for (default: any)"
@@ -189,6 +194,7 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "tls_key": arguments.tls_key,
         "jwks": arguments.jwks,
         "channel_rules": arguments.channels,
+        "alert_rules": arguments.alerts,
         "audit_log": arguments.audit_log,
         "channels_per_token": arguments.channels_per_token,
         "sessions_per_token": arguments.sessions_per_token,

@@ -14,6 +14,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from flight_client._tables import STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.errors import CallerError
+from flight_client.gateway.aging import Aging
+from flight_client.gateway.alert_events import AlertEvents
+from flight_client.gateway.alert_rules import load_alert_rules
+from flight_client.gateway.alerts import AlertWatch
 from flight_client.gateway.auth import SigningKey, TokenVerifier
 from flight_client.gateway.device_keys import load_device_keys
 from flight_client.gateway.drain import Drain
@@ -29,6 +33,7 @@ from flight_client.gateway.names import printable
 from flight_client.gateway.node_list import hosts_of
 from flight_client.gateway.pages import Pages
 from flight_client.gateway.polling import serve_poll
+from flight_client.gateway.presence import Presence
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.rest.handlers import Rest
 from flight_client.gateway.security import Security
@@ -91,6 +96,9 @@ class Gateway:
         self.security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
         self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
+        self._alert_events = AlertEvents(self.hub, settings.node)
+        rules = load_alert_rules(settings.alert_rules)
+        self.alerts = AlertWatch(self.hub, settings.engine_limits, rules, monotonic_ms, self._alert_events.tell_change)
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
         self.forwarder = Forwarder(settings.node, settings.nodes) if settings.nodes else None
         """The way to the other nodes behind the same balancer."""
@@ -106,6 +114,8 @@ class Gateway:
             sessions_per_token=settings.sessions_per_token,
             node_tag=self.forwarder.tag if self.forwarder else b"",
         )
+        self._aging = Aging(engine, settings.history_age_s, self.hub.now_ms)
+        self.presence = Presence(self.registry, settings.node)
         self.port = settings.port
         self.tcp_port = 0
         """Of raw TCP; 0 while there is none."""
@@ -164,6 +174,7 @@ class Gateway:
         if self.settings.tcp:
             await self._open_tcp()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        self._aging.start()
 
     async def _open_tcp(self) -> None:
         """The second port. One that nobody asked for by number may be taken: clients then step down to WebSocket."""
@@ -216,6 +227,9 @@ class Gateway:
         self.strangers.close()
         for listener in self._listeners:
             await listener.close()
+        await self._aging.close()
+        await self.alerts.probe.close()
+        self.presence.close()
         await self.hub.close()
         await self.security.close()
 
@@ -239,6 +253,9 @@ class Gateway:
             self.security.look(self.registry)
             self.registry.expire()
             self.announce_spread()
+            self.alerts.look()
+            self._alert_events.go_on()
+            self.presence.look()
             if self.tls is not None:
                 self.tls.reload_if_changed()
 
@@ -265,7 +282,7 @@ class Gateway:
 
     async def _poll(self, request: web.Request) -> web.StreamResponse:
         if request.content_type == "application/json":
-            return await serve_json_poll(self.registry, request, self.strangers)
+            return await serve_json_poll(self.registry, request, self.strangers, self.forwarder)
         return await serve_poll(self.registry, request, self.strangers, self.forwarder)
 
 

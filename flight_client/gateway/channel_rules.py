@@ -14,18 +14,17 @@ fits is open to whom a role allows it. The file is read again when it changes, a
 
 from __future__ import annotations
 
-import json
 import logging
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from flight_client.errors import CallerError, RefusedError
-from flight_client.gateway.names import check_channel_name, printable
+from flight_client.gateway.names import check_beginning, printable
 from flight_client.gateway.rights import ROLES, Identity, permits, valid_permission
+from flight_client.gateway.rule_file import RuleFile
 
-FILE_BYTES = 1 << 20
+_KIND = "channels"
 _NAMES = ("required_permissions", "requiredPermissions")
 
 _log = logging.getLogger("flight.gateway")
@@ -75,12 +74,11 @@ class ChannelRules:
             seen = found.st_mtime_ns, found.st_size, found.st_ino
             if seen == self._seen:
                 return False
-            with self._path.open("rb") as stream:
-                data = stream.read(FILE_BYTES + 1)
         except OSError as error:
             raise _bad(
                 self._path, f"cannot be read ({error.strerror})", "give this user the right to read it"
             ) from error
+        data = RuleFile(_KIND, self._path).read()
         self._seen = seen
         rules = parse_rules(data, self._path)
         self._exact = {name: required for name, required in rules.items() if not name.endswith("*")}
@@ -91,33 +89,15 @@ class ChannelRules:
 
 def parse_rules(data: bytes, path: Path) -> dict[str, frozenset[str]]:
     """Required permissions by channel name or beginning. CallerError for anything doubtful."""
-    if len(data) > FILE_BYTES:
-        raise _bad(path, f"is larger than {FILE_BYTES} bytes", "use beginnings with a `*` instead of single names")
-    try:
-        text = data.decode("utf-8")
-        members = (
-            json.loads(text, object_pairs_hook=_once)
-            if path.suffix == ".json" or text.lstrip().startswith("{")
-            else tomllib.loads(text)
-        )
-    except (ValueError, RecursionError) as error:
-        raise _bad(path, f"is neither TOML nor JSON ({printable(error)})", "correct it") from None
-    if not isinstance(members, dict) or set(members) != {"channels"} or not isinstance(members["channels"], dict):
-        raise _bad(path, "has something other than a table `channels`", 'write [channels."NAME"] above each rule')
-    return {_pattern(name, path): _required(name, rule, path) for name, rule in members["channels"].items()}
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a member stands twice")
-    return dict(pairs)
+    table = RuleFile(_KIND, path).table(
+        data, "channels", "use beginnings with a `*` instead of single names", 'write [channels."NAME"] above each rule'
+    )
+    return {_pattern(name, path): _required(name, rule, path) for name, rule in table.items()}
 
 
 def _pattern(name: str, path: Path) -> str:
-    beginning = name.removesuffix("*")
     try:
-        if beginning or not name:
-            check_channel_name(beginning.rstrip("/") or beginning)
+        check_beginning(name)
     except RefusedError:
         raise _bad(
             path,
@@ -144,4 +124,4 @@ def _required(name: str, rule: Any, path: Path) -> frozenset[str]:
 
 
 def _bad(path: Path, problem: str, next_step: str) -> CallerError:
-    return CallerError(f"the channels file {problem}", value=str(path), next_step=next_step)
+    return RuleFile(_KIND, path).bad(problem, next_step)

@@ -1,6 +1,6 @@
 """Polling requests that reached the wrong node: passed on to the session's owner, and its reply back.
 
-Only ATTACH and POLL are passed on, only to nodes of the list, and only once: the header says that a request was. A node
+Only ATTACH, POLL and polls in JSON are passed on, only to nodes of the list, and only once: the header says that a request was. A node
 that cannot be reached has lost its sessions as far as the device is concerned: RESET(unknown-session), and the device says
 HELLO to whoever hears it. What it had sent is safe: the mark in the common log keeps it from being stored twice.
 """
@@ -21,7 +21,7 @@ _log = logging.getLogger("flight.gateway")
 
 HEADER = "Flight-Forwarded"
 _CONNECT_S = 2.0  # a node of the same network answers in a moment, or is gone
-_STATUSES = (200, 400, 408, 413, 429)  # that a gateway answers to a polling request
+_STATUSES = (200, 400, 408, 409, 413, 429)  # that a gateway answers to a polling request
 _ATTACH_S = 4.0  # a device gives its gateway 10 s (most profiles): it hears RESET before it gives this node up too
 _REPLY_S = 45.0  # the longest hold of a reply, and the store's time at both ends of it
 
@@ -50,10 +50,15 @@ class Forwarder:
             return ""
         return self._others.get(session_id[:TAG_BYTES], "")
 
-    async def forward(self, owner: str, request: web.Request, kind: int, data: bytes) -> web.Response:
-        """The owner's reply to a request that begins with ATTACH or POLL. Raises Gone when there is nobody to give one."""
+    async def forward(
+        self, owner: str, request: web.Request, kind: int, data: bytes, limit_bytes: int = spec.POLL_BODY_BYTES
+    ) -> web.Response:
+        """The owner's reply to a request that begins with ATTACH or POLL, or to one in JSON, which counts as POLL.
+
+        502 when it is not known what became of the request. Raises Gone when there is nobody to give a reply.
+        """
         try:
-            status, content_type, body = await self._ask(owner, request, kind, data)
+            status, content_type, body = await self._ask(owner, request, kind, data, limit_bytes)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _log.info("%s did not answer: %s", owner, type(error).__name__)
             nobody = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
@@ -62,13 +67,15 @@ class Forwarder:
                 raise Gone from error
             # What POLL brought may have been stored or not: the device asks with ATTACH.
             return web.Response(status=502, text="the node of this session did not answer\n")
-        if status not in _STATUSES or len(body) > spec.POLL_BODY_BYTES:
+        if status not in _STATUSES or len(body) > limit_bytes:
             _log.warning("%s answered with status %d and %d bytes: is that a gateway?", owner, status, len(body))
             return web.Response(status=502, text="the node of this session gave an answer that is none\n")
         self.forwarded += 1
         return web.Response(status=status, body=body, content_type=content_type, headers={"Cache-Control": "no-store"})
 
-    async def _ask(self, owner: str, request: web.Request, kind: int, data: bytes) -> tuple[int, str, bytes]:
+    async def _ask(
+        self, owner: str, request: web.Request, kind: int, data: bytes, limit_bytes: int
+    ) -> tuple[int, str, bytes]:
         headers = {HEADER: "1", "Content-Type": request.content_type}
         if "Prefer" in request.headers:
             headers["Prefer"] = request.headers["Prefer"]
@@ -80,7 +87,7 @@ class Forwarder:
             body = bytearray()
             async for part in answer.content.iter_any():
                 body += part
-                if len(body) > spec.POLL_BODY_BYTES:
+                if len(body) > limit_bytes:
                     break
             return answer.status, answer.content_type, bytes(body)
 

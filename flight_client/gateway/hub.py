@@ -27,6 +27,7 @@ from flight_client.gateway.engines.base import (
 )
 from flight_client.gateway.fingerprints import Fingerprints, checksum
 from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
+from flight_client.gateway.routing import left_out
 from flight_client.gateway.subscription import Channel, Gap, SubscriberLimits, Subscription
 from flight_client.session import spec
 from flight_client.wire.coding import plain_records
@@ -83,6 +84,8 @@ class Hub:
         self._fingerprints = Fingerprints()
         self.refused: dict[int, int] = {}
         """Events that sessions refused, by code."""
+        self.watchers: set[Callable[[str], None]] = set()
+        """Told the inner name of each channel that somebody begins to publish in."""
         self.on_new_log: Callable[[], None] = lambda: None  # the engine has another log: end every session
 
     async def start(self) -> None:
@@ -134,6 +137,26 @@ class Hub:
             if inner_name(org, outer_name(name)) == name
         ]
 
+    def published(self, org: str) -> list[str]:
+        """An organisation's own names for the channels that have entries or a publisher."""
+        return [
+            outer_name(name)
+            for name, channel in sorted(self._channels.items())
+            if channel.reserved and inner_name(org, outer_name(name)) == name
+        ]
+
+    def _reserve(self, channel: Channel) -> None:
+        """It stays, whoever listens."""
+        if not channel.reserved:
+            channel.reserved = True
+            for watcher in list(self.watchers):
+                watcher(channel.name)
+
+    def left_out(self, channel: str, source: Source, batch: bytes) -> dict[str, int]:
+        """How many who listen here will not be given some of a batch, by why (routing.py). For senders that can be told."""
+        known = self._channels.get(channel)
+        return left_out(known.subscribers, source, batch) if known is not None else {}
+
     def count_refused(self, code: int, events: int) -> None:
         """From a session: it did not take these."""
         self.refused[code] = self.refused.get(code, 0) + events
@@ -170,7 +193,7 @@ class Hub:
             if mode & bit and not self._permit(identity, name, bit):
                 raise refusal(spec.CODE_FORBIDDEN, "publish" if bit == spec.MODE_PUBLISH else "subscribe", name)
         if mode & spec.MODE_PUBLISH:
-            self._channel(inner, holder_of(identity)).reserved = True
+            self._reserve(self._channel(inner, holder_of(identity)))
         elif inner not in self._channels:
             self._check_room(inner, holder_of(identity))
         return inner
@@ -299,7 +322,8 @@ class Hub:
         if channel is None:  # stored by another gateway, or a channel whose limit was lowered: it exists
             channel = self._channels[entry.channel] = Channel(entry.channel)
         channel.last = entry.offset
-        channel.reserved = True
+        if not channel.reserved:
+            self._reserve(channel)
         for subscription in channel.subscribers:
             subscription.offer(entry)
 

@@ -103,6 +103,13 @@ def _families(gateway: Gateway) -> Iterable[tuple[str, str, str, list[Sample]]]:
     yield "flight_engine_queued_batches", "gauge", "Batches that wait for the engine.", _one(health.queued)
     yield "flight_engine_queued_bytes", "gauge", "Their bytes.", _one(health.queued_bytes)
     yield "flight_engine_failed_appends_total", "counter", "Appends that failed.", _one(health.failed)
+    yield "flight_engine_queue_fill", "gauge", "Share of the engine's queue in use.", _one(gateway.alerts.queue_fill())
+    lag_s = gateway.alerts.probe.lag_ms() / 1000
+    yield "flight_engine_lag_seconds", "gauge", "How long the engine takes to answer.", _one(lag_s)
+    yield (
+        "flight_alert_raised", "gauge", "Whether an alert of the alerts file is raised.",
+        _by("alert", gateway.alerts.raised()),
+    )  # fmt: skip
     if gateway.tls is not None:
         end = gateway.tls.expires.timestamp()
         yield "flight_certificate_expires_seconds", "gauge", "When the certificate ends, since 1970.", _one(end)

@@ -21,6 +21,14 @@ def check_channel_name(name: str) -> str:
     return name
 
 
+def check_beginning(pattern: str) -> str:
+    """The beginning of channels' names with one `*` behind it, as it is, or RefusedError(bad-name)."""
+    beginning = pattern.removesuffix("*")
+    if beginning or not pattern:
+        check_channel_name(beginning.rstrip("/") or beginning)
+    return pattern
+
+
 def check_device_id(device_id: str) -> str:
     """The device id itself, or RefusedError(bad-name)."""
     if not 1 <= len(device_id) <= spec.DEVICE_ID_BYTES or _DEVICE_ID.fullmatch(device_id) is None:

@@ -14,7 +14,16 @@ from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Portion, Source
 from flight_client.gateway.hub import Hub
-from flight_client.gateway.peer_parts import OpenChannel, PeerCounters, Pipe, read_prefix
+from flight_client.gateway.peer_parts import (
+    OpenChannel,
+    PeerCounters,
+    Pipe,
+    Violation,
+    modes_by_name,
+    one_too_many,
+    read_prefix,
+)
+from flight_client.gateway.routing import left_out_layouts
 from flight_client.gateway.sealing import Sealing
 from flight_client.gateway.tenure import Tenure, TooOften
 from flight_client.proof import SessionKey
@@ -27,7 +36,6 @@ from flight_client.wire.coding import CODINGS, count_coded
 
 _log = logging.getLogger("flight.gateway")
 
-
 _MODES = spec.MODE_PUBLISH | spec.MODE_SUBSCRIBE
 # A session is renewed before a number could reach the limit; the device's own numbers are its business.
 _RENEW_AT = spec.NUMBER_LIMIT - 0x10000
@@ -36,17 +44,7 @@ _ENTRY_BYTES = spec.POLL_BODY_BYTES // 2 - spec.HEADER_BYTES - spec.TRAILER_BYTE
 
 
 # Flags by agreement that this gateway reads, and that it sends.
-READS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
-SENDS = READS
-
-
-class Violation(Exception):  # noqa: N818 - it ends a connection, it is not an error of this program
-    """The device broke the protocol; `code` says how."""
-
-    def __init__(self, code: int, text: str = "") -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
+READS = SENDS = spec.FLAG_DELTA | spec.FLAG_COMPRESSED | spec.FLAG_MORE
 
 
 class Peer:
@@ -73,6 +71,7 @@ class Peer:
         self.incarnation = incarnation
         self.platform = hello.platform.decode()
         self.version = hello.version.decode("utf-8", "replace")
+        self._left_out = left_out_layouts(self.platform, hello.capabilities)
         # A device may ask for any window; what waits for it here stays within what a subscriber may hold.
         window_frames = min(hello.window_frames, spec.SUBSCRIBER_ENTRIES)
         window_bytes = min(hello.window_bytes, spec.SUBSCRIBER_BYTES)
@@ -327,6 +326,10 @@ class Peer:
             self.tenure.note_refused(name, asked.mode, error.name)
             self._answer(number, error.code, 0, 0, error.text)
             return
+        older = one_too_many(self._channels, number, name, self.platform)
+        if older:
+            self._leave(older)
+            self._answer(older, spec.CODE_REPLACED, 0, 0, f"{name} is open as {number} now")
         channel = self._channels.setdefault(number, OpenChannel(name, 0, inner))
         channel.mode |= asked.mode
         if not asked.mode & spec.MODE_SUBSCRIBE:
@@ -342,20 +345,13 @@ class Peer:
     async def _subscribe(self, number: int, channel: OpenChannel, asked: messages.Open) -> None:
         try:
             limits = self.hub.subscriber_limits._replace(
-                entry_bytes=self._entry_limit(),
-                flags=self.agreement.down,
-                unpacked_bytes=self.agreement.unpacked_out_bytes,
-            )
+                entry_bytes=self._entry_limit(), flags=self.agreement.down,
+                unpacked_bytes=self.agreement.unpacked_out_bytes, layouts_left_out=self._left_out,
+            )  # fmt: skip
             subscription = await self.hub.subscribe(
-                channel.inner,
-                asked.start,
-                lambda: self._is_ready(number),
-                holder=self.tenure.identity.holder,
-                epoch=asked.epoch,
-                offset=asked.offset,
-                count=asked.count,
-                limits=limits,
-            )
+                channel.inner, asked.start, lambda: self._is_ready(number), holder=self.tenure.identity.holder,
+                epoch=asked.epoch, offset=asked.offset, count=asked.count, limits=limits,
+            )  # fmt: skip
         except RefusedError as error:
             channel.mode &= ~spec.MODE_SUBSCRIBE
             self._answer(number, error.code, 0, 0, error.text)
@@ -411,6 +407,10 @@ class Peer:
             self.tenure.note_identity("refreshed")
             self.check_channels()
         self.wake()
+
+    def open_channels(self) -> dict[str, int]:
+        """Channels that are open, with their modes."""
+        return modes_by_name(self._channels.values())
 
     def check_channels(self) -> None:
         """What the token or the rules do not allow any more is left, and the device hears why."""

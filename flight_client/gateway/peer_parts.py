@@ -1,14 +1,28 @@
-"""What a peer keeps count of, and how it reads the head of a critical batch."""
+"""What a peer keeps count of, what it says of a device that breaks the protocol, how many connections a channel may have."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from flight_client._tables import PROFILES
 from flight_client.errors import FrameError
 from flight_client.gateway.subscription import Subscription
 from flight_client.session import spec
 from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.wire.records import decode_age
+
+# By platform, 0: any number. That a device has one session is another matter: the registry sees to it.
+MAX_CONNECTIONS: Mapping[str, int] = {profile["name"]: profile["max_connections"] for profile in PROFILES}
+
+
+class Violation(Exception):  # noqa: N818 - it ends a connection, it is not an error of this program
+    """The device broke the protocol; `code` says how."""
+
+    def __init__(self, code: int, text: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
 
 
 class Pipe(Protocol):
@@ -47,6 +61,21 @@ class PeerCounters:
         self.stored = 0
         self.refused = 0
         self.failed = 0
+
+
+def modes_by_name(channels: Iterable[OpenChannel]) -> dict[str, int]:
+    """What a device may do now, over all numbers of a name."""
+    found: dict[str, int] = {}
+    for channel in channels:
+        found[channel.name] = found.get(channel.name, 0) | channel.mode
+    return found
+
+
+def one_too_many(channels: Mapping[int, OpenChannel], number: int, name: str, platform: str) -> int:
+    """Under which number a platform that has a limit of connections per channel has to leave this one; 0: none."""
+    most = MAX_CONNECTIONS.get(platform, 0)
+    others = [other for other, channel in channels.items() if channel.name == name and other != number]
+    return others[0] if most and len(others) >= most else 0
 
 
 def read_prefix(data: bytes, start: int, end: int) -> tuple[int, int]:

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from flight_client.errors import FrameError
 from flight_client.gateway.greeting import closing, greet, malformed
-from flight_client.gateway.peer import Peer, Violation
+from flight_client.gateway.peer import Peer
+from flight_client.gateway.peer_parts import Violation
 from flight_client.gateway.registry import Registry
 from flight_client.session import spec
 from flight_client.wire.frames import FrameReader

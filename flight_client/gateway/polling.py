@@ -17,7 +17,8 @@ from flight_client.errors import FrameError, RefusedError
 from flight_client.gateway.bodies import BadBody, read_body
 from flight_client.gateway.forwarding import Forwarder, Gone, knows_session
 from flight_client.gateway.greeting import closing, greet, malformed, reset, untagged_end
-from flight_client.gateway.peer import Peer, Violation
+from flight_client.gateway.peer import Peer
+from flight_client.gateway.peer_parts import Violation
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec

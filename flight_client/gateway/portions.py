@@ -10,24 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flight_client.errors import FrameError
-from flight_client.gateway.engines.base import Entry, Portion
+from flight_client.gateway.engines.base import Entry, Portion, layout_bit
 from flight_client.session.spec import PORTION_BYTES
 from flight_client.wire.records import records
 
 
-def portions(entry: Entry, room_bytes: int, had: int = 0) -> tuple[list[Portion], bool]:
+def portions(entry: Entry, room_bytes: int, had: int = 0, layouts_left_out: int = 0) -> tuple[list[Portion], bool]:
     """The events of an entry behind the first `had`, in DELIVER payloads of at most so many bytes.
 
-    False: some are larger than that and left out. What comes last is then not marked as the last portion, since the
-    subscriber has to hear of the loss in its place.
+    False: some are larger than that, or of a layout that is left out, and missing. What comes last is then not marked as
+    the last portion, since the subscriber has to hear of the loss in its place.
     """
     try:
         data = entry.records
-        ends = [end for _, _, _, end in records(data, 0, len(data))]
+        found_records = records(data, 0, len(data))
     except FrameError:  # the gateway checks what it stores: a log that was damaged on its disk
         return [], False
+    ends = [end for _, _, _, end in found_records]
+    withheld = {number for number, (layout, *_) in enumerate(found_records) if layouts_left_out & layout_bit(layout)}
     room = room_bytes - len(entry.head()) - PORTION_BYTES
-    groups = list(_groups(ends, room, had))
+    groups = list(_groups(ends, room, had, withheld))
     whole = sum(last - first for first, last in groups) == max(0, len(ends) - had)
     found = []
     for first, last in groups:
@@ -38,12 +40,12 @@ def portions(entry: Entry, room_bytes: int, had: int = 0) -> tuple[list[Portion]
     return found, whole
 
 
-def _groups(ends: list[int], room: int, had: int) -> Iterator[tuple[int, int]]:
+def _groups(ends: list[int], room: int, had: int, withheld: set[int]) -> Iterator[tuple[int, int]]:
     """Events that go together, as many as fit: number of the first, and of the one behind the last."""
     first = had
     for number in range(had, len(ends)):
         begin = ends[number - 1] if number else 0
-        if ends[number] - begin > room:
+        if ends[number] - begin > room or number in withheld:
             if first < number:
                 yield first, number
             first = number + 1

@@ -95,6 +95,9 @@ class Session(Protocol):
     def away_ms(self, now: int) -> int:
         """For how long nothing has been heard of its client, as far as that could end the session."""
 
+    def open_channels(self) -> dict[str, int]:
+        """Channels that are open, with their modes."""
+
     def check_channels(self) -> None:
         """Leave what the token or the rules do not allow any more."""
 

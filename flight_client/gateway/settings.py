@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "tls_key": "FLIGHT_TLS_KEY",
     "jwks": "FLIGHT_JWKS",
     "channel_rules": "FLIGHT_CHANNELS",
+    "alert_rules": "FLIGHT_ALERTS",
     "audit_log": "FLIGHT_AUDIT_LOG",
     "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
     "allowed_hosts": "FLIGHT_ALLOWED_HOSTS",
@@ -55,6 +56,7 @@ ENVIRONMENT = {
     "channels": "FLIGHT_CHANNEL_LIMIT",
     "sessions": "FLIGHT_SESSIONS",
     "history_entries": "FLIGHT_HISTORY_ENTRIES",
+    "history_age_s": "FLIGHT_HISTORY_AGE_S",
     "subscriber_entries": "FLIGHT_SUBSCRIBER_ENTRIES",
     "subscriber_bytes": "FLIGHT_SUBSCRIBER_BYTES",
 }
@@ -77,6 +79,7 @@ class GatewaySettings:
     tls_key: Path | None = None
     jwks: str = ""  # file or URL of public keys; with it the development key is not taken
     channel_rules: Path | None = None  # the channels file (channel_rules.py)
+    alert_rules: Path | None = None  # the alerts file (alert_rules.py); without it the defaults hold
     audit_log: Path | None = None
     audit_log_bytes: int = 16 << 20  # then the file is turned over
     allowed_hosts: tuple[str, ...] = ()  # names beside this machine's own; addresses need none. "*" = any
@@ -93,6 +96,7 @@ class GatewaySettings:
     strangers: int = 1024  # connections that have not shown a token yet
     strangers_per_address: int = 256  # ... of one address; a proxy in front is one
     history_entries: int = spec.HISTORY_ENTRIES  # entries that the log keeps of each channel
+    history_age_s: int = 0  # seconds that it keeps them at most; 0: any time
     subscriber_entries: int = spec.SUBSCRIBER_ENTRIES  # entries that wait for one subscription; beyond it is told a gap
     subscriber_bytes: int = spec.SUBSCRIBER_BYTES  # bytes of them
 
@@ -128,6 +132,7 @@ class GatewaySettings:
         _check_number("strangers", self.strangers, 1, 1_000_000)
         _check_number("strangers_per_address", self.strangers_per_address, 1, 1_000_000)
         _check_number("history_entries", self.history_entries, 1, 100_000_000)
+        _check_number("history_age_s", self.history_age_s, 0, 10 * 366 * 86400)
         _check_number("subscriber_entries", self.subscriber_entries, 1, 1_000_000)
         # Two of the largest entries: less would drop what it cannot even hold.
         _check_number("subscriber_bytes", self.subscriber_bytes, 2 * spec.MAX_FRAME_BYTES, 1 << 30)
@@ -186,7 +191,16 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
             values[name] = _from_text(name, value, name) if isinstance(value, str) else value
     if arguments.get("lan") and arguments.get("host") is None:
         values["host"] = LAN_HOST
-    for name in ("state_dir", "key_file", "device_keys", "tls_cert", "tls_key", "channel_rules", "audit_log"):
+    for name in (
+        "state_dir",
+        "key_file",
+        "device_keys",
+        "tls_cert",
+        "tls_key",
+        "channel_rules",
+        "alert_rules",
+        "audit_log",
+    ):
         if isinstance(values.get(name), str):
             values[name] = Path(values[name])
     for name in ("allowed_origins", "allowed_hosts"):
@@ -249,6 +263,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "strangers": _as_number,
     "strangers_per_address": _as_number,
     "history_entries": _as_number,
+    "history_age_s": _as_number,
     "subscriber_entries": _as_number,
     "subscriber_bytes": _as_number,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from flight_client.gateway.peer import Violation
+from flight_client.gateway.peer_parts import Violation
 from flight_client.session import spec
 
 _STRANGERS_PINGS = 8  # each is kept until its answer is taken: a flood of them is more than a message may be

@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import WSMsgType, web
 
 from flight_client._tables import STRINGS
-from flight_client.gateway.peer import Violation
+from flight_client.gateway.peer_parts import Violation
 from flight_client.gateway.pipe import DuplexPipe
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.socket_messages import SocketMessages

@@ -10,8 +10,8 @@ Theory of operation
 - A full live queue drops its oldest entry and counts it. Nobody else notices.
 - next() compares the previous offset that an entry names with `cursor`. A difference is a gap, and it is said before
   the entry. That is the only rule for gaps, so there is no way to lose something in silence.
-- An entry that is too large for the subscriber comes in portions; only events that are too large by themselves are lost,
-  and the gap that says so comes in place of the last portion.
+- An entry that is too large for the subscriber comes in portions; only events that are too large by themselves, or of a
+  type that it does not take, are left out, and the gap that says so comes in place of the last portion.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class SubscriberLimits(NamedTuple):
     entry_bytes: int = spec.MAX_FRAME_BYTES  # a longer DELIVER payload does not fit the subscriber's frames
     flags: int = 0  # codings that the subscriber reads
     unpacked_bytes: int = 0  # the most that it decompresses
+    layouts_left_out: int = 0  # that it is not given (routing.py), as bits
 
 
 class Channel:
@@ -112,6 +113,11 @@ class Subscription:
             asyncio.get_running_loop().call_soon(self._signal)
 
     @property
+    def limits(self) -> SubscriberLimits:
+        """What it can be given."""
+        return self._limits
+
+    @property
     def catching_up(self) -> bool:
         """True while it reads the log, False while it follows live."""
         return self._catching_up
@@ -152,7 +158,11 @@ class Subscription:
         limits = self._limits
         if size > limits.entry_bytes or entry.coding:
             size = len(entry.form_for(limits.flags, limits.unpacked_bytes)[1])
-        if size > limits.entry_bytes or self._had:
+        if (
+            size > limits.entry_bytes
+            or self._had
+            or (limits.layouts_left_out and limits.layouts_left_out & entry.layouts)
+        ):
             return self._cut(entry)
         self.delivered_entries += 1
         self.delivered_events += entry.events
@@ -160,7 +170,7 @@ class Subscription:
 
     def _cut(self, entry: Entry) -> Portion | Gap:
         had, self._had = self._had, 0
-        parts, whole = portions(entry, self._limits.entry_bytes, had)
+        parts, whole = portions(entry, self._limits.entry_bytes, had, self._limits.layouts_left_out)
         self._parts.extend(parts)
         if whole and parts:
             self.delivered_entries += 1

@@ -122,43 +122,48 @@ def ring_drop(st, mem: list) -> int:
 def pack(st, mem: list, out: bytearray, at: int, room: int, now: int, most: int) -> int:
     """Events of one channel as records, behind each other; the bytes written. -1: the first does not fit."""
     slots = st[_SLOTS]
+    abouts = _STAMPS + slots
     head = st[_HEAD]
     left = st[_COUNT]
     if left > most:
         left = most
-    used = events = 0
-    channel = 0
+    used = events = channel = count = taken = 0
+    before = words = -1  # of the event before: most are as that was
+    form = ""
     start = at
+    end = at + room
     while left > 0:
-        index = _STAMPS + head
-        about = st[index + slots]
-        if about >> 24 == _FILLER:
-            used += about >> 16 & 0xFF
-            head = 0
-            index = _STAMPS
-            about = st[index + slots]
-        if events == 0:
-            channel = about & 0xFFFF
-        elif about & 0xFFFF != channel:
-            break
+        about = st[abouts + head]
+        if about != before:
+            if about >> 24 == _FILLER:
+                used += about >> 16 & 0xFF
+                head = 0
+                about = st[abouts]
+            if events == 0:
+                channel = about & 0xFFFF
+            elif about & 0xFFFF != channel:
+                break
+            before = about
+            taken = about >> 16 & 0xFF
         view = mem[head]
-        count = view[1]
-        count = 4 + (count << 2) if count != 255 else 8 + (view[4] | view[5] << 8 | view[6] << 16)
-        if count > room:
+        if view[1] != words or words == 255:
+            words = view[1]
+            count = 4 + (words << 2) if words != 255 else 8 + (view[4] | view[5] << 8 | view[6] << 16)
+            form = copies.get(count) or copy_format(count)
+        if at + count > end:
             if events == 0:
                 return -1
             break
-        age = now - st[index] & _CLOCK
-        if age >= 0x8000:
-            age = long_age(age)
-        pack_into(copies.get(count) or copy_format(count), out, at, view)
-        out[at + 2] = age & 0xFF
-        out[at + 3] = age >> 8
+        pack_into(form, out, at, view)
+        age = now - st[_STAMPS + head] & _CLOCK
+        if age:  # in the slot it is 0
+            if age >= 0x8000:
+                age = long_age(age)
+            out[at + 2] = age & 0xFF
+            out[at + 3] = age >> 8
         at += count
-        room -= count
-        about = about >> 16 & 0xFF
-        used += about
-        head += about
+        used += taken
+        head += taken
         if head >= slots:
             head = 0
         events += 1
@@ -172,9 +177,14 @@ def pack(st, mem: list, out: bytearray, at: int, room: int, now: int, most: int)
 
 
 class Emitter:
-    """Queues one kind of event on one channel: fill `body` as the layout says, then call emit(). Made by Channel.emitter()."""
+    """Queues one kind of event on one channel: fill `body` as the layout says, then call emit(). Made by Channel.emitter().
+
+    emit() keeps its names and arguments few: what does not fit 11 words the interpreter takes from the heap for each call, and
+    gives back at its end; where the heap is scattered, finding it takes longer than all the rest.
+    """
 
     def __init__(self, ring, gate, channel: int, layout: int, body_bytes: int) -> None:
+        words = body_bytes >> 2
         self.body = bytearray(body_bytes)
         self.st = ring.st
         self.mem = ring.mem
@@ -182,29 +192,33 @@ class Emitter:
         self.channel = channel
         self.layout = layout
         self.about = channel | 1 << 16 | _EVENT << 24
-        self.words = body_bytes >> 2
-        self.form = _head_format(body_bytes)
-        self.short = body_bytes <= 1016 and self.words + 3 <= ring.st[_WORDS]
+        self.abouts = _STAMPS + ring.st[_SLOTS]  # where they begin in `st`
+        self.short = body_bytes <= 1016 and words + 3 <= ring.st[_WORDS]
+        self.head = bytes((layout, words & 0xFF, 0, 0))
+        self.form = "4s%ds" % body_bytes
 
     def emit(self) -> int:
         """QUEUED, or why not. Takes no heap."""
-        gate = self.gate
-        if gate[0]:
-            gate[1] += 1
-            return -gate[0]
-        stamp = time.ticks_ms() & _CLOCK  # type: ignore[operator]
         st = self.st
         slots = st[_SLOTS]
-        if st[_USED] >= slots or not self.short:
-            return ring_put(st, self.mem, self.channel, self.layout, stamp, self.body, self.words << 2)
+        if self.gate[0] or st[_USED] >= slots or not self.short:
+            return self._emit_slowly()
         tail = st[_TAIL]
-        pack_into(self.form, self.mem[tail], 0, self.layout, self.words, 0, self.body)
-        at = _STAMPS + tail
-        st[at] = stamp
-        st[at + slots] = self.about
+        pack_into(self.form, self.mem[tail], 0, self.head, self.body)
+        st[tail + _STAMPS] = time.ticks_ms() & _CLOCK  # type: ignore[operator]
+        st[tail + self.abouts] = self.about
         tail += 1
         st[_TAIL] = tail if tail < slots else 0
         st[_USED] += 1
         st[_COUNT] += 1
         st[_ACCEPTED] += 1
         return _QUEUED
+
+    def _emit_slowly(self) -> int:
+        """The same where the gate is closed, there is no room, or the event takes more than a slot."""
+        gate = self.gate
+        if gate[0]:
+            gate[1] += 1
+            return -gate[0]
+        stamp = time.ticks_ms() & _CLOCK  # type: ignore[operator]
+        return ring_put(self.st, self.mem, self.channel, self.layout, stamp, self.body, len(self.body))

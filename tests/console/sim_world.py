@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cffi
@@ -40,16 +41,26 @@ void flight_status_of(flight_client *client, flight_status *status);
 """
 
 
+def client_sources() -> list[Path]:
+    """The client and the simulated console."""
+    return [*ctools.core_sources(), *ctools.session_sources(), *ctools.console_sources(), *ctools.sim_sources()]
+
+
 @cache
 def library(*options: str) -> tuple[cffi.FFI, Any]:
     """The client and the simulated console in one library. options: for the compiler."""
-    sources = [*ctools.core_sources(), *ctools.session_sources(), *ctools.console_sources(), *ctools.sim_sources()]
     path = ctools.program(
         f"libsimclient{'-least' if options else ''}.so",
-        sources,
+        client_sources(),
         ["-O1", "-fPIC", "-shared", *options],
         ctools.find_tool("gcc", "cc", package="gcc"),
     )
+    ffi = client_declarations()
+    return ffi, ffi.dlopen(str(path))
+
+
+def client_declarations() -> cffi.FFI:
+    """What the headers declare of them."""
     header = (ctools.INCLUDE / "flight_client.h").read_text(encoding="utf-8")
     structs = between(header, "typedef struct flight_config {", "#define FLIGHT_NO_LIMIT")
     structs += between(header, "typedef struct flight_status {", "/* Bytes of memory")
@@ -58,7 +69,7 @@ def library(*options: str) -> tuple[cffi.FFI, Any]:
     )
     ffi = cffi.FFI()
     ffi.cdef(declarations() + structs.replace("const flight_profile *", "const void *") + CALLS)
-    return ffi, ffi.dlopen(str(path))
+    return ffi
 
 
 class Probed:
@@ -88,10 +99,7 @@ class SimWorld:
 
     def __init__(self, profile: str, *transports: int, options: tuple[str, ...] = (), **config: Any) -> None:
         """transports: best first; none: TCP. options: of the client's sources, for the compiler."""
-        self.ffi, self.lib = library(*options)
-        self.sim: Any = self.ffi.new("flight_sim *")
-        self.port: Any = self.ffi.new("flight_port *")
-        self.lib.flight_sim_begin(self.sim, self.lib.flight_sim_profile_of(profile.encode()), 1, self.port)
+        self.ffi, self.lib, self.sim, self.port = self.machine(profile, options)
         self._kept: list[Any] = []
         self.config = self._new("flight_config *")
         settings = {"host": "192.168.1.10", "token": "token", "device_id": "console-1", "platform": PLATFORM_DREAMCAST}
@@ -108,6 +116,13 @@ class SimWorld:
         self.longest_poll_us = 0
         self.longest_held_us = 0
         self.start()
+
+    def machine(self, profile: str, options: tuple[str, ...]) -> tuple[cffi.FFI, Any, Any, Any]:
+        """The library, the simulation in it, and the port that the client is given."""
+        ffi, lib = library(*options)
+        sim, port = ffi.new("flight_sim *"), ffi.new("flight_port *")
+        lib.flight_sim_begin(sim, lib.flight_sim_profile_of(profile.encode()), 1, port)
+        return ffi, lib, sim, port
 
     def _new(self, what: str) -> Any:
         return self.ffi.new(what)

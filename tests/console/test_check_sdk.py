@@ -109,6 +109,20 @@ def test_a_folder_without_the_headers_fails(
     assert "there is no include/toy.h" in capsys.readouterr().err
 
 
+def test_a_port_on_another_sdk_is_skipped_without_that_one(
+    toy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = check_sdk.CONSOLES["toy"]
+    above = dataclasses.replace(below, name="above", variable="ABOVE_HEADERS", example="", on="toy")
+    monkeypatch.setattr(check_sdk, "CONSOLES", {"toy": below, "above": above})
+    monkeypatch.setenv("ABOVE_HEADERS", str(toy / "sdk"))
+    assert check_sdk.main(["above"]) == 0
+    assert "check-sdk above: ok" in capsys.readouterr().out
+    monkeypatch.delenv("TOY_HEADERS")
+    assert check_sdk.main(["above"]) == 0
+    assert "check-sdk above: SKIPPED: TOY_HEADERS is not set" in capsys.readouterr().out
+
+
 def test_symbols_are_read_from_what_each_sdk_is_made_of(tmp_path: Path) -> None:
     for name, text in {
         "kernel/net.c": "netif_t *net_default_dev = NULL;\nint connect(int s,\n    int b) {\n    other(s);\n}\n",

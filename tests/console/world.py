@@ -278,11 +278,15 @@ class World:
             out = bytearray(1100)
             size = write_record(out, 0, layout, 0, body)
             batch += out[:size]
+        self.deliver_entry(name, bytes(batch))
+
+    def deliver_entry(self, name: str, batch: bytes) -> None:
+        """An entry of a subscribed channel, with these records."""
         number = next(number for number, known in self.gateway.names.items() if known == name)
         offset = len(self.store.log) + 1
-        self.store.log.append(bytes(batch))
+        self.store.log.append(batch)
         self.gateway.position = offset
-        self.gateway.deliver(offset, offset - 1, bytes(batch), b"tool-1", number)
+        self.gateway.deliver(offset, offset - 1, batch, b"tool-1", number)
 
     def messages(self) -> list[tuple[int, bytes]]:
         """(kind, data) of what the handler was given since the last call."""

@@ -12,8 +12,8 @@ from flight_client._tables import NAMES
 from flight_client.errors import EventError, FrameError
 from flight_client.events import EVENT_TYPES, decode_event, encode_event
 from flight_client.gateway.engines.base import Batch, Entry, Source
-from flight_client.gateway.peer import Peer, Violation
-from flight_client.gateway.peer_parts import OpenChannel
+from flight_client.gateway.peer import Peer
+from flight_client.gateway.peer_parts import OpenChannel, Violation
 from flight_client.proof import SessionKey
 from flight_client.session import spec
 from flight_client.session.common.profile import Profile

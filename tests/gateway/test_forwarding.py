@@ -1,6 +1,7 @@
 """Polling requests for a session of another node: who passes them on, to whom, and what comes of a bad answer."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -14,6 +15,7 @@ from flight_client.gateway.node_list import MOST_NODES, TAG_BYTES, check_nodes, 
 from flight_client.session import spec
 from flight_client.wire.frames import encode_frame
 from tests.support.bench import Bench
+from tests.support.json_peer import JsonPoller
 from tests.support.ports import free_port
 from tests.support.raw import POLL_PATH, RawPoller, frames_of, hello_frame
 from tests.support.waiting import eventually, within
@@ -201,3 +203,54 @@ def test_a_sound_list_is_taken_and_its_nodes_have_names_of_their_own() -> None:
         check_nodes(OURS, (OURS, THEIRS), engine)
     assert tag_of(OURS) != tag_of(THEIRS)
     assert len(tag_of(OURS)) == TAG_BYTES
+
+
+# JSON
+
+
+async def test_json_of_a_session_of_the_other_node_gets_its_answer_whatever_its_status(
+    bench: Bench, other: Other
+) -> None:
+    async with JsonPoller(bench.address) as poller:
+        poller.key, poller.token = id_of(other.url).hex(), "token"
+        for status in (200, 409, 429):
+            body = {"messages": [{"type": "pong", "id": str(status)}]}
+            other.answer = partial(web.json_response, body, status=status)
+            request = poller.request()
+            assert await poller.post(request, Prefer="wait=3") == (status, body)
+            headers, came = other.asked[-1]
+            assert json.loads(came) == request
+            assert (headers["Prefer"], headers["Content-Type"], HEADER in headers) == (
+                "wait=3",
+                "application/json",
+                True,
+            )
+            assert len(bench.gateway.strangers) == 0  # since the 200
+    assert bench.gateway.forwarder is not None
+    assert bench.gateway.forwarder.forwarded == 3
+
+
+async def test_json_whose_node_is_gone_says_hello_again_and_of_one_that_hangs_asks_again(
+    bench: Bench, other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flight_client.gateway.forwarding._REPLY_S", 0.05)
+    other.hold = True
+    async with JsonPoller(bench.address) as poller:
+        poller.key, poller.token = id_of(other.url).hex(), "token"
+        status, body = await poller.post(poller.request())
+        assert (status, body["messages"][0]["code"], body["messages"][0]["retryAfterMs"]) == (502, "busy", 1000)
+        await other.stop()
+        status, body = await poller.post(poller.request())
+        assert (status, body["messages"][0]["code"]) == (409, "unknown-session")
+
+
+async def test_json_that_is_passed_on_already_or_nobody_s_is_answered_here(bench: Bench, other: Other) -> None:
+    async with JsonPoller(bench.address) as poller:
+        welcome = await poller.hello(bench.token())
+        assert poller.key.startswith(tag_of(bench.address).hex())
+        assert await poller.poll({"type": "ping", "id": "1"}) == [{"type": "pong", "id": "1"}]
+        for key, headers in ((id_of(other.url).hex(), {HEADER: "1"}), ("00" * 16, {}), ("no hex", {})):
+            status, body = await poller.post(poller.request() | {"pollKey": key}, **headers)
+            assert (status, body["messages"][0]["code"]) == (409, "unknown-session")
+        assert welcome["type"] == "welcome"
+    assert not other.asked

@@ -80,12 +80,14 @@ def test_the_description_is_openapi_3_1_and_has_every_route() -> None:
 async def test_every_documented_answer_is_given(bench: Bench, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = caller.ask
     assert (await ask("openapi", token=""))[1] == json.loads(json.dumps(DESCRIPTION))
+    assert (await ask("asyncapi", token=""))[1]["asyncapi"] == "3.0.0"
     events = {"events": [log_event("hello")]}
     assert (await ask("publish", json=events))[0] == 201
     assert (await ask("publish_vm_event", json={"eventType": "vm-created", "resource": "vm-1"}))[0] == 201
     assert (await ask("channels"))[0] == 200
     assert (await ask("history"))[0] == 200
     assert (await ask("presence"))[0] == 200
+    assert (await ask("presence", params={"channel": "No Channel"}))[0] == 400
     for route in ROUTES:
         if not route.right:
             continue
@@ -271,7 +273,7 @@ async def test_presence_lists_who_has_a_session_and_no_secret(bench: Bench, call
         _, body = await caller.ask("presence")
     assert body["devices"][0] == {
         "deviceId": "browser-1", "sessionId": welcome["sessionId"], "platform": "web", "version": "1.0.0",
-        "transport": "json-websocket", "connected": True,
+        "transport": "json-websocket", "connected": True, "channels": [],
     }  # fmt: skip
     assert body["devices"][1]["platform"] == "psp"
     assert body["devices"][1]["transport"] == "polling"

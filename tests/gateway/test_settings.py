@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from flight_client import Log
 from flight_client.errors import CallerError
 from flight_client.gateway.settings import GatewaySettings, load_settings
+from tests.support.bench import Bench
+from tests.support.waiting import eventually, within
 
 PRODUCTION = {"PLATFORM_MODE": "production", "REALTIME_BROKER_URL": "sqlite:flight.db", "FLIGHT_KEY_FILE": "own.json"}
 
@@ -165,3 +168,23 @@ def test_several_nodes_and_the_time_of_a_drain_come_from_the_environment() -> No
 def test_nodes_and_drains_that_cannot_work_are_refused(changes: dict[str, str], said: str) -> None:
     with pytest.raises(CallerError, match=said):
         load_settings({"engine": "redis://localhost"}, changes)
+
+
+@pytest.mark.parametrize(("age_s", "kept"), [(0, 1), (1, 0)])
+async def test_the_limit_of_age_is_watched_and_without_one_nothing_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_s: int, kept: int
+) -> None:
+    monkeypatch.setattr("flight_client.gateway.aging._EVERY_S", 0.01)
+    bench = Bench(tmp_path, history_age_s=age_s)
+    await bench.start()
+    device = await bench.connected("console")
+    hub = bench.gateway.hub
+    monkeypatch.setattr(hub, "_clock_ms", lambda: 1000)
+    await within(device.channel("log").publish(Log("old")))
+    bench.gateway._aging._now_ms = lambda: 1 << 41
+    if age_s:
+        await eventually(lambda: not hub.engine._logs["log"].entries, "its end")  # type: ignore[attr-defined]
+    assert (bench.gateway._aging._task is None) == (not age_s)
+    first, last = await hub.engine.bounds("log")
+    assert last - first + 1 == kept
+    await bench.stop()

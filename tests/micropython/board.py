@@ -4,10 +4,12 @@ Forms of the hot paths: `viper` is what a board with a code emitter runs, `bytec
 bytecode's source as machine code.
 """
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from build_scripts import build_micropython
@@ -37,10 +39,19 @@ def install(folder: Path, *, viper: bool = True) -> None:
             (package / name).unlink()
 
 
-def install_compiled(folder: Path, arch: str = "x64") -> None:
-    """What the compiled package installs."""
-    build_micropython.build(folder, arch=arch)
+def install_compiled(folder: Path, arch: str = "x64", keep: Iterable[str] = (), readable: bool = False) -> None:
+    """What the compiled package installs. `keep`: names that are not shortened."""
+    build_micropython.build(folder, arch=arch, keep=keep, readable=readable)
     shutil.rmtree(folder / "prepared")
+
+
+def names_of_programs() -> set[str]:
+    """Every name that a program of the tests has: they look into the client, so these stay when it is compiled for them."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PROGRAMS.glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    found = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    found |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    return found | {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
 class Board:

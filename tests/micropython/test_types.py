@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.micropython import wasm32
 from tests.micropython.board import ROOT, TIMEOUT_S, install
+from tests.support import npm
 
 # The stubs stay out of the environment of the tests: beside CPython's own they would only confuse.
 STUBS = "micropython-unix-stubs==1.29.0.post1"
@@ -43,7 +43,7 @@ def stubs() -> Path:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--target", str(making), STUBS]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         if done.returncode:
-            wasm32.missing(f"pip could not install {STUBS}: {done.stderr[-300:]}")
+            npm.missing(f"pip could not install {STUBS}: {done.stderr[-300:]}")
         making.rename(folder)
     return folder
 

@@ -5,10 +5,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from flight_client.gateway.node_list import tag_of
 from tests.nodes.balancers import Balancer, HAProxy, Nginx, has_no_complaint
 from tests.nodes.traffic import Traffic, health
 from tests.support.brokers import RedisServer
 from tests.support.figures import Figure
+from tests.support.json_peer import JsonPoller, log_event, publish
 from tests.support.process import GatewayProcess
 from tests.support.waiting import eventually
 
@@ -35,6 +37,33 @@ async def test_polling_clients_keep_their_sessions_though_each_request_goes_to_a
     figure(
         f"{type(balancer).__name__}, polling: {sent} critical events, {forwarded} requests passed on, 1 session each"
     )
+
+
+@pytest.mark.parametrize("balancer", [Nginx], indirect=True)
+async def test_json_polls_keep_their_session_though_each_goes_to_another_node_and_end_with_its_node(
+    balancer: Balancer, pair: Pair
+) -> None:
+    token = pair[0].token()
+    async with JsonPoller(balancer.address) as reader, JsonPoller(balancer.address) as writer:
+        await reader.hello(token, "reader")
+        await writer.hello(token, "writer")
+        [answer] = await reader.poll({"type": "subscribe", "id": "1", "channel": "log"})
+        assert answer["type"] == "subscribed"
+        heard: list[str] = []
+        for number in range(1, 11):
+            [ack] = await writer.poll(publish(str(number), "log", log_event(str(number)), counter=number))
+            assert (ack["type"], ack["mark"]) == ("ack", number)
+            if number % 3 == 0:  # nginx takes turns: else each of two clients would always meet the same node
+                await writer.poll({"type": "ping", "id": "ping"})
+            while len(heard) < number:
+                messages = await reader.poll(Prefer="wait=5")
+                heard += [event["data"]["text"] for message in messages for event in message["events"]]
+        assert heard == [str(number) for number in range(1, 11)]
+        assert sum([(await health(node))["forwarded"] for node in pair]) > 4, "a sticky balancer proves nothing"
+        [owner] = [node for node in pair if reader.key.startswith(tag_of(node.address).hex())]
+        owner.kill()
+        status, body = await reader.post(reader.request())
+        assert (status, body["messages"][0]["code"]) == (409, "unknown-session")
 
 
 @pytest.mark.parametrize(

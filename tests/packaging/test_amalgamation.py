@@ -116,17 +116,8 @@ def test_it_compiles_without_a_warning(compiler: str, level: str, folder: Path, 
 )
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_its_options_leave_no_warning(compiler: str, options: list[str], folder: Path, tmp_path: Path) -> None:
-    run(
-        program(compiler),
-        "-std=c99",
-        "-O2",
-        *strict(compiler),
-        *options,
-        "-c",
-        folder / "flight.c",
-        "-o",
-        tmp_path / "o",
-    )
+    chosen = ["-std=c99", "-O0", *strict(compiler), *options]
+    run(program(compiler), *chosen, "-c", folder / "flight.c", "-o", tmp_path / "o")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +160,7 @@ def test_the_header_is_a_cpp17_header(compiler: str, folder: Path, tmp_path: Pat
         "-o",
         tmp_path / "o",
     )
-    run(program("gcc"), "-O2", "-c", folder / "flight.c", "-o", tmp_path / "flight.o")
+    run(program("gcc"), "-O0", "-c", folder / "flight.c", "-o", tmp_path / "flight.o")
     run(program(compiler), tmp_path / "o", tmp_path / "flight.o", "-o", tmp_path / "use")
     run(tmp_path / "use")
 
@@ -324,6 +315,6 @@ def test_a_public_name_without_the_prefix_is_refused(tmp_path: Path) -> None:
 def test_the_command_writes_to_the_build_folder_and_says_what(tmp_path: Path) -> None:
     printed = run(sys.executable, ROOT / "build_scripts" / "amalgamate.py", "--output", tmp_path / "out")
     assert re.match(r"flight\.h: [\d,]+ bytes, [\d,]+ lines\nflight\.c: ", printed)
-    assert "and one of: flight_port_kos.c, flight_port_posix.c, flight_port_psp.c, flight_port_vita.c\n" in printed
-    ports = {"flight_port_kos.c", "flight_port_posix.c", "flight_port_psp.c", "flight_port_vita.c"}
+    ports = {f"flight_port_{name}.c" for name in ("kos", "posix", "psp", "psplink", "vita")}
+    assert f"and one of: {', '.join(sorted(ports))}\n" in printed
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"flight.h", "flight.c", *ports}

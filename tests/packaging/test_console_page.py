@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize("name", ["commands", "loop", "own-port"])
+@pytest.mark.parametrize("name", ["cable", "commands", "loop", "own-port"])
 def test_the_code_of_the_page_compiles(name: str, folder: Path, tmp_path: Path) -> None:
     flags = [flag for flag in strict("gcc") if flag != "-Wmissing-prototypes"]
     (tmp_path / "code.c").write_text(examples(str(PAGE))[name], encoding="utf-8")

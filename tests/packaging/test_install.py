@@ -39,13 +39,13 @@ def by_make(folder: Path, *options: str) -> Path:
 
 WAYS = {"cmake": by_cmake, "make": by_make}
 # Where only the way is looked at, not the code: most of such a test is the compiler's optimizing.
-QUICKLY = {"cmake": "-DCMAKE_BUILD_TYPE=Debug", "make": "CFLAGS=-O0"}
+QUICKLY = {"cmake": "-DCMAKE_C_FLAGS_RELEASE=-O0", "make": "CFLAGS=-O0"}
 
 
 @pytest.fixture(scope="module")
 def prefixes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What each way installed."""
-    return {name: way(tmp_path_factory.mktemp(name)) for name, way in WAYS.items()}
+    return {name: way(tmp_path_factory.mktemp(name), QUICKLY[name]) for name, way in WAYS.items()}
 
 
 @pytest.fixture(scope="module", params=WAYS)

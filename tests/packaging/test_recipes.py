@@ -135,14 +135,63 @@ def test_another_version_in_the_header_is_another_version_everywhere(tmp_path: P
     assert "pkgver=2.10.1\n" in made[VITA]
 
 
-def test_recipes_are_written_with_the_place_that_was_named_and_not_without_one(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "build_scripts.check_packaging", "--write", str(tmp_path)]
-    run(*command, "--origin", "https://git.example.net/f.git", folder=check_packaging.ROOT)
-    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == set(check_packaging.TEMPLATES)
-    assert 'url="https://git.example.net/f.git"' in (tmp_path / PSP).read_text(encoding="utf-8")
-    with pytest.raises(AssertionError, match="--write needs --origin"):
-        run(*command, folder=check_packaging.ROOT)
+def written(folder: Path, *options: str) -> tuple[str, dict[str, str]]:
+    """What was said, and the files."""
+    said = run(
+        sys.executable,
+        "-m",
+        "build_scripts.check_packaging",
+        "--write",
+        str(folder),
+        *options,
+        folder=check_packaging.ROOT,
+    )
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return said, {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def test_recipes_are_written_with_the_place_that_was_named(tmp_path: Path) -> None:
+    _, files = written(tmp_path, "--origin", "https://git.example.net/f.git")
+    assert files.keys() == check_packaging.TEMPLATES.keys()
+    assert 'url="https://git.example.net/f.git"' in files[PSP]
+    with pytest.raises(AssertionError, match="not fetched by https"):
+        written(tmp_path, "--origin", "http://git.example.net/f.git")
+
+
+def test_recipes_for_this_machine_fetch_from_this_clone(tmp_path: Path) -> None:
+    _, files = written(tmp_path, "--here")
+    here = check_packaging.ROOT.as_uri()
+    assert f"GIT_REPOSITORY =    {here}\n" in files[KOS]
+    assert f"::git+{here}#tag=v${{pkgver}}" in files[PSP]
+    assert f"::git+{here}#tag=v${{pkgver}}" in files[VITA]
+
+
+def test_without_a_place_recipes_name_where_the_clone_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"remote": "https://git.example.net/mine.git", "tag": ""}
+    monkeypatch.setattr(check_packaging, "git", lambda *words: answers[words[0]])
+    assert check_packaging.main(["--write", str(tmp_path)]) == 0
+    assert 'url="https://git.example.net/mine.git"' in (tmp_path / PSP).read_text(encoding="utf-8")
+    assert "which this clone does not have: `git tag v0.1.0`" in capsys.readouterr().out
+    answers["tag"] = "v0.1.0"
+    assert check_packaging.main(["--write", str(tmp_path)]) == 0
+    assert "does not have" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "remote", ["", "git@git.example.net:me/f.git", "https://me:secret@git.example.net/f.git", "/srv/f"]
+)
+def test_no_recipe_is_written_with_a_place_that_others_cannot_fetch_from(
+    remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check_packaging, "git", lambda *_: remote)
+    with pytest.raises(SystemExit):
+        check_packaging.main(["--write", str(tmp_path)])
+    said = capsys.readouterr().err
+    assert "--origin URL, or --here" in said
+    assert "secret" not in said
+    assert list(tmp_path.iterdir()) == []
 
 
 # What the toolchain files of the SDKs set, as far as a CMakeLists.txt sees it.

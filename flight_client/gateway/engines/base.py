@@ -16,6 +16,7 @@ Theory of operation
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import struct
 from abc import ABC, abstractmethod
@@ -23,12 +24,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from flight_client.errors import LinkError
+from flight_client.errors import FrameError, LinkError
 from flight_client.gateway.names import owner_in
 from flight_client.session import spec
 from flight_client.session.spec import FLAG_COMPRESSED
 from flight_client.wire.coding import plain_records
 from flight_client.wire.compression import compress_payload
+from flight_client.wire.records import records
 
 READ_BYTES = 262144  # what one read() gives at most, so that catching up stays in small steps
 EPOCH_BYTES = 8
@@ -38,6 +40,8 @@ MARKS_TOTAL = 100_000  # marks kept over all devices: a flood of device ids must
 
 # offset, previous, received_ms, short id, counter, held, platform id, length of the device id
 _DELIVER_HEAD = struct.Struct("<QQQ8sIHBB")
+
+_LAYOUT_ID = 0x7F  # without the bit of the wide form
 
 # Behind the device id of a portion that is not the last one: events so far, reserved.
 _PORTION = struct.Struct("<HH")
@@ -93,7 +97,7 @@ class Entry:
     """A stored batch. Its DELIVER payload is built once and shared by every subscriber."""
 
     __slots__ = (
-        "_packed", "_plain", "channel", "coding", "counter", "events", "held", "incarnation", "offset", "payload", "previous",
+        "_layouts", "_packed", "_plain", "channel", "coding", "counter", "events", "held", "incarnation", "offset", "payload", "previous",
         "received_ms", "source",
     )  # fmt: skip
 
@@ -110,6 +114,7 @@ class Entry:
         self.received_ms = batch.received_ms
         self.coding = batch.coding
         self.payload = self.head() + batch.records
+        self._layouts = -1
         self._plain = b""
         self._packed: bytes | None = None  # b"": not worth it
 
@@ -117,6 +122,17 @@ class Entry:
     def records(self) -> bytes:
         """The events, without any coding."""
         return self.form_for(0, 0)[1][self._records_at() :]
+
+    @property
+    def layouts(self) -> int:
+        """The layouts of its events, as bits; looked at once, for the first subscriber that does not take all. 0 if it is damaged."""
+        if self._layouts < 0:
+            self._layouts = 0
+            data = self.records
+            with contextlib.suppress(FrameError):
+                for layout, _, _, _ in records(data, 0, len(data)):
+                    self._layouts |= layout_bit(layout)
+        return self._layouts
 
     def head(self, skipped: int = 0, so_far: int = 0) -> bytes:
         """What stands before the records of a DELIVER; of a portion behind `skipped` events. so_far: it is not the last."""
@@ -160,6 +176,11 @@ class Entry:
         return (
             f"Entry({self.channel!r}, {self.offset} after {self.previous}, {self.events} of {self.source.device_id!r})"
         )
+
+
+def layout_bit(layout: int) -> int:
+    """One layout, narrow or wide, among others in a number."""
+    return 1 << (layout & _LAYOUT_ID)
 
 
 class Portion(NamedTuple):

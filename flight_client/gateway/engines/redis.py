@@ -49,6 +49,7 @@ from flight_client.gateway.engines.base import (
 from flight_client.gateway.engines.broker import BrokerEngine, Shared, Unusable
 from flight_client.gateway.engines.broker_url import BrokerUrl
 from flight_client.gateway.engines.packing import pack_batch, unpack_batch
+from flight_client.gateway.engines.redis_pool import StrictPool
 
 SCHEMA = b"1"
 ANSWER_S = 5.0  # a Redis that is silent for so long is taken for dead
@@ -79,6 +80,7 @@ class RedisEngine(BrokerEngine):
             (prefix + name).encode() for name in ("heads", "used", "meta", "channels")
         )
         self._client: Any = None  # redis-py's types know nothing of raw bytes
+        self._asker: Any = None
         self._positions: dict[str, int] = {}  # handed on up to here
         self._checks: dict[str, int] = {}  # CRC of the entry at that position
         self._announced = b"0-0"  # read so far of the stream `channels`
@@ -89,7 +91,8 @@ class RedisEngine(BrokerEngine):
     # Connecting
 
     async def _connect(self) -> None:
-        client = self._client = Redis(connection_pool=self._pool())
+        client = self._client = Redis(connection_pool=self._pool(StrictPool))
+        self._asker = Redis(connection_pool=self._pool(BlockingConnectionPool))
         self._sha = await client.script_load(script.APPEND)
         fresh = os.urandom(EPOCH_BYTES).hex()
         pipe = client.pipeline(transaction=True)
@@ -120,7 +123,7 @@ class RedisEngine(BrokerEngine):
             self._take_epoch(epoch, last)
         await self._look_at_configuration(client)
 
-    def _pool(self) -> BlockingConnectionPool:
+    def _pool(self, kind: type[BlockingConnectionPool]) -> BlockingConnectionPool:
         url = self.url
         more: dict[str, Any] = {"connection_class": Connection}
         if url.secure:
@@ -131,7 +134,7 @@ class RedisEngine(BrokerEngine):
                 "ssl_certfile": files.get("cert"),
                 "ssl_keyfile": files.get("key"),
             }
-        return BlockingConnectionPool(
+        return kind(
             max_connections=_CONNECTIONS, timeout=ANSWER_S, host=url.host, port=url.port, db=int(url.path or 0),
             username=url.user or None, password=url.password or None, socket_timeout=ANSWER_S,
             socket_connect_timeout=ANSWER_S, retry=Retry(NoBackoff(), 0), protocol=2, **more,
@@ -187,9 +190,10 @@ class RedisEngine(BrokerEngine):
             await asyncio.sleep(_LATE_WRITE_S)
 
     async def _disconnect(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.connection_pool.disconnect(inuse_connections=True)
+        clients, self._client, self._asker = (self._client, self._asker), None, None
+        for client in clients:
+            if client is not None:
+                await client.connection_pool.disconnect(inuse_connections=True)
 
     def _explain(self, error: BaseException) -> FlightError:
         if isinstance(error, FlightError):
@@ -209,6 +213,12 @@ class RedisEngine(BrokerEngine):
         if self._client is None:
             raise Unusable("the connection was closed")
         return self._client
+
+    def _for_questions(self) -> Any:
+        """For what only reads: there a lost connection may be replaced in silence."""
+        if self._asker is None:
+            raise Unusable("the connection was closed")
+        return self._asker
 
     def _log_key(self, channel: str) -> bytes:
         return self._log_prefix + channel.encode()
@@ -355,7 +365,7 @@ class RedisEngine(BrokerEngine):
 
     async def channels(self) -> list[str]:
         async def ask() -> list[str]:
-            return sorted(name.decode() for name in await self._ready().hkeys(self._heads))
+            return sorted(name.decode() for name in await self._for_questions().hkeys(self._heads))
 
         return await self._ask_now(ask)
 
@@ -363,7 +373,7 @@ class RedisEngine(BrokerEngine):
         return await self._ask_now(lambda: self._bounds(channel))
 
     async def _bounds(self, channel: str) -> Bounds:
-        pipe = self._ready().pipeline(transaction=True)
+        pipe = self._for_questions().pipeline(transaction=True)
         pipe.hget(self._heads, channel)
         pipe.xrange(self._log_key(channel), count=1)
         head, rows = await pipe.execute()
@@ -392,7 +402,7 @@ class RedisEngine(BrokerEngine):
         total = 0
         while after < last and len(found) < limit:
             count = min(limit - len(found), _READ_ENTRIES)
-            rows = await self._ready().xrange(self._log_key(channel), b"(0-%d" % after, count=count)
+            rows = await self._for_questions().xrange(self._log_key(channel), b"(0-%d" % after, count=count)
             for entry_id, fields in rows:
                 after = _offset(entry_id)
                 entry = self._entry(channel, after, fields)

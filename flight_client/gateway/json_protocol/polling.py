@@ -16,6 +16,7 @@ from aiohttp import web
 
 from flight_client.errors import RefusedError
 from flight_client.gateway.bodies import BadBody, read_body
+from flight_client.gateway.forwarding import Forwarder, Gone
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.greeting import greet
 from flight_client.gateway.json_protocol.session import JsonSession
@@ -26,6 +27,9 @@ from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
 
 _REPLY_BYTES = messages.MESSAGE_BYTES
+# A reply ends with the message that goes over its size, and 64 KiB of small records are some MiB of text.
+_FORWARDED_BYTES = 16 << 20
+_RETRY_MS = 1000
 _SETTLE_S = 5.0
 _WAITING_REQUESTS = 4
 _HEADERS = {"Cache-Control": "no-store"}
@@ -100,8 +104,10 @@ class PollTurns:
         return texts
 
 
-async def serve_json_poll(registry: Registry, request: web.Request, strangers: Strangers) -> web.Response:
-    """POST /v1/poll with the content type application/json."""
+async def serve_json_poll(
+    registry: Registry, request: web.Request, strangers: Strangers, forwarder: Forwarder | None = None
+) -> web.Response:
+    """POST /v1/poll with the content type application/json. forwarder: the way to the other nodes, if there are some."""
     try:
         data = await read_body(request, messages.MESSAGE_BYTES)
     except BadBody as error:
@@ -116,6 +122,9 @@ async def serve_json_poll(registry: Registry, request: web.Request, strangers: S
     except messages.Unreadable as error:
         registry.counters.malformed += 1
         return _answer({"type": "error", **messages.error_of(error)}, 400)
+    owner = forwarder.owner(_session_id(poll), request) if forwarder is not None else ""
+    if forwarder is not None and owner:
+        return await _forward(forwarder, owner, request, data, strangers)
     try:
         session = _session(registry, poll)
         strangers.forget(request.transport)
@@ -142,12 +151,33 @@ async def _hello(registry: Registry, request: web.Request, data: bytes, stranger
     )
 
 
+async def _forward(
+    forwarder: Forwarder, owner: str, request: web.Request, data: bytes, strangers: Strangers
+) -> web.Response:
+    """The reply of the session's owner, whatever it may be; what the client shall do when there is none."""
+    try:
+        answer = await forwarder.forward(owner, request, spec.TYPE_POLL, data, _FORWARDED_BYTES)
+    except Gone:
+        return _answer(messages.refusal_message(spec.CODE_UNKNOWN_SESSION, "its gateway is gone: say hello again"), 409)
+    if answer.status == 502:
+        text = "the gateway of this session did not answer: send the same request again"
+        return _answer(messages.refusal_message(spec.CODE_BUSY, text, _RETRY_MS), 502)
+    if answer.status == 200:
+        strangers.forget(request.transport)
+    return answer
+
+
+def _session_id(poll: messages.Poll) -> bytes:
+    """Whose request it is; b'' for a key that is none."""
+    try:
+        return bytes.fromhex(poll.poll_key)
+    except ValueError:
+        return b""
+
+
 def _session(registry: Registry, poll: messages.Poll) -> JsonSession:
     """The session of a request; RefusedError unless it is proven to be the client's."""
-    try:
-        found = registry.session(bytes.fromhex(poll.poll_key))
-    except ValueError:
-        found = None
+    found = registry.session(_session_id(poll))
     if not isinstance(found, JsonSession) or found.turns is None:
         raise RefusedError(spec.CODE_UNKNOWN_SESSION, "say hello again")
     shown = hashlib.sha256(poll.token.encode("utf-8", "replace")).hexdigest()[:32]

@@ -26,6 +26,7 @@ from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry
 from flight_client.gateway.hub import Gap, Hub, Subscription
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.batches import entry_text, records_of
+from flight_client.gateway.json_protocol.patterns import Patterns, is_pattern, may_follow
 from flight_client.gateway.names import printable, refusal
 from flight_client.gateway.peer_parts import PeerCounters
 from flight_client.gateway.registry import Accepted
@@ -72,6 +73,7 @@ class JsonSession:
         self._limit = spec.TOOL_CHANNELS if accepted.profile["memory_bytes"] == 0 else spec.DEVICE_CHANNELS
         self._channels: dict[str, Subscription] = {}
         self._opening: set[str] = set()
+        self._patterns = Patterns(hub, accepted.tenure.identity.org, self._follow_pattern)
         self._ready: deque[str] = deque()
         self._ready_set: set[str] = set()
         self._answers: deque[bytes] = deque()
@@ -120,6 +122,7 @@ class JsonSession:
         for subscription in self._channels.values():
             subscription.close()
         self._channels.clear()
+        self._patterns.close()
         for task in self._tasks:
             task.cancel()
         self.end_transport(code, 0, text)
@@ -155,10 +158,7 @@ class JsonSession:
         elif isinstance(message, messages.Subscribe):
             self._subscribe(message)
         elif isinstance(message, messages.Unsubscribe):
-            subscription = self._channels.pop(message.channel, None)
-            if subscription is None:
-                raise refusal(spec.CODE_UNKNOWN_CHANNEL, "not subscribed to", printable(message.channel))
-            subscription.close()
+            self._unsubscribe(message.channel)
             self._say({"type": "unsubscribed", "id": request, "channel": message.channel})
         elif isinstance(message, messages.Token):
             self._renew(message, now)
@@ -188,8 +188,10 @@ class JsonSession:
         self._unsettled += 1
         self._idle.clear()
 
+        left_out = self._hub.left_out(inner, self.source, records)
+
         def done(result: AppendResult) -> None:
-            self._stored(message.id, bool(message.counter), counter, events, result)
+            self._stored(message.id, bool(message.counter), counter, events, result, left_out)
 
         self._hub.publish(inner, self.source, self._incarnation, counter, events, 0, records, done)
 
@@ -212,7 +214,9 @@ class JsonSession:
         self._next_counter = max(self._next_counter, counter + events)
         return counter
 
-    def _stored(self, request: str, own: bool, counter: int, events: int, result: AppendResult) -> None:
+    def _stored(
+        self, request: str, own: bool, counter: int, events: int, result: AppendResult, left_out: dict[str, int]
+    ) -> None:
         self._settled()
         if self.gone:
             return
@@ -225,7 +229,9 @@ class JsonSession:
             self._refuse(request, what, events)
             return
         self.counters.stored += result.events
-        answer = {"type": "ack", "id": request, "status": result.status.value, "stored": result.events}
+        answer: dict[str, Any] = {"type": "ack", "id": request, "status": result.status.value, "stored": result.events}
+        if left_out and result.status is AppendStatus.STORED:
+            answer["leftOut"] = left_out
         if counter:
             answer |= {"counter": counter, "mark": result.mark}
         self._say(answer)
@@ -238,11 +244,61 @@ class JsonSession:
         epoch = messages.read_hex("epoch", message.epoch) if start == spec.START_AFTER else b""
         if not 0 <= message.offset < 1 << 63 or not 0 <= message.count <= 0xFFFF:
             raise refusal(spec.CODE_MALFORMED, "offset or count is out of range", f"{message.offset}, {message.count}")
+        if is_pattern(message.channel):
+            self._subscribe_pattern(message, start)
+            return
         if message.channel in self._channels or message.channel in self._opening:
             raise refusal(spec.CODE_TOO_MANY, "already subscribed to", printable(message.channel))
         if len(self._channels) + len(self._opening) >= self._limit:
             raise refusal(spec.CODE_TOO_MANY, "channels are subscribed to", str(self._limit))
         inner = self._opened(message.channel, spec.MODE_SUBSCRIBE)
+        self._begin(message, inner, start, epoch)
+
+    def _subscribe_pattern(self, message: messages.Subscribe, start: int) -> None:
+        if start == spec.START_AFTER:
+            raise refusal(spec.CODE_UNSUPPORTED, "a pattern starts live or with last", printable(message.channel))
+        if not self.tenure.identity.may("subscribe"):
+            raise refusal(spec.CODE_FORBIDDEN, "subscribe", printable(message.channel))
+        channels = self._patterns.add(message.channel)
+        found = [name for name in channels if may_follow(self._hub, self.tenure.identity, name)]
+        new = sum(name not in self._channels and name not in self._opening for name in found)
+        if len(self._channels) + len(self._opening) + new > self._limit:
+            self._patterns.remove(message.channel)
+            raise refusal(spec.CODE_TOO_MANY, f"of {self._limit} channels, {new} more", printable(message.channel))
+        epoch = self._hub.epoch.hex()
+        answer = {"type": "subscribed", "id": message.id, "channel": message.channel, "epoch": epoch, "offset": 0}
+        self._say({**answer, "channels": found})
+        for name in found:
+            self._follow_pattern(name, False, message.start, message.count)
+
+    def _follow_pattern(self, name: str, begins: bool, start: str = "live", count: int = 0) -> None:
+        """A channel that fits a pattern: one that begins is followed from its first entry."""
+        if name in self._channels or name in self._opening or not may_follow(self._hub, self.tenure.identity, name):
+            return
+        inner = self._hub.open_channel(self.tenure.identity, name, spec.MODE_SUBSCRIBE)
+        if len(self._channels) + len(self._opening) >= self._limit:
+            if begins:  # at most so many as the gateway has channels
+                error = refusal(spec.CODE_TOO_MANY, "channels are subscribed to", str(self._limit))
+                self._say({"type": "unsubscribed", "channel": name, "error": messages.error_of(error)})
+            return
+        self._patterns.note(self._patterns.of(name), name)
+        asked = messages.Subscribe(id="", channel=name, start="after" if begins else start, count=count)
+        self._begin(asked, inner, _STARTS[asked.start], self._hub.epoch)
+
+    def _unsubscribe(self, channel: str) -> None:
+        if is_pattern(channel):
+            names = self._patterns.remove(channel)
+        elif channel in self._channels:
+            names = {channel}
+        else:
+            raise refusal(spec.CODE_UNKNOWN_CHANNEL, "not subscribed to", printable(channel))
+        for name in names:
+            self._patterns.forget(name)
+            subscription = self._channels.pop(name, None)
+            if subscription is not None:
+                subscription.close()
+
+    def _begin(self, message: messages.Subscribe, inner: str, start: int, epoch: bytes) -> None:
         self._opening.add(message.channel)
         self._unsettled += 1
         self._idle.clear()
@@ -266,13 +322,13 @@ class JsonSession:
             if self.gone:
                 subscription.close()
                 return
+            if not message.id and not self._patterns.of(name):  # the pattern was left meanwhile
+                subscription.close()
+                return
             self._channels[name] = subscription
-            self._say(
-                {
-                    "type": "subscribed", "id": message.id, "channel": name, "epoch": self._hub.epoch.hex(),
-                    "offset": subscription.starts_after,
-                }
-            )  # fmt: skip
+            epoch_now, offset = self._hub.epoch.hex(), subscription.starts_after
+            head = {"id": message.id} if message.id else {}  # one that a pattern follows was not asked for by itself
+            self._say({"type": "subscribed", **head, "channel": name, "epoch": epoch_now, "offset": offset})
             self._is_ready(name)
         finally:
             self._opening.discard(name)
@@ -294,6 +350,10 @@ class JsonSession:
         self._say({"type": "renewed", "id": message.id, "tokenExpiresInMs": self.tenure.left_ms()})
         self.check_channels()
 
+    def open_channels(self) -> dict[str, int]:
+        """Channels that it follows; publishing opens none."""
+        return dict.fromkeys(self._channels, spec.MODE_SUBSCRIBE)
+
     def check_channels(self) -> None:
         """What the token or the rules do not allow any more is left, and the client hears why."""
         for name in list(self._channels):
@@ -301,7 +361,9 @@ class JsonSession:
                 self._opened(name, spec.MODE_SUBSCRIBE)
             except RefusedError as error:
                 self._channels.pop(name).close()
+                self._patterns.forget(name)
                 self._say({"type": "unsubscribed", "channel": name, "error": messages.error_of(error)})
+        self._patterns.again()
 
     def _opened(self, channel: str, mode: int) -> str:
         """The inner name of a channel that may be used so; RefusedError, written down, for another."""

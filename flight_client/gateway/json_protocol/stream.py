@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.greeting import greet
 from flight_client.gateway.json_protocol.session import JsonSession
-from flight_client.gateway.peer import Violation
+from flight_client.gateway.peer_parts import Violation
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.socket_messages import SocketMessages
 from flight_client.gateway.strangers import Strangers

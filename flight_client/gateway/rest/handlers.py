@@ -13,11 +13,12 @@ from aiohttp import web
 from flight_client._tables import CHANNELS
 from flight_client.errors import EventError, FlightError, RefusedError
 from flight_client.gateway.bodies import BadBody, read_body
-from flight_client.gateway.engines.base import Entry
+from flight_client.gateway.engines.base import AppendStatus, Entry
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.batches import entry_fields, platform_name, records_of
-from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
-from flight_client.gateway.registry import Registry
+from flight_client.gateway.names import check_channel_name, check_device_id, inner_name, outer_name, printable, refusal
+from flight_client.gateway.registry import Registry, Session
+from flight_client.gateway.rest import asyncapi
 from flight_client.gateway.rest.openapi import description
 from flight_client.gateway.rest.publishing import Publishing
 from flight_client.gateway.rest.routes import BODY_BYTES, HISTORY_COUNT, HISTORY_MOST, ROUTES, Route
@@ -42,9 +43,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 class _Publish(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     events: list[messages.EventObject]
-    device_id: str = ""
-    incarnation: str = ""
-    counter: int = 0
+    device_id: str | msgspec.UnsetType = msgspec.UNSET
+    incarnation: str | msgspec.UnsetType = msgspec.UNSET
+    counter: int | msgspec.UnsetType = msgspec.UNSET
     critical: bool = False
 
 
@@ -54,9 +55,9 @@ class _VmEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     organization: str | None = None
     metadata: dict[str, str] = {}
     timestamp: int | None = None
-    device_id: str = ""
-    incarnation: str = ""
-    counter: int = 0
+    device_id: str | msgspec.UnsetType = msgspec.UNSET
+    incarnation: str | msgspec.UnsetType = msgspec.UNSET
+    counter: int | msgspec.UnsetType = msgspec.UNSET
 
 
 _read_publish = msgspec.json.Decoder(_Publish).decode
@@ -144,9 +145,7 @@ class Rest:
         name = self._channel(request, identity, spec.MODE_SUBSCRIBE)
         if name not in self._hub.channels():
             raise refusal(spec.CODE_UNKNOWN_CHANNEL, "channel", printable(outer_name(name)))
-        extra = sorted(set(request.query) - {"count", "after", "epoch"})
-        if extra:
-            raise refusal(spec.CODE_MALFORMED, "a parameter that is not known", printable(extra[0]))
+        _known(request, "count", "after", "epoch")
         count = _number(request, "count", HISTORY_COUNT, 1, HISTORY_MOST)
         after = _number(request, "after", -1, 0, (1 << 63) - 1)
         engine, epoch = self._hub.engine, self._hub.epoch
@@ -204,20 +203,32 @@ class Rest:
         assert identity is not None  # the table says that these need a token
         if not events:
             raise refusal(spec.CODE_MALFORMED, "no events", printable(outer_name(name)))
-        if bool(body.incarnation) != bool(body.counter) or not 0 <= body.counter < spec.NUMBER_LIMIT:
-            raise refusal(spec.CODE_SEQUENCE, "incarnation and counter belong together", str(body.counter))
-        own = (messages.read_hex("incarnation", body.incarnation), body.counter) if body.counter else None
-        writer = self._publishing.writer(identity, body.device_id)
+        writer = self._publishing.writer(
+            identity, "" if body.device_id is msgspec.UNSET else check_device_id(body.device_id)
+        )
+        own = _own_counter(body)
         records = records_of(events, self._hub.now_ms())
         critical = critical or bool(CHANNELS.get(outer_name(name), {}).get("critical"))
+        left_out = self._hub.left_out(name, writer.source, records)
         result, incarnation, counter = await self._publishing.publish(writer, name, records, len(events), critical, own)
-        fields = {"status": result.status.value, "stored": result.events, "epoch": self._hub.epoch.hex()}
+        fields: dict[str, Any] = {
+            "status": result.status.value,
+            "stored": result.events,
+            "epoch": self._hub.epoch.hex(),
+        }
+        if left_out and result.status is AppendStatus.STORED:
+            fields["leftOut"] = left_out
         if counter:
             fields |= {"counter": counter, "incarnation": incarnation.hex()}
         return _answer(fields, 201)
 
-    async def presence(self, _request: web.Request, identity: Identity | None) -> web.Response:
+    async def presence(self, request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/presence."""
+        assert identity is not None  # the table says that this needs a token
+        _known(request, "channel")
+        wanted = request.query.get("channel")
+        if wanted is not None and not self._hub.permits(identity, check_channel_name(wanted), spec.MODE_SUBSCRIBE):
+            raise refusal(spec.CODE_FORBIDDEN, "subscribe", wanted)
         devices = [
             {
                 "deviceId": session.source.device_id,
@@ -226,11 +237,24 @@ class Rest:
                 "version": session.version,
                 "transport": session.transport,
                 "connected": session.attached,
+                "channels": self._opened(session, identity),
             }
             for session in self._registry.sessions()
-            if identity is not None and session.tenure.identity.org == identity.org
+            if session.tenure.identity.org == identity.org and (wanted is None or wanted in session.open_channels())
         ]
         return _answer({"devices": sorted(devices, key=lambda device: str(device["deviceId"]))})
+
+    async def asyncapi(self, _request: web.Request, _identity: Identity | None) -> web.Response:
+        """GET /v1/asyncapi.json."""
+        return _answer(asyncapi.description())
+
+    def _opened(self, session: Session, identity: Identity) -> list[dict[str, Any]]:
+        """The channels of a session, as far as this token may read them."""
+        return [
+            {"name": name, "publish": bool(mode & spec.MODE_PUBLISH), "subscribe": bool(mode & spec.MODE_SUBSCRIBE)}
+            for name, mode in sorted(session.open_channels().items())
+            if self._hub.permits(identity, name, spec.MODE_SUBSCRIBE)
+        ]
 
     async def openapi(self, _request: web.Request, _identity: Identity | None) -> web.Response:
         """GET /v1/openapi.json."""
@@ -251,6 +275,28 @@ async def _body(request: web.Request, decode: Callable[[bytes], Any]) -> Any:
     if request.content_type != "application/json":
         raise refusal(spec.CODE_MALFORMED, "the content type is not application/json", printable(request.content_type))
     return messages.read_with(decode, data)
+
+
+def _own_counter(body: _Publish | _VmEvent) -> tuple[bytes, int] | None:
+    """Incarnation and counter of a caller that has its own."""
+    incarnation, counter = body.incarnation, body.counter
+    if incarnation is msgspec.UNSET and counter is msgspec.UNSET:
+        return None
+    if incarnation is msgspec.UNSET or counter is msgspec.UNSET:
+        raise refusal(spec.CODE_SEQUENCE, "incarnation and counter belong together", str(counter))
+    if not 1 <= counter < spec.NUMBER_LIMIT:
+        raise refusal(spec.CODE_SEQUENCE, f"counter is not 1 to {spec.NUMBER_LIMIT - 1}", str(counter))
+    return messages.read_hex("incarnation", incarnation), counter
+
+
+def _known(request: web.Request, *names: str) -> None:
+    """Refuse what a request has behind its question mark and should not have: a mistake in spelling is heard of."""
+    extra = sorted(set(request.query) - set(names))
+    if extra:
+        raise refusal(spec.CODE_MALFORMED, "a parameter that is not known", printable(extra[0]))
+    twice = [name for name in names if len(request.query.getall(name, [])) > 1]
+    if twice:
+        raise refusal(spec.CODE_MALFORMED, "a parameter that stands twice", twice[0])
 
 
 def _number(request: web.Request, name: str, otherwise: int, low: int, high: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from flight_client.gateway.rest.schemas import CHANNEL_NAME
 from flight_client.session import spec
 
 HISTORY_COUNT = 100
@@ -55,7 +56,7 @@ ANSWER_TEXTS = {
 }
 
 _CHANNEL = Parameter(
-    "channel", "path", {"type": "string", "minLength": 1, "maxLength": spec.CHANNEL_NAME_BYTES},
+    "channel", "path", CHANNEL_NAME,
     "name of the channel; a slash in it is written %2F",
 )  # fmt: skip
 _READ = ((400, "Error"), (401, "Error"), (403, "Error"))
@@ -104,7 +105,17 @@ ROUTES = (
     ),
     Route(
         "presence", "GET", "/v1/presence", "the devices and tools that have a session here", spec.MODE_SUBSCRIBE,
-        answers=((200, "Presence"), (401, "Error"), (403, "Error")),
+        (
+            Parameter(
+                "channel", "query", CHANNEL_NAME,
+                "only those that have this channel open",
+            ),
+        ),
+        answers=((200, "Presence"), *_READ),
     ),
     Route("openapi", "GET", "/v1/openapi.json", "this description", 0, answers=((200, "OpenApi"),)),
+    Route(
+        "asyncapi", "GET", "/v1/asyncapi.json", "the channels and the messages of JSON, as AsyncAPI", 0,
+        answers=((200, "AsyncApi"),),
+    ),
 )  # fmt: skip

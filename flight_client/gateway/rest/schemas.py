@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING
 from typing import Any
 
 from flight_client._tables import CODES, LAYOUTS, NAMES
+from flight_client.events import EVENT_TYPES
 from flight_client.gateway.json_protocol.events import members_of
 from flight_client.session import spec
 
@@ -13,7 +15,16 @@ Schema = dict[str, Any]
 _HEX: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
-_DEVICE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": spec.DEVICE_ID_BYTES}
+_TIME: Schema = {"type": "integer", "minimum": 0, "maximum": (1 << 53) - 1}
+_COUNTED: Schema = {"type": "integer", "minimum": 1}
+_DEVICE_ID: Schema = {
+    "type": "string", "minLength": 1, "maxLength": spec.DEVICE_ID_BYTES, "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]*$",
+}  # fmt: skip
+# Parts between slashes, of which none may be `.` or `..`.
+_PART = r"([a-z0-9_-][a-z0-9._-]*|\.[a-z0-9_-][a-z0-9._-]*|\.\.[a-z0-9._-]+)"
+CHANNEL_NAME: Schema = {
+    "type": "string", "minLength": 1, "maxLength": spec.CHANNEL_NAME_BYTES, "pattern": f"^{_PART}(/{_PART})*$",
+}  # fmt: skip
 _COUNTER: Schema = {"type": "integer", "minimum": 1, "maximum": spec.NUMBER_LIMIT - 1}
 
 
@@ -48,9 +59,24 @@ def _value(entry: dict[str, Any], memory: bool) -> Schema:
     if kind == "map":
         return {"type": "object", "additionalProperties": _TEXT}
     if kind == "text":
-        return {"type": "string", "description": f"at most {entry['limit']} bytes of UTF-8"}
-    found: Schema = {"type": "number" if "scale" in entry else "integer"}
+        limit = entry["limit"]
+        return {"type": "string", "maxLength": limit, "description": f"at most {limit} bytes of UTF-8"}
+    if entry["name"] == "created_age_ms":
+        return _or_null(_TIME)
+    found = _range(entry)
     return _or_null(found) if entry.get("optional") else found
+
+
+def _range(entry: dict[str, Any]) -> Schema:
+    """What a number's place on the wire can hold; the end of the range that says `unknown` is null here."""
+    bits = 64 if entry["kind"] == "size" else int(entry["kind"][1:])
+    signed, unknown = entry["kind"][0] == "i", bool(entry.get("optional"))
+    low = unknown - (1 << bits - 1) if signed else 0
+    high = (1 << bits - 1) - 1 if signed else (1 << bits) - 1 - unknown
+    scale = entry.get("scale")
+    if scale:
+        return {"type": "number", "minimum": low / scale, "maximum": high / scale}
+    return {"type": "integer", "minimum": low, "maximum": high}
 
 
 def schema_name(event: str) -> str:
@@ -60,10 +86,13 @@ def schema_name(event: str) -> str:
 
 def _event(layout: dict[str, Any]) -> Schema:
     entries = {entry["name"]: entry for entry in [*layout["fields"], *layout["tail"]]}
-    data: dict[str, Schema] = {"timestamp": _NUMBER, "sessionId": _TEXT, "platform": _TEXT}
+    defined = EVENT_TYPES[layout["name"]].__dataclass_fields__
+    needed = {name for name, one in defined.items() if one.default is MISSING and one.default_factory is MISSING}
+    data: dict[str, Schema] = {"timestamp": _TIME, "sessionId": _TEXT, "platform": _TEXT}
+    required: dict[str, Schema] = {}
     for field, name, memory in members_of(layout):
-        data[name] = _value(entries[field], memory)
-    return _closed({"type": {"const": layout["name"]}, "data": _closed({}, **data)})
+        (required if field in needed else data)[name] = _value(entries[field], memory)
+    return _closed({"type": {"const": layout["name"]}, "data": _closed(required, **data)})
 
 
 def _entry() -> Schema:
@@ -78,6 +107,11 @@ def _entry() -> Schema:
     )  # fmt: skip
 
 
+_TOGETHER: Schema = {"dependentRequired": {"incarnation": ["counter"], "counter": ["incarnation"]}}
+_VM: dict[str, Schema] = next(_event(layout) for layout in LAYOUTS if layout["name"] == "v6r-event")["properties"][
+    "data"
+]["properties"]
+
 SCHEMAS: dict[str, Schema] = {
     "Error": _object(
         {
@@ -86,7 +120,9 @@ SCHEMAS: dict[str, Schema] = {
             "fatal": {"type": "boolean"}, "message": _TEXT, "value": _TEXT, "nextStep": _TEXT,
         }
     ),
-    "Memory": _closed({"bytes": _or_null(_NUMBER)}, humanReadable=_TEXT),
+    "Memory": _closed(
+        {"bytes": _or_null({"type": "integer", "minimum": 0, "maximum": (1 << 64) - 2})}, humanReadable=_TEXT
+    ),
     **{schema_name(layout["name"]): _event(layout) for layout in LAYOUTS},
     "Event": {"oneOf": [ref(schema_name(layout["name"])) for layout in LAYOUTS]},
     "Entry": _entry(),
@@ -115,26 +151,34 @@ SCHEMAS: dict[str, Schema] = {
                     {
                         "deviceId": _TEXT, "sessionId": _TEXT, "platform": _TEXT, "version": _TEXT, "transport": _TEXT,
                         "connected": {"type": "boolean"},
+                        "channels": {
+                            "type": "array",
+                            "items": _object(
+                                {"name": _TEXT, "publish": {"type": "boolean"}, "subscribe": {"type": "boolean"}}
+                            ),
+                        },
                     }
                 ),
             }
         }
     ),
-    "Publish": _closed(
-        {"events": {"type": "array", "items": ref("Event"), "minItems": 1}},
-        deviceId=_DEVICE_ID, incarnation=_HEX, counter=_COUNTER, critical={"type": "boolean"},
-    ),
-    "VmEvent": _closed(
-        {
-            "eventType": {"type": "string", "enum": list(NAMES["v6r_event_types"])},
-            "resource": {"type": "string", "description": "at most 128 bytes of UTF-8"},
-        },
-        organization=_TEXT, metadata={"type": "object", "additionalProperties": _TEXT}, timestamp=_NUMBER,
-        deviceId=_DEVICE_ID, incarnation=_HEX, counter=_COUNTER,
-    ),
+    "Publish": {
+        **_closed(
+            {"events": {"type": "array", "items": ref("Event"), "minItems": 1}},
+            deviceId=_DEVICE_ID, incarnation=_HEX, counter=_COUNTER, critical={"type": "boolean"},
+        ), **_TOGETHER,
+    },
+    "VmEvent": {
+        **_closed(
+            {"eventType": {"type": "string", "enum": list(NAMES["v6r_event_types"])}, "resource": _VM["resource"]},
+            organization=_or_null(_VM["organization"]), metadata=_VM["metadata"], timestamp=_or_null(_TIME),
+            deviceId=_DEVICE_ID, incarnation=_HEX, counter=_COUNTER,
+        ), **_TOGETHER,
+    },
     "Stored": _object(
         {"status": {"type": "string", "enum": ["stored", "duplicate"]}, "stored": _NUMBER, "epoch": _HEX},
-        counter=_NUMBER, incarnation=_HEX,
+        counter=_NUMBER, incarnation=_HEX, leftOut=_object({}, capability=_COUNTED, payload=_COUNTED),
     ),
     "OpenApi": {"type": "object"},
+    "AsyncApi": {"type": "object"},
 }  # fmt: skip

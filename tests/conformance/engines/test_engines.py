@@ -2,12 +2,17 @@
 
 import random
 import struct
+from pathlib import Path
 
 import pytest
 
 from flight_client.errors import CallerError
+from flight_client.gateway.aging import Aging, trim_old
 from flight_client.gateway.engines import AppendStatus, EngineLimits, Source, check_engine_url, open_engine
+from tests.conformance.engines import protocols
 from tests.conformance.engines.bench import BENCH, LIFE, Bench, batch, records
+from tests.conformance.engines.conftest import url_of
+from tests.support.bench import Bench as Gateway
 
 STORED, DUPLICATE, FAILED = AppendStatus.STORED, AppendStatus.DUPLICATE, AppendStatus.FAILED
 
@@ -385,3 +390,59 @@ def test_an_engine_url_that_cannot_be_used_says_why_and_what_there_is(url: str, 
         check_engine_url(url)
     assert "memory:" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+# Old events (gateway/aging.py)
+
+
+@pytest.mark.parametrize("old", [0, 1, 4, 7])
+async def test_what_is_too_old_is_trimmed_and_nothing_else(bench: Bench, old: int) -> None:
+    for number in range(7):
+        await bench.append(batch(received_ms=1000 + number))
+    kept = await trim_old(bench.engine, "log", 1000 + old)
+    assert kept == (7 - old if old else -1)
+    assert await offsets(bench) == [bench.at(number) for number in range(old + 1, 8)]
+    assert await trim_old(bench.engine, "log", 1000 + old) == -1, "the rest is young"
+    assert await trim_old(bench.engine, "nothing-here", 1 << 50) == -1
+
+
+async def test_every_log_is_looked_at_and_an_engine_that_fails_stops_nobody(bench: Bench) -> None:
+    for channel in ("log", "frame-time"):
+        for received_ms in (1000, 3000):
+            await bench.append(batch(channel=channel, received_ms=received_ms))
+    aging = Aging(bench.engine, 2, lambda: 5000)
+    await aging.look()
+    for channel in ("log", "frame-time"):
+        assert await offsets(bench, channel) == [bench.at(2, channel)]
+    await bench.engine.close()
+    await aging.look()
+
+
+# The protocols above (protocols.py)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "redis", "rabbitmq"])
+async def test_json_and_rest_keep_their_promises_on_it(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    gateway = Gateway(tmp_path, url_of(engine, request, tmp_path))
+    await gateway.start()
+    for conversation in (protocols.stream, protocols.polling, protocols.rest):
+        await conversation(gateway)
+    await gateway.stop()
+
+
+@pytest.mark.parametrize("engine", ["redis", "rabbitmq"])
+async def test_json_at_one_gateway_hears_what_rest_stores_at_another(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    url = url_of(engine, request, tmp_path)
+    one = Gateway(tmp_path, url)
+    other = Gateway(tmp_path, url)
+    for gateway in (one, other):
+        await gateway.start()
+    await protocols.between(one, other)
+    for gateway in (one, other):  # then the watch: each would take the other's tasks for left behind
+        await gateway.gateway.stop()
+    await other.watch.check()
+    await one.watch.check()

@@ -4,13 +4,19 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from flight_client import Client, Gap, Log
 from flight_client.errors import CallerError, FlightError, LinkError
 from flight_client.gateway.auth import development_key, make_token
 from flight_client.gateway.engines import AppendStatus, StoreError, broker
+from flight_client.gateway.engines.redis_pool import StrictPool
 from tests.conformance.engines.bench import LIFE, Bench, batch
 from tests.conformance.engines.kills import kill_under_load, opened
 from tests.conformance.engines.nodes import kill_nodes_in_turn
@@ -232,6 +238,22 @@ async def test_the_same_offsets_with_other_events_are_another_log(server: RedisS
             server.command(*command)
         server.command("CLIENT", "KILL", "TYPE", "normal")
         await eventually(lambda: bench.engine.epoch != epoch, "another epoch")
+
+
+async def test_a_lost_connection_is_not_replaced_in_silence(server: RedisServer) -> None:
+    """Redis may have lost what it answered last: neither the check of its file nor the next append may meet another one."""
+    pool = StrictPool(host="127.0.0.1", port=server.port, protocol=2, retry=Retry(NoBackoff(), 0))
+    client: Any = Redis(connection_pool=pool)
+    waiting = asyncio.create_task(client.blpop(["nothing"]))
+    await client.ping()
+    (idle,) = [line for line in await client.client_list() if line["cmd"] != "blpop"]
+    server.command("CLIENT", "KILL", "ID", idle["id"])
+    with pytest.raises(RedisConnectionError):
+        await client.ping()
+    with pytest.raises(RedisConnectionError, match="was lost"):
+        await client.ping()
+    with pytest.raises(RedisConnectionError):
+        await within(waiting)  # whoever waits hears of it
 
 
 async def test_two_gateways_hand_on_the_same_log_in_the_same_order(redis: Bench) -> None:

@@ -2,7 +2,10 @@
 
 from struct import pack_into
 
-from flight_client.frame import Frame, seal_into
+try:
+    from flight_client.frame import Frame, seal_into
+except ImportError:  # the compiled package has fewer modules
+    from flight_client.core import Frame, seal_into
 
 HELLO, WELCOME, ATTACH, RESET, ACK, OPEN, OPENED, DATA = 1, 2, 3, 5, 7, 11, 12, 13
 

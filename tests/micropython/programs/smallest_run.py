@@ -13,15 +13,15 @@ if sys.argv[2] == "asyncio":
     async def main():
         async with client:
             assert emitter.emit() == 1
-            while client.session.tally.critical_acked < 1:
+            while client.queued:
                 await asyncio.sleep_ms(10)
 
     asyncio.run(main())
 else:
     assert emitter.emit() == 1
-    while client.session.tally.critical_acked < 1:
+    while client.queued:
         client.wait(min(client.poll(), 20))
     client.close()
     while client.state == "connected":
         client.wait(min(client.poll(), 20))
-print("acked", client.session.tally.critical_acked)
+print("acked", client.counters()["acked"])

@@ -11,7 +11,11 @@ from fake_link import FakeLink
 
 import micropython
 from flight_client import Client
-from flight_client.fast import FORM
+
+try:
+    from flight_client.fast import FORM
+except ImportError:  # the compiled package has fewer modules
+    from flight_client.core import FORM
 
 
 def connected(delta):

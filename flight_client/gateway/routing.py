@@ -1,0 +1,64 @@
+"""What a device is not given: types of events that its capabilities leave out, and events that do not fit its frames.
+
+A console or a board says in HELLO what it can take; its platform's profile says the most that it may claim. An event of a type that
+needs a capability which it did not name is left out for it, and it is told a gap; so is one that is larger than it can be given.
+Host tools, browsers and cloud peers take every type: for them a capability says what they are about, not what they can hold. So does
+whoever speaks JSON, which no console does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from flight_client._tables import LAYOUTS, NAMES, PROFILES
+from flight_client.errors import FrameError
+from flight_client.gateway.engines.base import Source, layout_bit
+from flight_client.gateway.subscription import Subscription
+from flight_client.session import spec
+from flight_client.wire.records import records
+
+# Event -> the capability that it needs. Every other event is basic messaging, which there is no device without.
+NEEDS: Mapping[str, str] = {
+    "memory-update": "memory-updates",
+    "component-update": "component-events",
+    "system-monitoring": "system-monitoring",
+    "v6r-event": "v6r-events",
+}
+
+_DEVICES = {profile["name"] for profile in PROFILES if profile["memory_bytes"]}
+_BITS = [
+    (layout_bit(layout["id"]), NAMES["capabilities"][NEEDS[layout["name"]]])
+    for layout in LAYOUTS
+    if layout["name"] in NEEDS
+]
+# Offset, previous, time, source and its padding, and that of a portion: what stands before the records of a DELIVER.
+_HEAD_BYTES = 40 + spec.PORTION_BYTES
+
+
+def left_out_layouts(platform: str, capabilities: int) -> int:
+    """The layouts, as bits, that a subscriber is not given."""
+    if platform not in _DEVICES:
+        return 0
+    return sum(bit for bit, needed in _BITS if not capabilities & needed)
+
+
+def left_out(subscriptions: Iterable[Subscription], source: Source, batch: bytes) -> dict[str, int]:
+    """How many of these will not be given some of a batch, by why: for its sender, who is told."""
+    found: dict[str, int] = {}
+    limits = [one.limits for one in subscriptions]
+    if all(not one.layouts_left_out and one.entry_bytes > spec.MAX_FRAME_BYTES for one in limits):
+        return found
+    layouts = largest = 0
+    try:
+        for layout, _, start, end in records(batch, 0, len(batch)):
+            layouts |= layout_bit(layout)
+            largest = max(largest, end - start)
+    except FrameError:  # the gateway wrote it itself
+        return found
+    needed = _HEAD_BYTES + len(source.tail) + spec.RECORD_HEAD_BYTES + largest
+    for one in limits:
+        if one.layouts_left_out & layouts:
+            found["capability"] = found.get("capability", 0) + 1
+        elif needed > one.entry_bytes:
+            found["payload"] = found.get("payload", 0) + 1
+    return found
