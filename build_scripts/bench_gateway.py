@@ -269,7 +269,7 @@ async def single_figures(report: Report, parts: set[str], folder: Path) -> None:
         try:
             took, peak, attempts = await measure_herd(system, HERD, seed)
         except (RuntimeError, TimeoutError) as error:  # on a machine that is busy with something else
-            report.missed.append(f"gw.herd: not measured: {error or 'not all were back in time'}")
+            report.missed.append(f"gw.herd: not measured: {str(error) or 'not all were back in time'}")
             return
         finally:
             await system.stop()
