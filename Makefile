@@ -121,6 +121,10 @@ check-packaging: $(DEV) ## the recipes for kos-ports, psp-packages and vitasdk: 
 bench-client: $(DEV) ## instructions, bytes and stack of the console client on four instruction sets, against its ceilings
 	@$(VPY) -m build_scripts.measure_client
 
+.PHONY: bench-gateway
+bench-gateway: $(DEV) ## the gateway beside NATS, Redis, RabbitMQ, Mosquitto, nchan and socket.io; a herd of 10,000; some minutes
+	@$(VPY) -u build_scripts/bench_gateway.py $(BENCH)
+
 .PHONY: bench-micropython
 bench-micropython: $(DEV) ## the client for MicroPython under the real interpreter: rates, heap, memory
 	@$(VPY) -u build_scripts/bench_micropython.py

@@ -18,22 +18,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
 
 from flight_client.cli.log_format import json_line, set_up
 from flight_client.cli.loop import run_loop
+from flight_client.cli.serving import serve
+from flight_client.cli.workers_unix import supervise
 from flight_client.errors import CallerError
 from flight_client.gateway.app import Gateway
 from flight_client.gateway.auth import DEVELOPMENT_LIFETIME_S, make_token
-from flight_client.gateway.engines import shown_url
 from flight_client.gateway.security import own_key
 from flight_client.gateway.settings import GatewaySettings, load_settings
-from flight_client.version import __version__
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +78,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="a name that this gateway goes by, beside its address; repeatable",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        help="worker processes that share the ports, for a machine with several processors; needs redis://HOST or "
+        "amqp://HOST (environment FLIGHT_WORKERS; default 1)",
     )
     parser.add_argument(
         "--node",
@@ -165,7 +169,9 @@ def run(arguments: argparse.Namespace) -> int:
     set_up(settings.log_format, level)
     term = asyncio.Event()
     try:
-        return run_loop(_serve(settings, arguments.device, term), term.set)
+        if settings.workers > 1:
+            return run_loop(supervise(settings, arguments.device, level, term), term.set)
+        return run_loop(serve(Gateway(settings), term, arguments.device), term.set)
     except KeyboardInterrupt:
         said = "gateway stopped"
         print(json_line(said) if settings.log_format == "json" else said, file=sys.stderr)
@@ -194,6 +200,7 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "sessions_per_token": arguments.sessions_per_token,
         "allowed_hosts": ",".join(arguments.allow_host) if arguments.allow_host else None,
         "allowed_origins": ",".join(arguments.allow_origin) if arguments.allow_origin else None,
+        "workers": arguments.workers,
         "node": arguments.node,
         "nodes": arguments.nodes,
         "drain_s": arguments.drain,
@@ -202,95 +209,3 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
     if given["engine"] is None and not os.environ.get("REALTIME_BROKER_URL"):
         given["engine"] = f"sqlite:{folder / 'log.sqlite'}"
     return load_settings(given, os.environ)
-
-
-async def _serve(settings: GatewaySettings, device: str, term: asyncio.Event) -> int:
-    gateway = Gateway(settings)
-    try:
-        await gateway.start()
-        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no such signal
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.reload_certificate)
-        if settings.log_format == "json":
-            _say_in_json(gateway)
-        else:
-            _announce(gateway, device)
-        await term.wait()
-        told, left = await gateway.drain()
-        gone = f"{left} had not gone after {settings.drain_s} s" if left else "all gone"
-        said = f"drained: {told} clients told, {gone}"
-        print(json_line(said, told=told, left=left) if settings.log_format == "json" else said, file=sys.stderr)
-    except OSError as error:
-        raise CallerError(what="the gateway cannot start", value=str(error), next_step="see `flight doctor`") from error
-    finally:
-        await gateway.stop()
-    return 0
-
-
-def _say_in_json(gateway: Gateway) -> None:
-    """For programs: no token, since logs are kept and read by many."""
-    settings = gateway.settings
-    line = json_line(
-        f"flight gateway {__version__} listens",
-        addresses=gateway.addresses(),
-        tcp_port=gateway.tcp_port or None,
-        engine=shown_url(settings.engine),
-        epoch=gateway.hub.epoch.hex(),
-        mode=settings.mode,
-    )
-    print(line, file=sys.stderr, flush=True)
-
-
-def _announce(gateway: Gateway, device: str) -> None:
-    """What a person needs next: the address, a token, the line to paste."""
-    settings = gateway.settings
-    addresses = gateway.addresses()
-    address = addresses[0]
-    open_to = "this machine only; --lan opens it to the network" if len(addresses) == 1 else "open to the network"
-    signs = gateway.security.signs
-    shows = signs and not settings.production  # there it would be kept in the log of a service manager
-    token = make_token(gateway.key, device, ["publish", "subscribe"], DEVELOPMENT_LIFETIME_S) if shows else "YOUR-TOKEN"
-    days = DEVELOPMENT_LIFETIME_S // 86400
-    lines = [
-        f"flight gateway {__version__} listens on {', '.join(addresses)} ({open_to})",
-        _tcp_line(gateway, addresses),
-        f"engine {shown_url(settings.engine)}, epoch {gateway.hub.epoch.hex()}",
-        f"token for {'any device' if device == '*' else device}, good for {days} days:"
-        if shows
-        else f"tokens are made where the {'key' if signs else 'private key'} is (flight token new --key FILE); "
-        f"keys: {_shown_keys(gateway)}",
-        "",
-        *([f"  {token}", ""] if shows else []),
-        "paste into a program, the line of its language:",
-        "",
-        *_to_paste(gateway, address, token),
-        "",
-        f"watch: flight tail --gateway {address}      health: {address}/health      stop: Ctrl-C",
-    ]
-    print("\n".join(lines), flush=True)
-
-
-def _to_paste(gateway: Gateway, address: str, token: str) -> list[str]:
-    """The line of each language that can speak to this gateway."""
-    host, _, port = address.partition("://")[2].rpartition(":")
-    if gateway.tls is not None:
-        return [f'  Python:       client = Client("{address}", token="{token}", device_id="my-device", ca_file="FILE")']
-    return [
-        f'  C:            config.host = "{host}"; config.port = {port}; config.token = "{token}";',
-        f'  Python:       client = Client("{address}", token="{token}", device_id="my-device")',
-        f'  MicroPython:  ADDRESS, TOKEN = "{address}", "{token}"',
-    ]
-
-
-def _shown_keys(gateway: Gateway) -> str:
-    """The ids of the keys that are taken."""
-    return ", ".join(gateway.security.keys)
-
-
-def _tcp_line(gateway: Gateway, addresses: list[str]) -> str:
-    if not gateway.tcp_port:
-        return f"no raw TCP ({gateway.tcp_absent})"
-    hosts = [address.partition("://")[2].rpartition(":")[0] for address in addresses]
-    scheme = "tcp" if gateway.tls is None else "tls"
-    found = gateway.tls is None and gateway.tcp_port == gateway.port + 1
-    note = "" if found else "; clients must be given this address, they do not look there by themselves"
-    return f"raw TCP on {', '.join(f'{scheme}://{host}:{gateway.tcp_port}' for host in hosts)}{note}"

@@ -64,30 +64,35 @@ _http_log.addFilter(_of_ours)
 _EXPIRE_S = 5.0
 _SHUTDOWN_S = 2.0
 _BACKLOG = 4096
+INNER_HOST = "127.0.0.1"
 _LINGER_S = 1.0  # how long the rest of a refused request is read, so that its sender gets to read why
 
 
 class _Site(web.TCPSite):
     """The port of HTTP, with a gate before each connection."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int, strangers: Strangers) -> None:
-        super().__init__(runner, host, port, reuse_address=True, backlog=_BACKLOG)
+    def __init__(self, runner: web.AppRunner, host: str, port: int, strangers: Strangers, *, shared: bool) -> None:
+        super().__init__(runner, host, port, reuse_address=True, reuse_port=shared or None, backlog=_BACKLOG)
         self._strangers = strangers
+        self._shared = shared or None
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
         await web.BaseSite.start(self)
         assert self._runner.server is not None
         self._server = await asyncio.get_running_loop().create_server(
-            self._strangers.gate(self._runner.server), self._host, self._port, backlog=_BACKLOG, reuse_address=True
-        )
+            self._strangers.gate(self._runner.server), self._host, self._port, backlog=_BACKLOG, reuse_address=True,
+            reuse_port=self._shared,
+        )  # fmt: skip
 
 
 class Gateway:
     """A gateway in this process: start(), then stop(). All methods belong to one event loop."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, inner_port: int = 0) -> None:
+        """inner_port: of a worker, where the other workers of this machine ask it; its public ports it shares with them."""
         self.settings = settings
+        self._inner_port = inner_port
         self.security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
         self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
@@ -123,6 +128,7 @@ class Gateway:
         self.rest = Rest(self.registry, self.strangers)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
+        self._site: _Site | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._listeners: list[MemoryListener] = []
 
@@ -153,13 +159,18 @@ class Gateway:
             auto_decompress=False,  # nothing of ours is compressed, so a body is as large as it looks
         )
         await self._runner.setup()
+        shared = bool(self._inner_port)
         try:
-            await _Site(self._runner, self.settings.host, self.settings.port, self.strangers).start()
+            self._site = _Site(self._runner, self.settings.host, self.settings.port, self.strangers, shared=shared)
+            await self._site.start()
         except OSError as error:
             await self.stop()
             raise self._taken(self.settings.port, "--port", error) from error
         for address in self._runner.addresses:
             self.port = int(address[1])
+        if self._inner_port:
+            # Whoever gets here is on this machine, and needs a session's proof as everywhere.
+            await web.TCPSite(self._runner, INNER_HOST, self._inner_port, reuse_port=True, backlog=_BACKLOG).start()
         if self.settings.tcp:
             await self._open_tcp()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
@@ -172,7 +183,7 @@ class Gateway:
         try:
             if port > 65535:
                 raise OSError(errno.EADDRNOTAVAIL, "there is no port above 65535")
-            await self._tcp.open(self.settings.host, port)
+            await self._tcp.open(self.settings.host, port, shared=bool(self._inner_port))
             self.tcp_port = self._tcp.port
         except OSError as error:
             if asked is not None:
@@ -193,9 +204,8 @@ class Gateway:
 
         Returns how many were told, and how many of them had not gone in time.
         """
-        assert self._runner is not None
-        for site in self._runner.sites:
-            await site.stop()
+        assert self._site is not None
+        await self._site.stop()  # the other workers may ask on: a device that polls has to hear that it is sent away
         self._tcp.stop_listening()
         drain = Drain(self.registry, monotonic_ms, secrets.randbits)
         left = await drain.run(self.settings.drain_s * 1000)
@@ -242,11 +252,18 @@ class Gateway:
             await asyncio.sleep(_EXPIRE_S)
             self.security.look(self.registry)
             self.registry.expire()
+            self.announce_spread()
             self.alerts.look()
             self._alert_events.go_on()
             self.presence.look()
             if self.tls is not None:
                 self.tls.reload_if_changed()
+
+    def announce_spread(self) -> None:
+        """Let each heartbeat say how widely clients spread their first retry now: who came first knows of the fleet too."""
+        spread_ms = self.registry.spread_ms()
+        for peer in self.registry.peers():
+            peer.session.spread_ms = spread_ms
 
     def reload_certificate(self) -> None:
         """Read certificate and key again now: for SIGHUP. Without TLS there is nothing to read."""

@@ -49,6 +49,25 @@ def check_nodes(node: str, nodes: tuple[str, ...], engine: str) -> None:
         raise _bad("engine", shown_url(engine), "one that gateways can share, with nodes: redis://HOST or amqp://HOST")
 
 
+def check_workers(workers: int, nodes: tuple[str, ...], engine: str) -> None:
+    """Raises CallerError for a number of worker processes that cannot work."""
+    if type(workers) is not int or not 1 <= workers <= MOST_NODES:
+        raise _bad("workers", workers, f"a whole number from 1 to {MOST_NODES}: about one for each processor")
+    if workers == 1:
+        return
+    if not engine.startswith(_SHARED):
+        keeps = "in one process" if engine.startswith("memory:") else "in a file that one process owns"
+        raise CallerError(
+            f"{workers} workers need an engine that processes can share; this one keeps its events {keeps}",
+            value=shown_url(engine),
+            next_step="use --engine redis://HOST or amqp://HOST, or one worker",
+        )
+    if nodes:
+        raise _bad(
+            "workers", f"{workers} with nodes", "either workers, or nodes with one worker each behind a balancer"
+        )
+
+
 def _check_address(address: str) -> None:
     try:
         parts = urlsplit(address)

@@ -17,7 +17,7 @@ from flight_client.errors import CallerError
 from flight_client.gateway.engines import EngineLimits, check_engine_url
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
 from flight_client.gateway.jwks_source import check_source
-from flight_client.gateway.node_list import check_nodes
+from flight_client.gateway.node_list import check_nodes, check_workers
 from flight_client.session import spec
 
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
@@ -48,6 +48,7 @@ ENVIRONMENT = {
     "sessions_per_token": "FLIGHT_SESSIONS_PER_TOKEN",
     "strangers": "FLIGHT_STRANGERS",
     "strangers_per_address": "FLIGHT_STRANGERS_PER_ADDRESS",
+    "workers": "FLIGHT_WORKERS",
     "node": "FLIGHT_NODE",
     "nodes": "FLIGHT_NODES",
     "drain_s": "FLIGHT_DRAIN_S",
@@ -85,6 +86,7 @@ class GatewaySettings:
     channels_per_token: int = 256  # names that the holders of a token may make
     sessions_per_token: int = 0  # of all devices of one subject; 0: as many as `sessions`
     allowed_origins: tuple[str, ...] = ()  # of browsers; none beside the gateway's own. "*" = any
+    workers: int = 1  # processes of this machine that share the ports
     node: str = ""  # this gateway's own address among `nodes`
     nodes: tuple[str, ...] = ()  # of all gateways behind one balancer, as they reach each other
     drain_s: int = 10  # how long a stop waits for clients to go
@@ -121,6 +123,7 @@ class GatewaySettings:
         _check_number("channels_per_token", self.channels_per_token, 1, 100_000)
         _check_number("sessions_per_token", self.sessions_per_token, 0, 1_000_000)
         check_nodes(self.node, self.nodes, self.engine)
+        check_workers(self.workers, self.nodes, self.engine)
         _check_number("drain_s", self.drain_s, 0, 3600)
         if self.log_format not in ("text", "json"):
             raise _bad("log_format", self.log_format, "text or json")
@@ -253,6 +256,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "channels_per_token": _as_number,
     "sessions_per_token": _as_number,
     "nodes": _as_list,
+    "workers": _as_number,
     "drain_s": _as_number,
     "channels": _as_number,
     "sessions": _as_number,

@@ -54,11 +54,16 @@ class TcpListener:
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
 
-    async def open(self, host: str, port: int) -> None:
-        """Listen. Raises OSError when the port is taken."""
+    async def open(self, host: str, port: int, *, shared: bool = False) -> None:
+        """Listen. Raises OSError when the port is taken. shared: with other workers of this machine."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            self._strangers.gate(self._accepted), host, port, reuse_address=True, backlog=_BACKLOG
+            self._strangers.gate(self._accepted),
+            host,
+            port,
+            reuse_address=True,
+            reuse_port=shared or None,
+            backlog=_BACKLOG,
         )
         self.port = int(self._server.sockets[0].getsockname()[1])
 

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from flight_client import Log
+from flight_client.gateway import registry
 from flight_client.session import spec
 from flight_client.wire.frames import encode_frame
 from tests.support.bench import Bench
@@ -324,3 +325,16 @@ async def test_what_waits_for_an_acknowledgement_goes_to_the_newer_transport_onl
         assert [(await newer.expect(spec.TYPE_DELIVER)).seq for _ in range(3)] == [1, 2, 3]
         assert [frame.kind for frame in await older.to_the_end()] == [spec.TYPE_CLOSE]
     await bench.serves()
+
+
+async def test_whoever_came_first_hears_in_a_heartbeat_how_widely_a_fleet_spreads(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._PROFILES, "host", {**registry._PROFILES["host"], "heartbeat_ms": 300})
+    async with RawStream(bench.address) as first:
+        await first.hello(bench.token())
+        monkeypatch.setattr(bench.gateway.registry, "spread_ms", lambda: 4321)  # many came behind it
+        bench.gateway.announce_spread()
+        while (heartbeat := await first.expect(spec.TYPE_HEARTBEAT)).payload[4:] != (4321).to_bytes(4, "little"):
+            await first.send(HEARTBEAT)
+        assert len(heartbeat.payload) == 8

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from build_scripts import amalgamate, budget
-from flight_client.cli.gateway import _to_paste
+from flight_client.cli.serving import _to_paste
 from tests.packaging.programs import program, run, strict
 from tests.project.readme_examples import examples
 from tests.project.tree import ROOT, text
