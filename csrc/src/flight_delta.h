@@ -42,7 +42,9 @@
 /* The event in a slot as the next entry of a delta batch, but for the last batch->delta_rest bytes of its record, which are
  * to follow as they are. Returns its end, null where all of it does not fit (then there is no rest). The slot stays as it is
  * until the batch is whole. */
+#if FLIGHT_PACKS_DELTA
 uint8_t *flight_delta_write(flight_batch *batch, const uint32_t *slot, uint32_t age, uint8_t *at);
+#endif
 
 /* Words of the fixed part of a layout that can be kept, 0 for any other. */
 static inline uint32_t flight_delta_words(uint32_t layout)

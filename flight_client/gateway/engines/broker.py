@@ -179,7 +179,6 @@ class BrokerEngine(Engine):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), CLOSE_WAIT_S)
         task, self._task = self._task, None
-        task.add_done_callback(_heard)
         await _end([task])
         if self._hold is not None:
             self._hold.cancel()
@@ -203,8 +202,6 @@ class BrokerEngine(Engine):
     async def _work(self) -> BaseException:
         """Write and follow until one of them fails."""
         tasks = [self._loop.create_task(self._write()), self._loop.create_task(self._follow())]
-        for task in tasks:
-            task.add_done_callback(_heard)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -436,6 +433,8 @@ class BrokerEngine(Engine):
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
     """Cancel until they have ended: a client library may swallow a cancellation while it connects."""
     left = set(tasks)
+    for task in tasks:
+        task.add_done_callback(_heard)
     while left:
         for task in left:
             task.cancel()
@@ -443,7 +442,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 def _heard(task: asyncio.Task[None]) -> None:
-    """A library may answer its cancellation with a broken connection: no news to anybody, however often it was cancelled."""
+    """A library may answer its cancellation with a broken connection: no news to anybody. Heard even where the wait is cancelled."""
     if not task.cancelled():
         task.exception()
 
