@@ -4,8 +4,9 @@ import argparse
 import sys
 import time
 
-from .campaign import campaign, show_one
+from .campaign import Report, campaign, show_one
 from .mutants import MUTANTS, killed_by
+from .world import Result
 
 
 def main() -> int:
@@ -22,10 +23,18 @@ def main() -> int:
         return _mutants()
     first, _, last = options.seeds.partition("..")
     began = time.perf_counter()
-    report = campaign(range(int(first), int(last or first) + 1), options.jobs)
+    report = campaign(range(int(first), int(last or first) + 1), options.jobs, _say_how_far)
     print(report.text())
     print(f"{time.perf_counter() - began:.0f} s of this machine")
     return 1 if report.failures() else 0
+
+
+def _say_how_far(report: Report, result: Result) -> None:
+    """For runs of hours: what they found is seen at once, and what they did is not lost with them."""
+    for problem in result.problems:
+        print(f"seed {result.seed}: {problem}", flush=True)
+    if report.seeds % 1000 == 0:
+        print(f"{report.seeds} seeds, {len(report.failed)} failed", flush=True)
 
 
 def _mutants() -> int:

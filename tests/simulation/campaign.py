@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .faults import KINDS
@@ -61,17 +61,21 @@ class Report:
         return "\n".join(lines + self.failures())
 
 
-def campaign(seeds: Iterable[int], jobs: int) -> Report:
-    """Run them all; a failed seed does not stop the others."""
+def campaign(seeds: Iterable[int], jobs: int, each: Callable[[Report, Result], None] | None = None) -> Report:
+    """Run them all; a failed seed does not stop the others. each: called with every result that was added."""
     report = Report()
-    if jobs <= 1:
-        for seed in seeds:
-            report.add(guarded(seed))
-        return report
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for result in pool.imap_unordered(guarded, seeds, chunksize=5):
+
+    def add(results: Iterable[Result]) -> Report:
+        for result in results:
             report.add(result)
-    return report
+            if each is not None:
+                each(report, result)
+        return report
+
+    if jobs <= 1:
+        return add(map(guarded, seeds))
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        return add(pool.imap_unordered(guarded, seeds, chunksize=5))
 
 
 def guarded(seed: int) -> Result:

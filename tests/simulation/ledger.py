@@ -231,10 +231,11 @@ class Reading:
                 self._event(item)
             if self._found:
                 return self._found
+        if self._life.over:  # it may have ended anywhere, in the middle of an entry too
+            return self._found
         if self._left:
             self._say(f"the rest of entry {self._at} did not come: {self._left[:4]}")
-        if not self._life.over:
-            self._complete()
+        self._complete()
         return self._found
 
     def _say(self, text: str) -> None:

@@ -14,13 +14,15 @@ OLD, NEW = b"old log.", b"new log."
 LOST = Gap("log", "epoch", 0, 0, NEW.hex())
 
 
-def entry(offset: int, number: int, received_ms: int = 1) -> Entry:
-    """A stored critical event."""
-    layout, body = encode_event(Payload(0, number_bytes(number)))
-    out = bytearray(len(body) + 8)
-    data = bytes(out[: write_record(out, 0, layout, 0, body)])
+def entry(offset: int, number: int, received_ms: int = 1, events: int = 1) -> Entry:
+    """Stored critical events, the first with this number."""
+    data = b""
+    for one in range(number, number + events):
+        layout, body = encode_event(Payload(0, number_bytes(one)))
+        out = bytearray(len(body) + 8)
+        data += bytes(out[: write_record(out, 0, layout, 0, body)])
     sender = Sender("device", 3, b"12345678")
-    return Entry(Batch("log", sender, b"incarnat", 1 + number, 1, 0, received_ms, data), offset, offset - 1)
+    return Entry(Batch("log", sender, b"incarnat", 1 + number, events, 0, received_ms, data), offset, offset - 1)
 
 
 def event(offset: int, number: int, received_ms: int = 1) -> RealtimeEvent:
@@ -101,6 +103,22 @@ def test_a_subscriber_that_begins_in_the_new_log_is_not_taken_for_one_of_the_los
     reader.received["log"] = [event(1, 0, 9), event(2, 1, 10)]
     assert ledger.check_end() == []
     reader.received["log"] = [event(1, 0, 5), event(2, 1, 10)]
+    assert ledger.check_end()
+
+
+def test_the_rest_of_an_entry_may_be_missing_only_where_its_subscriber_ended_meanwhile() -> None:
+    """Seeds 7516, 8834, 9611 and 13700: devices that were reset between two portions of an entry."""
+    ledger = Ledger()
+    publisher = accepted(ledger, 2)
+    ledger.new_log(OLD)
+    ledger.stored(OLD, entry(1, 0, events=2))
+    ledger.acked(publisher, 2)
+    reader = ledger.new_life("tool", "host")
+    reader.received["log"] = [event(1, 0)]
+    assert any("the rest of entry 1 did not come: [1]" in problem for problem in ledger.check_end())
+    reader.over = True
+    assert ledger.check_end() == []
+    reader.received["log"] = [event(1, 0), event(2, 0)]
     assert ledger.check_end()
 
 
