@@ -65,8 +65,8 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # of uvloop
-        self._transport.write(self._hello)  # type: ignore[union-attr]
-        self._timer = asyncio.get_running_loop().call_later(_WAIT_S, transport.abort)  # type: ignore[attr-defined]
+        self._transport.write(self._hello)  # type: ignore[union-attr]  # set one line above
+        self._timer = asyncio.get_running_loop().call_later(_WAIT_S, transport.abort)  # type: ignore[attr-defined]  # a stream's
 
     def data_received(self, data: bytes) -> None:
         reader = FrameReader(spec.FLAGS_SUPPORTED)
@@ -164,7 +164,7 @@ async def measure_herd(system: FlightSystem, clients: int, seed: int) -> tuple[f
     took = max(herd.back) - begun
     beating.cancel()
     for one in every:
-        one._later = lambda: None  # type: ignore[method-assign]
+        one._later = lambda: None  # type: ignore[method-assign]  # the herd is over
         one.close()
     await asyncio.sleep(0.2)
     return took, herd.peak_share(), float(len(herd.attempts))

@@ -5,18 +5,18 @@ from typing import Any
 
 sys.path.append(sys.argv[1])
 
-import socketio  # type: ignore[import-not-found]
-import uvicorn  # type: ignore[import-not-found]
+import socketio  # type: ignore[import-not-found]  # a peer's, below build/
+import uvicorn  # type: ignore[import-not-found]  # a peer's, below build/
 
 server: Any = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")
 
 
-@server.on("sub")  # type: ignore[untyped-decorator]
+@server.on("sub")  # type: ignore[untyped-decorator]  # a peer's
 async def sub(sid: str) -> None:
     await server.enter_room(sid, "bench")
 
 
-@server.on("pub")  # type: ignore[untyped-decorator]
+@server.on("pub")  # type: ignore[untyped-decorator]  # a peer's
 async def pub(_sid: str, data: bytes) -> None:
     await server.emit("msg", data, room="bench")
 

@@ -68,7 +68,7 @@ async def supervise(settings: GatewaySettings, device: str, log_level: int, term
             Worker(number + 1, Orders(_of_worker(settings, number, nodes), port, device, log_level, -1))
             for number, port in enumerate(inner)
         ]
-        with contextlib.suppress(NotImplementedError):
+        with contextlib.suppress(NotImplementedError):  # a loop without signals: certificates are looked at by time
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _tell, workers, signal.SIGHUP)
         return await _run(workers, settings, nodes, term)
 
@@ -132,6 +132,9 @@ class Worker:
         assert self._process.stdin is not None
         self._process.stdin.write(len(orders).to_bytes(4, "little") + orders)
         said = await _said(reading)
+        if said is None:
+            _log.error("worker %d did not serve within %g s: it is killed", self.number, _START_S)
+            self.tell(signal.SIGKILL)
         if said != READY:
             await self._process.wait()
         return said == READY
@@ -151,7 +154,10 @@ class Worker:
             pause_s = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
             _log.warning("worker %d ended (%s): it is started again in %g s", self.number, _shown(code), pause_s)
             await asyncio.sleep(pause_s)
-            await self.start()
+            try:
+                await self.start()
+            except OSError as error:  # no room for a process, say: the next round tries again
+                _log.error("worker %d cannot be started: %s", self.number, error)
 
     async def _wait(self) -> int:
         assert self._process is not None
@@ -174,8 +180,8 @@ def _tell(workers: list[Worker], number: signal.Signals) -> None:
         worker.tell(number)
 
 
-async def _said(reading: int) -> bytes:
-    """What a worker says on its pipe, to the end of it; b'' when it takes too long."""
+async def _said(reading: int) -> bytes | None:
+    """What a worker says on its pipe, to the end of it; None when it takes too long."""
     loop = asyncio.get_running_loop()
     stream = asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb"))
@@ -183,7 +189,7 @@ async def _said(reading: int) -> bytes:
         async with asyncio.timeout(_START_S):
             return await stream.read()
     except TimeoutError:
-        return b""
+        return None
     finally:
         transport.close()
 
