@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConnection
+from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError, ResponseError
@@ -49,7 +49,7 @@ from flight_client.gateway.engines.base import (
 from flight_client.gateway.engines.broker import BrokerEngine, Shared, Unusable
 from flight_client.gateway.engines.broker_url import BrokerUrl
 from flight_client.gateway.engines.packing import pack_batch, unpack_batch
-from flight_client.gateway.engines.redis_pool import StrictPool
+from flight_client.gateway.engines.redis_pool import PackingConnection, PackingSSLConnection, StrictPool
 
 SCHEMA = b"1"
 ANSWER_S = 5.0  # a Redis that is silent for so long is taken for dead
@@ -125,11 +125,11 @@ class RedisEngine(BrokerEngine):
 
     def _pool(self, kind: type[BlockingConnectionPool]) -> BlockingConnectionPool:
         url = self.url
-        more: dict[str, Any] = {"connection_class": Connection}
+        more: dict[str, Any] = {"connection_class": PackingConnection}
         if url.secure:
             files = url.files
             more = {
-                "connection_class": SSLConnection,
+                "connection_class": PackingSSLConnection,
                 "ssl_ca_certs": files.get("ca"),
                 "ssl_certfile": files.get("cert"),
                 "ssl_keyfile": files.get("key"),
