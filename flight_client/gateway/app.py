@@ -125,7 +125,7 @@ class Gateway:
         self.stopping = False
         """From stop() on: not ready for anybody."""
         self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
-        self.rest = Rest(self.registry, self.strangers)
+        self.rest = Rest(self.registry, self.strangers, self.forwarder)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._site: _Site | None = None
