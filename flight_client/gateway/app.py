@@ -29,6 +29,7 @@ from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.json_protocol.messages import MESSAGE_BYTES
 from flight_client.gateway.json_protocol.polling import serve_json_poll
 from flight_client.gateway.json_protocol.stream import serve_json_stream
+from flight_client.gateway.left_out_events import LeftOutEvents
 from flight_client.gateway.names import printable
 from flight_client.gateway.node_list import hosts_of
 from flight_client.gateway.pages import Pages
@@ -116,6 +117,7 @@ class Gateway:
         )
         self._aging = Aging(engine, settings.history_age_s, self.hub.now_ms)
         self.presence = Presence(self.registry, settings.node)
+        self.left_out = LeftOutEvents(self.hub, settings.node)
         self.port = settings.port
         self.tcp_port = 0
         """Of raw TCP; 0 while there is none."""
@@ -125,7 +127,7 @@ class Gateway:
         self.stopping = False
         """From stop() on: not ready for anybody."""
         self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
-        self.rest = Rest(self.registry, self.strangers)
+        self.rest = Rest(self.registry, self.strangers, self.forwarder)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._site: _Site | None = None
@@ -256,6 +258,7 @@ class Gateway:
             self.alerts.look()
             self._alert_events.go_on()
             self.presence.look()
+            self.left_out.look()
             if self.tls is not None:
                 self.tls.reload_if_changed()
 

@@ -269,14 +269,14 @@ class Peer:
             self._refuse(seq, number, events, spec.CODE_EXPIRED_TOKEN)
             return
         self._unsettled += 1
+        inner, records, coding = channel.inner, bytes(data[start:end]), flags & CODINGS
 
         def done(result: AppendResult) -> None:
             self._stored(frames, number, events, result)
+            if self.hub.left_out_notes.asked_by and result.status is AppendStatus.STORED:
+                self.hub.note_left_out(inner, self.source, records, coding, events)
 
-        self.hub.publish(
-            channel.inner, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done,
-            flags & CODINGS,
-        )  # fmt: skip
+        self.hub.publish(inner, self.source, self.incarnation, counter, events, held, records, done, coding)
 
     def _refuse(self, seq: int, number: int, events: int, code: int) -> None:
         self.counters.refused += events

@@ -15,6 +15,7 @@ from typing import Any
 
 from flight_client.errors import CallerError
 from flight_client.gateway.engines import EngineLimits, check_engine_url
+from flight_client.gateway.engines.base import HISTORY_BYTES
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
 from flight_client.gateway.jwks_source import check_source
 from flight_client.gateway.node_list import check_nodes, check_workers
@@ -56,6 +57,7 @@ ENVIRONMENT = {
     "channels": "FLIGHT_CHANNEL_LIMIT",
     "sessions": "FLIGHT_SESSIONS",
     "history_entries": "FLIGHT_HISTORY_ENTRIES",
+    "history_bytes": "FLIGHT_HISTORY_BYTES",
     "history_age_s": "FLIGHT_HISTORY_AGE_S",
     "subscriber_entries": "FLIGHT_SUBSCRIBER_ENTRIES",
     "subscriber_bytes": "FLIGHT_SUBSCRIBER_BYTES",
@@ -96,6 +98,7 @@ class GatewaySettings:
     strangers: int = 1024  # connections that have not shown a token yet
     strangers_per_address: int = 256  # ... of one address; a proxy in front is one
     history_entries: int = spec.HISTORY_ENTRIES  # entries that the log keeps of each channel
+    history_bytes: int = HISTORY_BYTES  # bytes of them; the newest entry stays, however large
     history_age_s: int = 0  # seconds that it keeps them at most; 0: any time
     subscriber_entries: int = spec.SUBSCRIBER_ENTRIES  # entries that wait for one subscription; beyond it is told a gap
     subscriber_bytes: int = spec.SUBSCRIBER_BYTES  # bytes of them
@@ -132,6 +135,7 @@ class GatewaySettings:
         _check_number("strangers", self.strangers, 1, 1_000_000)
         _check_number("strangers_per_address", self.strangers_per_address, 1, 1_000_000)
         _check_number("history_entries", self.history_entries, 1, 100_000_000)
+        _check_number("history_bytes", self.history_bytes, spec.MAX_FRAME_BYTES, 1 << 40)
         _check_number("history_age_s", self.history_age_s, 0, 10 * 366 * 86400)
         _check_number("subscriber_entries", self.subscriber_entries, 1, 1_000_000)
         # Two of the largest entries: less would drop what it cannot even hold.
@@ -145,7 +149,7 @@ class GatewaySettings:
 
     @property
     def engine_limits(self) -> EngineLimits:
-        return EngineLimits(history_entries=self.history_entries)
+        return EngineLimits(history_entries=self.history_entries, history_bytes=self.history_bytes)
 
     @property
     def hub_limits(self) -> HubLimits:
@@ -263,6 +267,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "strangers": _as_number,
     "strangers_per_address": _as_number,
     "history_entries": _as_number,
+    "history_bytes": _as_number,
     "history_age_s": _as_number,
     "subscriber_entries": _as_number,
     "subscriber_bytes": _as_number,

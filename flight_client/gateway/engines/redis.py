@@ -76,8 +76,8 @@ class RedisEngine(BrokerEngine):
         prefix = f"{{{url.prefix}}}:"
         self._log_prefix = (prefix + "log:").encode()
         self._lives_prefix = (prefix + "device:").encode()
-        self._heads, self._used, self._meta, self._channels = (
-            (prefix + name).encode() for name in ("heads", "used", "meta", "channels")
+        self._heads, self._used, self._meta, self._channels, self._sizes = (
+            (prefix + name).encode() for name in ("heads", "used", "meta", "channels", "sizes")
         )
         self._client: Any = None  # redis-py's types know nothing of raw bytes
         self._asker: Any = None
@@ -273,10 +273,11 @@ class RedisEngine(BrokerEngine):
         limits = self._limits
         device = batch.owner.encode()
         return (
-            "EVALSHA", self._sha, 6,
+            "EVALSHA", self._sha, 7,
             self._log_key(batch.channel), self._heads, self._lives_prefix + device, self._used, self._meta, self._channels,
+            self._sizes,
             self.epoch.hex(), batch.channel, device, batch.incarnation, batch.counter, batch.events, batch.follows, blob,
-            limits.history_entries, limits.marks_per_device, limits.marks_total,
+            limits.history_entries, limits.marks_per_device, limits.marks_total, limits.history_bytes,
         )  # fmt: skip
 
     def _cut(self, index: int, batch: Batch, mark: int, results: list[AppendResult | None]) -> Batch | None:
