@@ -13,6 +13,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .client import Client
+    from .error_handler import RealtimeErrorHandler
     from .errors import (
         CallerError,
         CommandFailedError,
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
         V6REvent,
     )
     from .letters import DeadLetter
+    from .metrics import MetricsSample, MetricsStream, PlatformPerformance, RealtimeMetrics
     from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
+    from .presence import Presence, PresenceStream
     from .pressure import MemoryPressure, PressureLevel, PressureLimits
     from .recovery import handle_connection_error, register_recovery
     from .streams import EventStream, RealtimeEvent, Source
@@ -65,14 +68,21 @@ __all__ = [
     "Log",
     "MemoryPressure",
     "MemoryUpdate",
+    "MetricsSample",
+    "MetricsStream",
     "NotAnsweredError",
     "NotStoredError",
     "Outcome",
     "Payload",
     "PeerError",
+    "PlatformPerformance",
+    "Presence",
+    "PresenceStream",
     "PressureLevel",
     "PressureLimits",
+    "RealtimeErrorHandler",
     "RealtimeEvent",
+    "RealtimeMetrics",
     "RefusedError",
     "Source",
     "StateChange",
@@ -106,6 +116,8 @@ _HOME = {
     "LinkError": "errors",
     "Log": "events",
     "MemoryUpdate": "events",
+    "MetricsSample": "metrics",
+    "MetricsStream": "metrics",
     "NotAnsweredError": "errors",
     "NotStoredError": "errors",
     "register_recovery": "recovery",
@@ -116,6 +128,11 @@ _HOME = {
     "Outcome": "observe",
     "Payload": "events",
     "PeerError": "errors",
+    "PlatformPerformance": "metrics",
+    "Presence": "presence",
+    "PresenceStream": "presence",
+    "RealtimeErrorHandler": "error_handler",
+    "RealtimeMetrics": "metrics",
     "RealtimeEvent": "streams",
     "RefusedError": "errors",
     "Source": "streams",

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from ._tables import NAMES, PROFILES
+from .checks import check_text
 from .errors import CallerError
 from .session.common.profile import Profile
 from .session.spec import HELLO_FRAME_BYTES
@@ -38,6 +39,7 @@ class Platform:
     batch_events: int
     history_events: int
     wide_sizes: bool
+    max_connections: int = 0  # per channel; 0: no limit
 
     @property
     def capability_bits(self) -> int:
@@ -58,6 +60,7 @@ def get_platform(name: str) -> Platform:
 
     Raises CallerError for a name that the spec does not have.
     """
+    check_text("platform", name)
     profile = _BY_NAME.get(name)
     if profile is None:
         known = ", ".join(_BY_NAME)
@@ -79,6 +82,7 @@ def get_platform(name: str) -> Platform:
         batch_events=profile["batch_events"],
         history_events=profile["history_events"],
         wide_sizes=profile["memory_bytes"] == 0,
+        max_connections=profile["max_connections"],
     )
 
 
