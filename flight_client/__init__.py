@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .channels import Channel
     from .client import Client
     from .error_handler import RealtimeErrorHandler
     from .errors import (
@@ -45,10 +46,13 @@ if TYPE_CHECKING:
     from .pressure import MemoryPressure, PressureLevel, PressureLimits
     from .recovery import handle_connection_error, register_recovery
     from .streams import EventStream, RealtimeEvent, Source
-    from .sync_client import SyncChannel, SyncClient, SyncEventStream
+    from .sync_channels import SyncChannel
+    from .sync_client import SyncClient
+    from .sync_streams import SyncEventStream, SyncMetricsStream, SyncPresenceStream
 
 __all__ = [
     "CallerError",
+    "Channel",
     "Client",
     "CommandFailedError",
     "CommandRequest",
@@ -89,6 +93,8 @@ __all__ = [
     "SyncChannel",
     "SyncClient",
     "SyncEventStream",
+    "SyncMetricsStream",
+    "SyncPresenceStream",
     "SystemMonitoring",
     "V6REvent",
     "__version__",
@@ -98,6 +104,7 @@ __all__ = [
 
 _HOME = {
     "CallerError": "errors",
+    "Channel": "channels",
     "Client": "client",
     "CommandRequest": "events",
     "CommandFailedError": "errors",
@@ -137,9 +144,11 @@ _HOME = {
     "RefusedError": "errors",
     "Source": "streams",
     "StateChange": "observe",
-    "SyncChannel": "sync_client",
+    "SyncChannel": "sync_channels",
     "SyncClient": "sync_client",
-    "SyncEventStream": "sync_client",
+    "SyncEventStream": "sync_streams",
+    "SyncMetricsStream": "sync_streams",
+    "SyncPresenceStream": "sync_streams",
     "SystemMonitoring": "events",
     "V6REvent": "events",
 }

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from ._tables import CHANNELS
-from .checks import check_count, check_flag, check_key, check_kind, check_seconds
+from .arguments import check_count, check_flag, check_key, check_kind, check_seconds
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, NotStoredError
 from .events import Event, MemoryUpdate, encode_event

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from ._tables import NAMES
+from .arguments import check_seconds
 from .capture.record import Recorder, begin_recording
 from .channels import Channel
-from .checks import check_seconds
 from .clock import monotonic_ms
 from .commands import Commanding
 from .counting import count, queued_events

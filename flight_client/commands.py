@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from .checks import check_bytes, check_function, check_seconds, check_text
+from .arguments import check_bytes, check_function, check_seconds, check_text
 from .clock import monotonic_ms
 from .errors import CallerError, CommandFailedError, EventError, NotAnsweredError
 from .events import CommandRequest, CommandResult, encode_event

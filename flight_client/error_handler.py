@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from .checks import check_kind, check_text
+from .arguments import check_kind, check_text
 from .recovery import handle_connection_error
 
 _log = logging.getLogger("flight.client")

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from .checks import check_count, check_function, check_kind, texts
+from .arguments import check_count, check_function, check_kind, texts
 from .clock import monotonic_ms
 from .driver import Driver
 from .error_handler import RealtimeErrorHandler

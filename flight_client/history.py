@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
-from .checks import check_count, check_seconds
+from .arguments import check_count, check_seconds
 from .errors import CallerError, LinkError
 from .platforms import Platform
 from .session.device.channels import ChannelState

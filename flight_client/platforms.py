@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 from ._tables import NAMES, PROFILES
-from .checks import check_text
 from .errors import CallerError
 from .session.common.profile import Profile
 from .session.spec import HELLO_FRAME_BYTES
@@ -55,18 +54,17 @@ def platform_names() -> list[str]:
     return list(_BY_NAME)
 
 
-def get_platform(name: str) -> Platform:
+def get_platform(name: object) -> Platform:
     """The profile of a platform.
 
     Raises CallerError for a name that the spec does not have.
     """
-    check_text("platform", name)
-    profile = _BY_NAME.get(name)
+    profile = _BY_NAME.get(name) if isinstance(name, str) else None
     if profile is None:
         known = ", ".join(_BY_NAME)
         raise CallerError(what="unknown platform", value=name, next_step=f"use one of: {known}")
     return Platform(
-        name=name,
+        name=profile["name"],
         number=profile["id"],
         client_type=profile["client_type"],
         memory=profile["memory"],

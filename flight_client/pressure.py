@@ -8,7 +8,7 @@ import gc
 import logging
 from collections.abc import Callable
 
-from .checks import check_count, check_function, check_kind
+from .arguments import check_count, check_function, check_kind
 from .errors import CallerError
 from .events import MemoryUpdate, encode_event
 from .outbox import Outbox
@@ -81,8 +81,8 @@ class PressureControl:
         clear_history: Callable[[], int],
         call: Callable[[Callable[[MemoryPressure], object], MemoryPressure], None],
     ) -> None:
-        self.limits = PressureLimits()
-        self.relieves = platform.name in _RELIEVED
+        self._limits = PressureLimits()
+        self._relieves = platform.name in _RELIEVED
         self.level = PressureLevel.CALM
         self.platform = platform
         self._outbox = outbox
@@ -93,6 +93,26 @@ class PressureControl:
         self._hooks: list[Callable[[MemoryPressure], object]] = []
         self._wanted = platform.lossy_slots  # what the application set
         self._relieved = False  # the queue is short because of pressure
+
+    @property
+    def limits(self) -> PressureLimits:
+        """Where the levels begin."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: PressureLimits) -> None:
+        check_kind("limits", limits, PressureLimits, "a PressureLimits")
+        self._limits = limits
+
+    @property
+    def relieves(self) -> bool:
+        """Whether pressure is relieved before the hooks are called."""
+        return self._relieves
+
+    @relieves.setter
+    def relieves(self, relieves: bool) -> None:
+        check_kind("relieves", relieves, bool, "True or False")
+        self._relieves = relieves
 
     @property
     def queue_events(self) -> int:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from .checks import check_function, check_text
+from .arguments import check_function, check_text
 from .errors import CallerError, FlightError
 from .platforms import platform_names
 from .session.device.codes import ADVICE_BACK_OFF, ADVICE_NONE, ADVICE_POLLING

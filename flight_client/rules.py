@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ._tables import NAMES
-from .checks import check_count, check_text
+from .arguments import check_count, check_text
 from .errors import CallerError
 from .session.spec import CHANNEL_NAME_BYTES, NUMBER_LIMIT, RETRY_COUNT, RETRY_INTERVAL_MS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from .checks import check_count, check_function
+from .arguments import check_count, check_function
 from .clock import monotonic_ms
 from .driver import Driver
 from .error_handler import RealtimeErrorHandler

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from .checks import check_count
+from .arguments import check_count
 from .errors import EventError, FlightError
 from .events import Event, decode_event
 from .platforms import platform_name

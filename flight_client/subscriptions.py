@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from ._tables import CHANNELS, NAMES
-from .checks import check_count, check_flag, texts
+from .arguments import check_count, check_flag, texts
 from .errors import CallerError, FlightError, FrameError
 from .last_values import LastValues
 from .observe import Gap

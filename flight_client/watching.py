@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .checks import check_count
+from .arguments import check_count
 from .driver import Driver
 from .errors import CallerError, FlightError
 from .history import History
