@@ -35,6 +35,7 @@ from flight_client.gateway.node_list import hosts_of
 from flight_client.gateway.pages import Pages
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.presence import Presence
+from flight_client.gateway.proxies import Proxies
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.rest.handlers import Rest
 from flight_client.gateway.security import Security
@@ -126,7 +127,8 @@ class Gateway:
         self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
         self.stopping = False
         """From stop() on: not ready for anybody."""
-        self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
+        self.proxies = Proxies(settings.trusted_proxies)
+        self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls, self.proxies.trusts)
         self.rest = Rest(self.registry, self.strangers, self.forwarder)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
@@ -145,7 +147,9 @@ class Gateway:
         await self.hub.start()
         hosts = self.settings.allowed_hosts + hosts_of(self.settings.nodes)
         guard = WebGuard(self.settings.allowed_origins, hosts, self.settings.host)
-        app = web.Application(client_max_size=MESSAGE_BYTES, middlewares=[guard.middleware])
+        app = web.Application(
+            client_max_size=MESSAGE_BYTES, middlewares=[self.proxies.middleware(self.strangers), guard.middleware]
+        )
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
         Pages(self).add_to(app.router)

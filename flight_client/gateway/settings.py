@@ -19,6 +19,7 @@ from flight_client.gateway.engines.base import HISTORY_BYTES
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
 from flight_client.gateway.jwks_source import check_source
 from flight_client.gateway.node_list import check_nodes, check_workers
+from flight_client.gateway.proxies import check_proxies
 from flight_client.session import spec
 
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
@@ -49,6 +50,7 @@ ENVIRONMENT = {
     "sessions_per_token": "FLIGHT_SESSIONS_PER_TOKEN",
     "strangers": "FLIGHT_STRANGERS",
     "strangers_per_address": "FLIGHT_STRANGERS_PER_ADDRESS",
+    "trusted_proxies": "FLIGHT_TRUSTED_PROXIES",
     "workers": "FLIGHT_WORKERS",
     "node": "FLIGHT_NODE",
     "nodes": "FLIGHT_NODES",
@@ -96,7 +98,8 @@ class GatewaySettings:
     channels: int = 1024  # names that may exist at a time
     sessions: int = spec.SESSIONS  # of one gateway, attached or not; then HELLO is refused as busy
     strangers: int = 1024  # connections that have not shown a token yet
-    strangers_per_address: int = 256  # ... of one address; a proxy in front is one
+    strangers_per_address: int = 256  # ... of one address; a proxy in front is one, unless it is trusted
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks of balancers whose X-Forwarded-For is believed
     history_entries: int = spec.HISTORY_ENTRIES  # entries that the log keeps of each channel
     history_bytes: int = HISTORY_BYTES  # bytes of them; the newest entry stays, however large
     history_age_s: int = 0  # seconds that it keeps them at most; 0: any time
@@ -125,6 +128,7 @@ class GatewaySettings:
         _check_number("audit_log_bytes", self.audit_log_bytes, 4096, 1 << 40)
         _check_number("channels_per_token", self.channels_per_token, 1, 100_000)
         _check_number("sessions_per_token", self.sessions_per_token, 0, 1_000_000)
+        check_proxies(self.trusted_proxies)
         check_nodes(self.node, self.nodes, self.engine)
         check_workers(self.workers, self.nodes, self.engine)
         _check_number("drain_s", self.drain_s, 0, 3600)
@@ -260,6 +264,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "channels_per_token": _as_number,
     "sessions_per_token": _as_number,
     "nodes": _as_list,
+    "trusted_proxies": _as_list,
     "workers": _as_number,
     "drain_s": _as_number,
     "channels": _as_number,
