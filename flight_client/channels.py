@@ -11,6 +11,7 @@ from .arguments import check_count, check_flag, check_key, check_kind, check_sec
 from .clock import monotonic_ms
 from .errors import CallerError, FlightError, NotStoredError
 from .events import Event, MemoryUpdate, encode_event
+from .history import Wanted
 from .lanes import QueuedEvent
 from .letters import DeadLetter
 from .observe import Outcome
@@ -104,6 +105,7 @@ class Channel:
         self._client._driver.check_thread()
         check_seconds("timeout_s", timeout_s)
         check_flag("ack", ack)
+        check_flag("critical", critical)
         if ack and critical is False:
             raise CallerError(
                 what="a lossy event is never acknowledged", value="critical=False", next_step="leave out one of the two"
@@ -183,9 +185,12 @@ class Channel:
         Raises LinkError when that is over, RefusedError where the gateway does not allow the channel, CallerError for a bad
         argument, on a closed client, and on a platform with one connection per channel that listens there already.
         """
+        wanted = Wanted(self.name, types, limit, after)
+        wanted.check()
+        check_seconds("timeout_s", timeout_s)
         self._client._check_listening()
         self._client._check_connecting()
-        return await self._client._history.read(self.name, types, limit, after, timeout_s)
+        return await self._client._history.read(wanted, timeout_s)
 
     def _queued(
         self, layout: int, body: bytes, stamp_ms: int, critical: bool | None, expires_ms: int | None, key: Hashable
