@@ -78,6 +78,7 @@ BAD: dict[str, tuple[object, ...]] = {
     "hook": (*FUNCTIONS, None),
     "interval_ms": (*COUNTS, None, 0, 9),
     "key": ([], {}, ([],)),
+    "kind": (None, 5, "log", Log("x"), object, []),
     "last": FLAGS,
     "letter": (None, 5, "letter", object()),
     "letters": (None, 5, "letter", object()),
@@ -111,6 +112,8 @@ BAD: dict[str, tuple[object, ...]] = {
 BAD_HERE: dict[tuple[str, str], tuple[object, ...]] = {
     ("Client.channel", "name"): CHANNELS,
     ("SyncClient.channel", "name"): CHANNELS,
+    ("Channel.emit_many", "events"): (5, None, "events", {}, [5], [Log("good"), None]),
+    ("SyncChannel.emit_many", "events"): (5, None, "events", {}, [5], [Log("good"), None]),
     ("Client.command", "timeout_s"): (*SECONDS, 0, None, 1e9),
     ("SyncClient.command", "timeout_s"): (*SECONDS, 0, None, 1e9),
     ("RealtimeErrorHandler.handle_connection_error", "platform"): (5, None, object()),
@@ -127,7 +130,7 @@ SAYS = {
     "device_id": "device.id",
     "device_key": "device.key",
     "event": "event",
-    "events": "events",
+    "events": "event",
     "handler": "handler",
     "name": "name|channel",
     "platform": "platform",
@@ -144,6 +147,7 @@ GOOD: dict[str, object] = {
     "events": 5,
     "handler": lambda _: None,
     "hook": lambda _: None,
+    "kind": Log,
     "letter": DeadLetter("log", "closed", 0, False, 5, b"", 0),
     "limit": 1,
     "message": object(),
@@ -153,6 +157,10 @@ GOOD: dict[str, object] = {
     "update": MemoryUpdate(),
     "address": "http://127.0.0.1:9",
     "token": "t",
+}
+GOOD_HERE: dict[tuple[str, str], object] = {
+    ("Channel.emit_many", "events"): [Log("good")],
+    ("SyncChannel.emit_many", "events"): [Log("good")],
 }
 # For the parts of the client itself, not for programs; nobody is told of them.
 INSIDE = {"on_result", "on_failure", "on_drive", "emit_encoded", "finish", "forget_recent"}
@@ -198,7 +206,11 @@ def bound(function: Callable[..., object], where: str, wrong: str = "", value: o
             continue
         if not is_wrong and parameter.default is parameter.empty:
             assert name in GOOD, f"{where} needs {name}: say in GOOD what is right for it"
-        right = GOOD[name] if parameter.default is parameter.empty and not is_wrong else parameter.default
+        right = (
+            GOOD_HERE.get((where, name), GOOD.get(name))
+            if parameter.default is parameter.empty and not is_wrong
+            else parameter.default
+        )
         if parameter.kind is parameter.KEYWORD_ONLY:
             named[name] = value if is_wrong else right
         else:
@@ -436,7 +448,7 @@ def test_another_event_loop_is_refused_by_every_method(kind: type[Any]) -> None:
 
 # What a closed client still answers; everything else says that it was closed.
 STILL_ANSWERS = {
-    "channel", "clear_event_history", "clear_history", "close", "counters", "dead_letters", "discard", "emit", "limit_rate",
+    "channel", "clear_event_history", "clear_history", "close", "counters", "dead_letters", "discard", "emit", "emit_many", "emitter", "limit_rate",
     "next", "on_dead_letter", "on_gap", "on_pressure", "on_state", "pause", "put", "replay", "report_memory", "resume",
     "set_max_queue_size", "take", "trigger_memory_optimization", "wait",
 }  # fmt: skip

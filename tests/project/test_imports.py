@@ -49,6 +49,7 @@ FLOOR = {
     "presence": 8,
     "subscriptions": 9,
     "history": 10,
+    "emitters": 10,
     "error_handler": 5,
     "bridge": 7,
     "capture": 8,
