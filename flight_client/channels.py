@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from ._tables import CHANNELS
 from .arguments import check_count, check_flag, check_key, check_kind, check_seconds
 from .clock import monotonic_ms
+from .emitters import Emitter, all_of, bind, check_event_type
 from .errors import CallerError, FlightError, NotStoredError
 from .events import Event, MemoryUpdate, encode_event
+from .history import Wanted
 from .lanes import QueuedEvent
 from .letters import DeadLetter
 from .observe import Outcome
@@ -59,6 +61,49 @@ class Channel:
             self._client.report_memory(event)
         return outcome
 
+    def emitter(
+        self,
+        kind: type[Event],
+        *,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> Emitter:
+        """A function that emits events of one class: it takes the fields, and everything else is settled here, once.
+
+            emit = client.channel("frame-time").emitter(FrameTime)
+            emit(16_000, 16_600, 18_000, 60)
+
+        It answers and raises as emit() does, and CallerError for fields that the class does not have.
+        """
+        self._client._driver.check_thread()
+        check_event_type(kind)
+        like, lane = self._queued(0, b"", 0, critical, expires_ms, key)
+        like.key = key
+        return bind(self._client, kind, self._wide, like, lane)
+
+    def emit_many(
+        self,
+        events: Iterable[Event],
+        *,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> list[Outcome]:
+        """emit() of several events at one moment, in their order; what became of each.
+
+        All are written first: where one cannot be, EventError says so and none of them was emitted.
+        """
+        self._client._driver.check_thread()
+        self._queued(0, b"", 0, critical, expires_ms, key)
+        written = all_of(events)
+        bodies, stamp_ms = [encode_event(event, self._wide) for event in written], monotonic_ms()
+        outcomes = [self.emit_encoded(*body, stamp_ms, critical, expires_ms, key) for body in bodies]
+        for event in written:
+            if isinstance(event, MemoryUpdate):
+                self._client.report_memory(event)
+        return outcomes
+
     async def put(
         self,
         event: Event,
@@ -104,6 +149,7 @@ class Channel:
         self._client._driver.check_thread()
         check_seconds("timeout_s", timeout_s)
         check_flag("ack", ack)
+        check_flag("critical", critical)
         if ack and critical is False:
             raise CallerError(
                 what="a lossy event is never acknowledged", value="critical=False", next_step="leave out one of the two"
@@ -183,9 +229,12 @@ class Channel:
         Raises LinkError when that is over, RefusedError where the gateway does not allow the channel, CallerError for a bad
         argument, on a closed client, and on a platform with one connection per channel that listens there already.
         """
+        wanted = Wanted(self.name, types, limit, after)
+        wanted.check()
+        check_seconds("timeout_s", timeout_s)
         self._client._check_listening()
         self._client._check_connecting()
-        return await self._client._history.read(self.name, types, limit, after, timeout_s)
+        return await self._client._history.read(wanted, timeout_s)
 
     def _queued(
         self, layout: int, body: bytes, stamp_ms: int, critical: bool | None, expires_ms: int | None, key: Hashable

@@ -13,6 +13,7 @@ from ._tables import NAMES
 from .arguments import check_seconds
 from .capture.record import Recorder, begin_recording
 from .channels import Channel
+from .client_arguments import check_client
 from .clock import monotonic_ms
 from .commands import Commanding
 from .counting import count, queued_events
@@ -111,6 +112,7 @@ class Client(Watching, Steering, Commanding):
 
         Raises CallerError for a value that cannot work.
         """
+        check_client(locals())
         self.platform = get_platform(platform)
         own = dict(transport_factories or {})
         chosen = choose_transports(transports, own, self.platform, fixed_addresses(address))
@@ -294,10 +296,10 @@ class Client(Watching, Steering, Commanding):
             "retry_interval_ms": retry_interval_ms,
         }
         given = {key: value for key, value in said.items() if value is not None}
+        rules = ChannelRules(**given)  # type: ignore[arg-type]
+        rules.check()
         known = self._channels.get(name)
         if known is None:
-            rules = ChannelRules(**given)  # type: ignore[arg-type]
-            rules.check()
             number = self._add_channel(name, MODE_PUBLISH)
             known = self._channels[name] = Channel(self, name, number, self.platform.wide_sizes, rules)
         elif any(getattr(known.rules, key) != value for key, value in given.items()):

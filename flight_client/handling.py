@@ -115,6 +115,8 @@ class Handling:
         def events(self, *types: str, channels: Iterable[str] | None = None, history: int | None = None) -> EventStream:
             """Client.events()."""
 
+        def _check_listening(self) -> None: ...
+
     @property
     def error_handler(self) -> RealtimeErrorHandler:
         """What is asked about failed connections and told of handlers that raise (error_handler.py); set your own."""
@@ -210,7 +212,7 @@ class Handling:
 
         Raises CallerError as events() does, for a bad number, and where no event loop runs.
         """
-        self._driver.check_thread()
+        self._check_listening()
         check_function("handler", handler)
         rules = self._check_rules(retries, retry_interval_ms)
         try:

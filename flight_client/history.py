@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
-from .arguments import check_count, check_seconds
+from .arguments import check_count
 from .errors import CallerError, LinkError
 from .platforms import Platform
 from .session.device.channels import ChannelState
@@ -27,17 +27,26 @@ Until = Callable[[Callable[[], bool]], Coroutine[Any, Any, None]]
 """Client._until: wait for something to become true; raises what ended the client."""
 
 
-class _Wanted(NamedTuple):
+class Wanted(NamedTuple):
+    """What is asked for."""
+
     channel: str
     types: tuple[str, ...]
     limit: int
     after: int | None
 
+    def check(self) -> None:
+        """Raises CallerError for what cannot be asked."""
+        channels_of(self.types, [self.channel])
+        check_count("limit", self.limit, 1, STREAM_EVENTS)
+        if self.after is not None:
+            check_count("after", self.after, 0, (1 << 63) - 1)
+
 
 class _Collector(Stream[RealtimeEvent]):
     """The newest events, or with `first` the first ones, so many of them."""
 
-    def __init__(self, wanted: _Wanted, subscriptions: Subscriptions) -> None:
+    def __init__(self, wanted: Wanted, subscriptions: Subscriptions) -> None:
         super().__init__(subscriptions.forget, 0, subscriptions.check)
         self.found: list[RealtimeEvent] = []
         self._wanted = wanted
@@ -72,26 +81,19 @@ class History:
         self._alone = platform.max_connections == 1
         self._turn = asyncio.Lock()
 
-    async def read(
-        self, channel: str, types: tuple[str, ...], limit: int, after: int | None, timeout_s: float | None
-    ) -> list[RealtimeEvent]:
-        """Channel.history()."""
-        channels_of(types, [channel])
-        check_count("limit", limit, 1, STREAM_EVENTS)
-        if after is not None:
-            check_count("after", after, 0, (1 << 63) - 1)
-        check_seconds("timeout_s", timeout_s)
+    async def read(self, wanted: Wanted, timeout_s: float | None) -> list[RealtimeEvent]:
+        """Channel.history(), of what was checked."""
         try:
             async with asyncio.timeout(timeout_s), self._turn:
-                return await self._read(_Wanted(channel, types, limit, after))
+                return await self._read(wanted)
         except TimeoutError:
             raise LinkError(
-                what=f"the history of {channel} did not come in time",
+                what=f"the history of {wanted.channel} did not come in time",
                 value=f"{timeout_s} s",
                 next_step="is the client connected? see its state, and give it a longer timeout_s",
             ) from None
 
-    async def _read(self, wanted: _Wanted) -> list[RealtimeEvent]:
+    async def _read(self, wanted: Wanted) -> list[RealtimeEvent]:
         await self._until(lambda: self._session.state == STATE_READY)
         epoch, end = await self._end_of(wanted)
         collector = _Collector(wanted, self._subscriptions)
@@ -107,7 +109,7 @@ class History:
             collector.close()
         return collector.found
 
-    async def _end_of(self, wanted: _Wanted) -> tuple[bytes, int]:
+    async def _end_of(self, wanted: Wanted) -> tuple[bytes, int]:
         """Epoch and last offset of a log."""
         mark = _Collector(wanted, self._subscriptions)
         try:

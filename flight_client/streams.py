@@ -198,6 +198,7 @@ class Stream(Generic[T]):
 
     def take(self, limit: int) -> list[T]:
         """What is there now, at most so many."""
+        self._check()
         check_count("limit", limit, 0, STREAM_EVENTS)
         return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from .channels import Channel
+from .emitters import Emitter
 from .errors import NotStoredError
 from .events import Event
 from .letters import DeadLetter
@@ -37,6 +38,33 @@ class SyncChannel:
         """As Channel.emit(): never waits for the network."""
         return self._background.call(
             lambda: self._channel.emit(event, critical=critical, expires_ms=expires_ms, key=key)
+        )
+
+    def emitter(
+        self,
+        kind: type[Event],
+        *,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> Emitter:
+        """As Channel.emitter(); the function may be called from any thread."""
+        emit = self._background.call(
+            lambda: self._channel.emitter(kind, critical=critical, expires_ms=expires_ms, key=key)
+        )
+        return lambda *values, **fields: self._background.call(lambda: emit(*values, **fields))
+
+    def emit_many(
+        self,
+        events: Iterable[Event],
+        *,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> list[Outcome]:
+        """As Channel.emit_many(): one step to the background thread for all of them."""
+        return self._background.call(
+            lambda: self._channel.emit_many(events, critical=critical, expires_ms=expires_ms, key=key)
         )
 
     def put(

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from .arguments import check_function, check_seconds
+from .arguments import check_seconds
 from .background import Background
 from .capture.record import Recorder
 from .client import Client
@@ -199,16 +199,10 @@ class SyncClient(SyncSteering):
         retries: int = RETRY_COUNT, retry_interval_ms: int = RETRY_INTERVAL_MS,
     ) -> Callable[[_EventHandler], _EventHandler]:  # fmt: skip
         """on_event() as a decorator; the function stays what it was."""
-
-        def take(handler: _EventHandler) -> _EventHandler:
-            check_function("handler", handler)
-            self.on_event(
-                handler, *types, channels=channels, history=history, retries=retries,
-                retry_interval_ms=retry_interval_ms,
-            )  # fmt: skip
-            return handler
-
-        return take
+        decorate = self._client.handles(
+            *types, channels=channels, history=history, retries=retries, retry_interval_ms=retry_interval_ms
+        )
+        return lambda handler: self._background.call(lambda: decorate(handler))
 
     # Commands
 
@@ -218,13 +212,8 @@ class SyncClient(SyncSteering):
 
     def answers(self, name: str = "", *, channel: str = COMMANDS) -> Callable[[_CommandHandler], _CommandHandler]:
         """on_command() as a decorator; the function stays what it was."""
-
-        def take(handler: _CommandHandler) -> _CommandHandler:
-            check_function("handler", handler)
-            self.on_command(handler, name, channel=channel)
-            return handler
-
-        return take
+        decorate = self._client.answers(name, channel=channel)
+        return lambda handler: self._background.call(lambda: decorate(handler))
 
     def command(
         self,
