@@ -28,8 +28,7 @@ GOALS = {
     "py.emit": (1.7, "there is no bound form yet: the figure is that of the readable one"),
     "py.emit_method": (
         2.6,
-        "a third goes into the event's object and its fields, a quarter into the report of memory pressure, the rest into the queue "
-        "and its packing, which are Python too",
+        "fields, report of memory pressure, queue, packing: about a quarter each, all of it Python",
     ),
     "py.emit_number": (0.5, "there is no bound form of one number yet: the figure is that of the readable one"),
     "py.emit_bulk": (0.25, "there is no call for many events yet: each is queued by itself"),
