@@ -24,6 +24,7 @@ VENV := .venv
 VPY := $(VENV)/bin/python
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
+BENCHED := $(VENV)/.installed-bench
 TIMES := build/times.txt
 SET_UP := build/set-up.txt
 
@@ -127,6 +128,10 @@ bench-client: $(DEV) ## instructions, bytes and stack of the console client on f
 bench-gateway: $(DEV) ## the gateway beside NATS, Redis, RabbitMQ, Mosquitto, nchan and socket.io; a herd of 10,000; some minutes
 	@$(VPY) -u build_scripts/bench_gateway.py $(BENCH)
 
+.PHONY: bench-python
+bench-python: $(BENCHED) ## the Python client beside msgspec, msgpack, protobuf, pymavlink, nats-py, paho and socketio; two minutes
+	@$(VPY) -u build_scripts/bench_python.py $(BENCH)
+
 .PHONY: bench-micropython
 bench-micropython: $(DEV) ## the client for MicroPython under the real interpreter: rates, heap, memory
 	@$(VPY) -u build_scripts/bench_micropython.py
@@ -194,6 +199,12 @@ $(RUN): $(BUILT_FROM) $(call stale,$(RUN))
 $(DEV): $(BUILT_FROM) build_scripts/install_deps $(call stale,$(DEV))
 	$(call install,gateway$(comma)tools$(comma)dev,dev)
 	@echo '$(CURDIR)' | tee $(RUN) > $@
+
+# Only the peers: the package is there.
+$(BENCHED): $(DEV)
+	@$(VPY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' > $@.txt
+	@$(VPY) -m pip install --quiet --disable-pip-version-check --requirement $@.txt
+	@mv $@.txt $@
 
 comma := ,
 

@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ._tables import NAMES
 from .arguments import check_seconds
-from .capture.record import Recorder, begin_recording
 from .channels import Channel
 from .client_arguments import check_client
 from .clock import monotonic_ms
@@ -58,6 +57,9 @@ from .threadsafe import Threadsafe
 from .transports import Address, TransportFactory, TransportOptions, factory
 from .waiting import Waiters
 from .watching import Watching
+
+if TYPE_CHECKING:
+    from .capture.record import Recorder
 
 _log = logging.getLogger("flight.client")
 
@@ -136,7 +138,11 @@ class Client(Watching, Steering, Commanding):
         self._hooks = Hooks()
         judgement = Judgement(fatal, self._hooks)
         self._driver = Driver(self._session, key, self._outbox, address, token, factories, judgement, self)
-        self._recorder = begin_recording(capture, self._session, self._driver.inbox)
+        self._recorder: Recorder | None = None
+        if capture is not None:
+            from .capture.record import begin_recording  # most programs never record
+
+            self._recorder = begin_recording(capture, self._session, self._driver.inbox)
         if resume_file is not None:
             self._driver.resume = ResumeFile(Path(resume_file), self.device_id)
             self._driver.resume.restore(self._session)

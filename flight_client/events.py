@@ -379,7 +379,7 @@ class _Tail:
 class _Layout:
     """One layout in one width. Field order on the wire is the spec's; in Python it is the class's."""
 
-    __slots__ = ("cls", "fields", "fixed", "id", "tails")
+    __slots__ = ("_numbers", "cls", "fields", "fixed", "id", "tails")
 
     def __init__(self, spec: dict[str, Any], wide: bool) -> None:
         self.cls = EVENT_TYPES[spec["name"]]
@@ -387,9 +387,19 @@ class _Layout:
         self.fixed = struct.Struct(spec["format_wide" if wide else "format"])
         self.fields = [_Field(entry, wide) for entry in spec["fields"]]
         self.tails = [_Tail(entry) for entry in spec["tail"]]
+        # Of each field its range, where an int in it is the number on the wire; every other value goes the long way.
+        self._numbers = [
+            (entry, entry.name, *((1, 0) if entry.scale or entry.values else (entry.lowest, entry.highest)))
+            for entry in self.fields if not entry.reserved
+        ]  # fmt: skip
+        assert all(entry.reserved for entry in self.fields[len(self._numbers) :]), "reserved fields stand last"
 
     def encode(self, event: Event) -> bytes:
-        numbers = [0 if entry.reserved else entry.to_wire(getattr(event, entry.name)) for entry in self.fields]
+        numbers = []
+        for entry, name, lowest, highest in self._numbers:
+            value = getattr(event, name)
+            numbers.append(value if type(value) is int and lowest <= value <= highest else entry.to_wire(value))
+        numbers += [0] * (len(self.fields) - len(numbers))
         body = self.fixed.pack(*numbers)
         if self.tails:
             body += b"".join([tail.to_wire(getattr(event, tail.name)) for tail in self.tails])

@@ -5,7 +5,7 @@ from typing import Any
 
 sys.path.append(sys.argv[1])
 
-import socketio  # type: ignore[import-not-found]  # a peer's, below build/
+import socketio
 import uvicorn  # type: ignore[import-not-found]  # a peer's, below build/
 
 server: Any = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")

@@ -1,4 +1,8 @@
-"""The transports that this package has, by name."""
+"""The transports that this package has, by name.
+
+A transport is imported when a client is made that may take it: the library behind WebSocket and polling takes longer to import
+than everything else together.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,35 @@ from ..errors import CallerError
 from .address import Address
 from .base import Transport, TransportFactory
 from .options import TransportOptions
-from .polling import PollingTransport
-from .serial_line import SerialTransport
-from .tcp import TcpTransport
-from .websocket import WebSocketTransport
 
-_MAKERS: dict[str, Callable[[Address, TransportOptions], Transport]] = {
-    "tcp": TcpTransport,
-    "websocket": WebSocketTransport,
-    "polling": PollingTransport,
-    "serial": lambda address, _options: SerialTransport(address),
-}
+Maker = Callable[[Address, TransportOptions], Transport]
+
+
+def _tcp() -> Maker:
+    from .tcp import TcpTransport
+
+    return TcpTransport
+
+
+def _websocket() -> Maker:
+    from .websocket import WebSocketTransport
+
+    return WebSocketTransport
+
+
+def _polling() -> Maker:
+    from .polling import PollingTransport
+
+    return PollingTransport
+
+
+def _serial() -> Maker:
+    from .serial_line import SerialTransport
+
+    return lambda address, _options: SerialTransport(address)
+
+
+_MAKERS: dict[str, Callable[[], Maker]] = {"tcp": _tcp, "websocket": _websocket, "polling": _polling, "serial": _serial}
 
 
 def available() -> tuple[str, ...]:
@@ -28,7 +50,8 @@ def available() -> tuple[str, ...]:
 
 def factory(name: str, options: TransportOptions = TransportOptions()) -> TransportFactory:  # noqa: B008 - frozen
     """The transport with this name; CallerError when there is none."""
-    maker = _MAKERS.get(name)
-    if maker is None:
+    find = _MAKERS.get(name)
+    if find is None:
         raise CallerError(what="unknown transport", value=name, next_step=f"use one of: {', '.join(_MAKERS)}")
+    maker = find()
     return lambda address: maker(address, options)
