@@ -7,6 +7,7 @@ import dataclasses
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Generic
 
 from .errors import EventError, FlightError
 from .events import Event, decode_event
@@ -14,6 +15,16 @@ from .platforms import platform_name
 from .session.spec import PORTION_FLAG
 from .wire.coding import plain_records
 from .wire.records import decode_age, records
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    # RealtimeEvent alone means one with any data; a question such as is_log_event() says which.
+    _Data_co = TypeVar("_Data_co", bound=Event, default=Event, covariant=True)
+else:
+    from typing import TypeVar
+
+    _Data_co = TypeVar("_Data_co", covariant=True)
 
 _log = logging.getLogger("flight.client")
 
@@ -31,7 +42,7 @@ class Source:
 
 
 @dataclasses.dataclass(slots=True)
-class RealtimeEvent:
+class RealtimeEvent(Generic[_Data_co]):
     """One event as it was received.
 
     `timestamp_ms` is the time of the event in milliseconds since 1970: when the gateway got it, less its age. It is
@@ -39,7 +50,7 @@ class RealtimeEvent:
     """
 
     type: str
-    data: Event
+    data: _Data_co
     channel: str
     source: Source
     offset: int
