@@ -88,7 +88,7 @@ def from_json(kind: type[_Kind], value: object, *, lenient: bool = False) -> _Ki
 
     Raises CallerError (EventError for an event), which names field, value and what would be right.
     """
-    if kind is not RealtimeEvent and kind not in _NAMES:
+    if not any(kind is known for known in (*_KINDS, RealtimeEvent)):
         raise CallerError("this is no type with a JSON form", value=kind, next_step=f"give one of: {_known()}")
     try:
         if kind is RealtimeEvent:
