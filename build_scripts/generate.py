@@ -6,18 +6,21 @@
 from __future__ import annotations
 
 import argparse
-import pprint
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a program, Python looks in this folder only
+
+from build_scripts import generate_python  # noqa: E402 - behind the line that makes it findable
+from build_scripts.generate_python import KIND_STRUCT, has_wide  # noqa: E402 - the same
+
 SPEC = ROOT / "spec" / "flight.toml"
 NOTE = "Generated from spec/flight.toml by build_scripts/generate.py. Do not edit."
 
 KIND_BYTES = {"u8": 1, "u16": 2, "i16": 2, "u32": 4}
-KIND_STRUCT = {"u8": "B", "u16": "H", "i16": "h", "u32": "I"}
 KIND_C = {"u8": "uint8_t", "u16": "uint16_t", "i16": "int16_t", "u32": "uint32_t"}
 
 # The tables whose entries become constants, with the prefix of the constant.
@@ -134,10 +137,6 @@ def fixed_bytes(layout: dict[str, Any], wide: bool) -> int:
     if offset % 4:
         raise SystemExit(f"spec: {layout['name']}: the fixed part is not a multiple of 4")
     return offset
-
-
-def has_wide(layout: dict[str, Any]) -> bool:
-    return any(field["kind"] == "size" for field in layout["fields"])
 
 
 def constants(spec: dict[str, Any]) -> list[tuple[str, list[tuple[str, int]]]]:
@@ -287,39 +286,6 @@ def session_value(spec: dict[str, Any], profile: dict[str, Any], key: str) -> st
     return repr(int(value))
 
 
-def write_tables(spec: dict[str, Any]) -> str:
-    """Names, texts and layouts for the CPython side."""
-    layouts = []
-    for layout in spec["layouts"]:
-        entry = {"name": layout["name"], "id": layout["id"], "wide": has_wide(layout)}
-        entry["fields"] = [dict(field) for field in layout["fields"]]
-        entry["tail"] = [dict(tail) for tail in layout["tail"]]
-        entry["format"] = "<" + "".join(struct_code(field, wide=False) for field in layout["fields"])
-        entry["format_wide"] = "<" + "".join(struct_code(field, wide=True) for field in layout["fields"])
-        layouts.append(entry)
-    names = {table: dict(spec[table]) for table in (*TABLES, "connection_states", "priorities")}
-    out = [f'"""{NOTE}"""', "", "from typing import Any", ""]
-    strings = {k: v for k, v in spec["protocol"].items() if isinstance(v, str)}
-    parts = {
-        "STRINGS: dict[str, str]": strings,
-        "NAMES: dict[str, dict[str, int]]": names,
-        "CODES: list[dict[str, Any]]": spec["codes"],
-        "CHANNELS: dict[str, dict[str, Any]]": spec["channels"],
-        "LAYOUTS: list[dict[str, Any]]": layouts,
-        "PROFILES: list[dict[str, Any]]": spec["profiles"],
-    }
-    for name, value in parts.items():
-        text = pprint.pformat(value, width=110, sort_dicts=False)
-        out += [f"{name} = {text}", ""]
-    return "\n".join(out)
-
-
-def struct_code(field: dict[str, Any], wide: bool) -> str:
-    if field["kind"] == "size":
-        return "Q" if wide else "I"
-    return KIND_STRUCT[field["kind"]]
-
-
 def write_board_layouts(spec: dict[str, Any]) -> str:
     """For MicroPython: what it needs to check a record, in as few bytes as possible."""
     words = bytearray(2 * (max(layout["id"] for layout in spec["layouts"]) + 1))
@@ -462,7 +428,9 @@ def outputs(spec: dict[str, Any]) -> dict[Path, str]:
     return {
         ROOT / "csrc" / "include" / "flight_spec.h": write_c(spec),
         ROOT / "flight_client" / "session" / "spec.py": write_session(spec),
-        ROOT / "flight_client" / "_tables.py": write_tables(spec),
+        ROOT / "flight_client" / "_tables.py": generate_python.write_tables(spec, tuple(TABLES), NOTE),
+        ROOT / "flight_client" / "_profiles.py": generate_python.write_profiles(spec, NOTE),
+        ROOT / "flight_client" / "enums.py": generate_python.write_enums(spec, NOTE),
         ROOT / "docs" / "reference-spec.md": write_docs(spec),
         ROOT / "micropython" / "flight_client" / "layouts.py": write_board_layouts(spec),
         ROOT / "micropython" / "flight_client" / "tables.py": write_board_tables(spec),

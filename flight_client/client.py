@@ -28,14 +28,13 @@ from .links import refusal
 from .observe import ConnectionState, Counters, Outcome, StateChange, connection_state
 from .outbox import Outbox
 from .packing import offer_flags
-from .platforms import fit_for_a_line, get_platform
+from .platforms import fit_for_a_line, get_platform, session_profile
 from .pressure import PressureControl
 from .proof import client_key
 from .publishing import Publications
 from .resume_file import ResumeFile
 from .rules import ChannelRules, check_name
 from .session.common.clock import later
-from .session.common.profile import profile_of
 from .session.device import codes
 from .session.device.machine import DeviceSession
 from .session.spec import (
@@ -119,8 +118,7 @@ class Client(Watching, Steering, Commanding):
         own = dict(transport_factories or {})
         chosen = choose_transports(transports, own, self.platform, fixed_addresses(address))
         self.device_id = device_id or default_device_id()
-        profile = profile_of(platform)
-        assert profile is not None  # get_platform() knows the same names
+        profile = session_profile(platform)
         if "serial" in chosen:
             self.platform = fit_for_a_line(self.platform, profile, only=len(chosen) == 1)
         identity = make_identity(self.platform, self.device_id, version, token if isinstance(token, str) else "")

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from flight_client._tables import LAYOUTS, NAMES
 from flight_client.errors import CallerError, EventError
+from flight_client.sizes import ComponentViews, MemoryViews
 
 __all__ = [
     "EVENT_TYPES",
@@ -40,7 +41,7 @@ __all__ = [
 
 
 @dataclass(slots=True)
-class MemoryUpdate:
+class MemoryUpdate(MemoryViews):
     """Memory of a machine. Give what was measured and leave the rest unknown."""
 
     event_name: ClassVar[str] = "memory-update"
@@ -52,7 +53,7 @@ class MemoryUpdate:
 
 
 @dataclass(slots=True)
-class ComponentUpdate:
+class ComponentUpdate(ComponentViews):
     """A component of a program was created, changed its state, or reports itself."""
 
     event_name: ClassVar[str] = "component-update"

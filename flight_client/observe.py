@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from .enums import ConnectionState
 from .session.spec import (
     STATE_CLOSED,
     STATE_CLOSING,
@@ -14,17 +15,7 @@ from .session.spec import (
     STATE_STOPPED,
 )
 
-
-class ConnectionState(enum.Enum):
-    """Where a client stands. The values are those of the JSON form."""
-
-    DISCONNECTED = "disconnected"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    RECONNECTING = "reconnecting"
-    CLOSED = "closed"
-    FAILED = "failed"
-
+__all__ = ["ConnectionState", "Counters", "Gap", "Outcome", "StateChange", "connection_state", "plain"]
 
 _STATES = {
     STATE_IDLE: ConnectionState.DISCONNECTED,

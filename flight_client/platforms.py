@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ._tables import NAMES, PROFILES
+from ._profiles import PROFILES
+from ._tables import NAMES
 from .errors import CallerError
-from .session.common.profile import Profile
+from .session.common.profile import Profile, profile_of
 from .session.spec import HELLO_FRAME_BYTES
 
 # On a serial line, whatever the platform could take: the frames of the smallest one.
@@ -15,7 +16,8 @@ _LINE_PAYLOAD_BYTES = 512
 _LINE_TIMEOUT_MS = 3000
 _LINE_BACKOFF_MS = (50, 400)
 
-_BY_NAME: dict[str, dict[str, Any]] = {profile["name"]: profile for profile in PROFILES}
+PLATFORMS: dict[str, dict[str, Any]] = {profile["name"]: profile for profile in PROFILES}
+"""Every value of each platform by name: those of the specification, and what register_platform() added."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Platform:
 
 def platform_names() -> list[str]:
     """All known platforms."""
-    return list(_BY_NAME)
+    return list(PLATFORMS)
 
 
 def get_platform(name: object) -> Platform:
@@ -59,9 +61,9 @@ def get_platform(name: object) -> Platform:
 
     Raises CallerError for a name that the spec does not have.
     """
-    profile = _BY_NAME.get(name) if isinstance(name, str) else None
+    profile = PLATFORMS.get(name) if isinstance(name, str) else None
     if profile is None:
-        known = ", ".join(_BY_NAME)
+        known = ", ".join(PLATFORMS)
         raise CallerError(what="unknown platform", value=name, next_step=f"use one of: {known}")
     return Platform(
         name=profile["name"],
@@ -86,10 +88,32 @@ def get_platform(name: object) -> Platform:
 
 def platform_name(number: int) -> str:
     """The name of a platform's number on the wire; 'other' for one that the spec does not have."""
-    for name, profile in _BY_NAME.items():
+    for name, profile in PLATFORMS.items():
         if profile["id"] == number:
             return name
     return "other"
+
+
+def add_platform(profile: dict[str, Any]) -> None:
+    """Make another platform known, with every value that those of the specification have (register_platform() is for users)."""
+    PLATFORMS[profile["name"]] = profile
+
+
+def session_profile(name: str) -> Profile:
+    """What the session needs to know of a platform; of one that was added, its own values and else those of the one it is like.
+
+    Raises CallerError for an unknown platform.
+    """
+    platform, values = get_platform(name), PLATFORMS[name]
+    profile = profile_of(values.get("like", name))
+    assert profile is not None  # the specification has the same names here and there
+    if "like" in values:
+        profile.platform = platform.number
+        profile.transports = tuple(NAMES["transports"][transport] for transport in platform.transports)
+        for key in ("update_interval_ms", "max_retries", "connect_timeout_ms", "connect_retry_interval_ms"):
+            setattr(profile, key, values[key])
+        profile.batch_events, profile.batch_delay_ms = values["batch_events"], values["batch_delay_ms"]
+    return profile
 
 
 def fit_for_a_line(platform: Platform, profile: Profile, *, only: bool) -> Platform:

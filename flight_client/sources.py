@@ -15,6 +15,7 @@ AddressSource = (
     str | Address | Sequence[str | Address] | Callable[[], str | Address] | Callable[[], Awaitable[str | Address]]
 )
 
+DEFAULT_ADDRESS = "http://127.0.0.1:8080"
 MOST_NODES = 64
 
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}

@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from .arguments import check_count
 from .errors import EventError, FlightError
@@ -17,6 +17,16 @@ from .platforms import platform_name
 from .session.spec import PORTION_FLAG
 from .wire.coding import plain_records
 from .wire.records import decode_age, records
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    # RealtimeEvent alone means one with any data; a question such as is_log_event() says which.
+    _Data_co = TypeVar("_Data_co", bound=Event, default=Event, covariant=True)
+else:
+    from typing import TypeVar
+
+    _Data_co = TypeVar("_Data_co", covariant=True)
 
 T = TypeVar("T")
 
@@ -36,7 +46,7 @@ class Source:
 
 
 @dataclasses.dataclass(slots=True)
-class RealtimeEvent:
+class RealtimeEvent(Generic[_Data_co]):
     """One event as it was received.
 
     `timestamp_ms` is the time of the event in milliseconds since 1970: when the gateway got it, less its age. It is
@@ -44,7 +54,7 @@ class RealtimeEvent:
     """
 
     type: str
-    data: Event
+    data: _Data_co
     channel: str
     source: Source
     offset: int

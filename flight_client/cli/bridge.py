@@ -20,9 +20,9 @@ import sys
 from collections.abc import Callable
 
 from flight_client.bridge import Bridge
-from flight_client.cli.connect import DEFAULT_ADDRESS
 from flight_client.cli.loop import run_loop
 from flight_client.errors import CallerError
+from flight_client.sources import DEFAULT_ADDRESS
 from flight_client.transports import Address, Transport, TransportOptions, factory
 from flight_client.transports.address import Line
 

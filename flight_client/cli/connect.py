@@ -12,8 +12,8 @@ from flight_client.capture.record import Recorder
 from flight_client.cli.loop import run_loop
 from flight_client.client import Client
 from flight_client.errors import CallerError
+from flight_client.sources import DEFAULT_ADDRESS
 
-DEFAULT_ADDRESS = "http://127.0.0.1:8080"
 _TOOL_TOKEN_S = 86400
 
 

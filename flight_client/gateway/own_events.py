@@ -9,7 +9,7 @@ import secrets
 from collections import deque
 from collections.abc import Sequence
 
-from flight_client._tables import PROFILES
+from flight_client._profiles import PROFILES
 from flight_client.events import Event, encode_event
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Source
 from flight_client.gateway.hub import Hub

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from flight_client._tables import PROFILES
 from flight_client.errors import FrameError
 from flight_client.gateway.subscription import Subscription
+from flight_client.platforms import PLATFORMS
 from flight_client.session import spec
 from flight_client.session.common.fields import get_u16, get_u32
 from flight_client.wire.records import decode_age
-
-# By platform, 0: any number. That a device has one session is another matter: the registry sees to it.
-MAX_CONNECTIONS: Mapping[str, int] = {profile["name"]: profile["max_connections"] for profile in PROFILES}
 
 
 class Violation(Exception):  # noqa: N818 - it ends a connection, it is not an error of this program
@@ -73,7 +70,8 @@ def modes_by_name(channels: Iterable[OpenChannel]) -> dict[str, int]:
 
 def one_too_many(channels: Mapping[int, OpenChannel], number: int, name: str, platform: str) -> int:
     """Under which number a platform that has a limit of connections per channel has to leave this one; 0: none."""
-    most = MAX_CONNECTIONS.get(platform, 0)
+    # 0: any number. That a device has one session is another matter: the registry sees to it.
+    most = PLATFORMS.get(platform, {}).get("max_connections", 0)
     others = [other for other, channel in channels.items() if channel.name == name and other != number]
     return others[0] if most and len(others) >= most else 0
 

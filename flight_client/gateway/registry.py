@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from flight_client._tables import NAMES, PROFILES
+from flight_client._tables import NAMES
 from flight_client.clock import Clock
 from flight_client.errors import FlightError, FrameError, RefusedError, TagError
 from flight_client.gateway.audit import Note, no_note
@@ -26,6 +26,7 @@ from flight_client.gateway.names import check_device_id, owner_of, printable, re
 from flight_client.gateway.peer import Peer
 from flight_client.gateway.peer_parts import PeerCounters
 from flight_client.gateway.tenure import Revoked, Tenure, Verify, described
+from flight_client.platforms import PLATFORMS
 from flight_client.proof import gateway_key
 from flight_client.session import spec
 from flight_client.session.gateway import messages
@@ -34,7 +35,7 @@ from flight_client.wire.frames import FrameReader
 
 _log = logging.getLogger("flight.gateway")
 
-_PROFILES = {profile["name"]: profile for profile in PROFILES}
+_PROFILES = PLATFORMS
 _SETTLE_S = 5.0  # how long a new transport waits for the store to answer what came over the old one
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from flight_client._tables import LAYOUTS, NAMES, PROFILES
+from flight_client._tables import LAYOUTS, NAMES
 from flight_client.errors import FrameError
 from flight_client.gateway.engines.base import Source, layout_bit
 from flight_client.gateway.subscription import Subscription
+from flight_client.platforms import PLATFORMS
 from flight_client.session import spec
 from flight_client.wire.coding import plain_records
 from flight_client.wire.records import records
@@ -30,7 +31,6 @@ NEEDS: Mapping[str, str] = {
 LEFT_OUT_CHANNEL = "left-out"  # where binary senders are told (left_out_events.py)
 _NOTES = 1024  # devices and channels that one telling is about
 
-_DEVICES = {profile["name"] for profile in PROFILES if profile["memory_bytes"]}
 _BITS = [
     (layout_bit(layout["id"]), NAMES["capabilities"][NEEDS[layout["name"]]])
     for layout in LAYOUTS
@@ -42,8 +42,8 @@ _HEAD_BYTES = 40 + spec.PORTION_BYTES
 
 def left_out_layouts(platform: str, capabilities: int) -> int:
     """The layouts, as bits, that a subscriber is not given."""
-    if platform not in _DEVICES:
-        return 0
+    if not PLATFORMS.get(platform, {}).get("memory_bytes"):
+        return 0  # no console and no board
     return sum(bit for bit, needed in _BITS if not capabilities & needed)
 
 

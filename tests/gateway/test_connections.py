@@ -2,7 +2,7 @@
 
 import pytest
 
-from flight_client._tables import PROFILES
+from flight_client._profiles import PROFILES
 from flight_client.session import spec
 from tests.support.bench import Bench
 from tests.support.raw import RawStream, open_frame

@@ -28,13 +28,9 @@ from flight_client.events import (
 )
 from flight_client.gateway.engines.base import Batch, Entry, Source
 from flight_client.gateway.json_protocol.batches import entry_fields, records_of
-from flight_client.gateway.json_protocol.events import (
-    MAX_FUTURE_MS,
-    MAX_MESSAGE_AGE_MS,
-    event_from_json,
-    event_to_json,
-    human_readable,
-)
+from flight_client.json_events import event_from_json, event_to_json
+from flight_client.session.spec import MAX_MESSAGE_AGE_MS, MAX_MESSAGE_FUTURE_MS
+from flight_client.sizes import human_readable
 from flight_client.wire.records import records
 
 NOW_MS = 1_750_000_000_000
@@ -161,7 +157,12 @@ def test_an_entry_keeps_its_times_to_the_quantum_that_the_age_has_on_the_wire() 
             "timestamp",
             NOW_MS - MAX_MESSAGE_AGE_MS - 1,
         ),
-        ("log", {"text": "x", "timestamp": NOW_MS + MAX_FUTURE_MS + 1}, "timestamp", NOW_MS + MAX_FUTURE_MS + 1),
+        (
+            "log",
+            {"text": "x", "timestamp": NOW_MS + MAX_MESSAGE_FUTURE_MS + 1},
+            "timestamp",
+            NOW_MS + MAX_MESSAGE_FUTURE_MS + 1,
+        ),
         ("memory-update", {"used": 5}, "used", 5),
         ("memory-update", {"used": {"byte": 5}}, "used", {"byte": 5}),
         ("memory-update", {"used": {"bytes": -1}}, "used_bytes", -1),

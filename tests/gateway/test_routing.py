@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 
 from flight_client import ComponentUpdate, Log, MemoryUpdate, Payload, SystemMonitoring, V6REvent
-from flight_client._tables import NAMES, PROFILES
+from flight_client._profiles import PROFILES
+from flight_client._tables import NAMES
 from flight_client.events import Event
 from flight_client.gateway.engines.base import failed, layout_bit
 from flight_client.gateway.hub import Gap

@@ -12,6 +12,8 @@ GENERATED = {
     "micropython/flight_client/tables.py",
     "flight_client/session/spec.py",
     "flight_client/_tables.py",
+    "flight_client/_profiles.py",
+    "flight_client/enums.py",
     "docs/reference-spec.md",
 }
 MADE = {".git", ".venv", "build", "dist", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"}

@@ -10,23 +10,22 @@ from typing import Any
 
 import msgspec
 
-from flight_client._tables import PROFILES
 from flight_client.errors import EventError, FlightError, FrameError
 from flight_client.events import decode_event, encode_event
 from flight_client.gateway.engines.base import Entry
-from flight_client.gateway.json_protocol.events import event_from_json, event_to_json
 from flight_client.gateway.names import outer_name
+from flight_client.json_events import event_from_json, event_to_json
+from flight_client.platforms import PLATFORMS
 from flight_client.session.spec import UNPACKED_BYTES
 from flight_client.wire.records import decode_age, records, write_record
 
 _KEPT_TEXTS = 32
-_PLATFORMS: dict[int, str] = {profile["id"]: profile["name"] for profile in PROFILES}
 _encode = msgspec.json.Encoder().encode
 
 
 def platform_name(number: int) -> str:
     """The profile's name; of one that this gateway does not know its number."""
-    return _PLATFORMS.get(number, str(number))
+    return next((name for name, profile in PLATFORMS.items() if profile["id"] == number), str(number))
 
 
 def records_of(events: list[tuple[str, dict[str, Any]]], now_ms: int) -> bytes:

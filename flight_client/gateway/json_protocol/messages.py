@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flight_client._tables import CODES, NAMES, PROFILES, STRINGS
+from flight_client._tables import CODES, NAMES, STRINGS
 from flight_client.errors import CallerError, EventError, RefusedError
+from flight_client.platforms import PLATFORMS
 from flight_client.session import spec
 from flight_client.session.gateway.messages import Hello as HelloFrame
 
@@ -29,7 +30,6 @@ ID_CHARACTERS = 64
 CODE_NUMBERS: dict[str, int] = {code["name"]: code["value"] for code in CODES}
 
 _CODES = {code["value"]: code for code in CODES}
-_PLATFORM_NUMBERS = {profile["name"]: profile["id"] for profile in PROFILES}
 
 
 class _Message(msgspec.Struct, rename="camel", forbid_unknown_fields=True, tag_field="type"):
@@ -173,7 +173,7 @@ def hello_frame(hello: Hello) -> HelloFrame:
         known = ", ".join(NAMES["client_types"])
         raise RefusedError(spec.CODE_UNSUPPORTED, f"clientType {_bounded(info.client_type)!r} is none of {known}")
     frame.client_type = kind
-    frame.platform_number = _PLATFORM_NUMBERS.get(info.platform, 0)
+    frame.platform_number = PLATFORMS.get(info.platform, {}).get("id", 0)
     frame.version_min = frame.version_max = spec.VERSION
     frame.capabilities = 0
     for name in info.capabilities:

@@ -12,7 +12,7 @@ import os
 import secrets
 from collections import OrderedDict
 
-from flight_client._tables import PROFILES
+from flight_client._profiles import PROFILES
 from flight_client.errors import RefusedError
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Source
 from flight_client.gateway.names import owner_of, printable, refusal

@@ -7,7 +7,7 @@ from typing import Any
 
 from flight_client._tables import CODES, LAYOUTS, NAMES
 from flight_client.events import EVENT_TYPES
-from flight_client.gateway.json_protocol.events import members_of
+from flight_client.json_events import members_of
 from flight_client.session import spec
 
 Schema = dict[str, Any]

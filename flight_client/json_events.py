@@ -19,29 +19,11 @@ from collections.abc import Callable
 from typing import Any
 
 from flight_client._tables import LAYOUTS
+from flight_client.checks import SAFE_INTEGER
 from flight_client.errors import EventError
 from flight_client.events import EVENT_TYPES, Event
-
-# The longest age that a record carries is 32,766 s; what is older could be published, but not as old as it is.
-MAX_MESSAGE_AGE_MS = 32_766_000
-# A clock of a peer may be a little ahead of ours.
-MAX_FUTURE_MS = 60_000
-
-_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
-_EPOCH_LIMIT_MS = 1 << 53
-
-
-def human_readable(size: int | None) -> str:
-    """A number of bytes for a person: `16MB`, `8.4MB`, `unknown`."""
-    if size is None:
-        return "unknown"
-    step = 0
-    while step < len(_UNITS) - 1 and size >= 1 << 10 * (step + 1):
-        step += 1
-    tenths = round(10 * size / (1 << 10 * step))
-    if tenths >= 10240 and step < len(_UNITS) - 1:  # 1023.97KB is 1MB
-        step, tenths = step + 1, 10
-    return f"{tenths // 10}{_UNITS[step]}" if tenths % 10 == 0 else f"{tenths / 10}{_UNITS[step]}"
+from flight_client.session.spec import MAX_MESSAGE_AGE_MS, MAX_MESSAGE_FUTURE_MS
+from flight_client.sizes import human_readable
 
 
 def camel(name: str) -> str:
@@ -126,6 +108,11 @@ def _members(layout: dict[str, Any]) -> list[_Member]:
     return [_Member(layout["name"], entry["name"], entry["kind"]) for entry in both if not entry.get("reserved")]
 
 
+def known_members(kind: str) -> set[str]:
+    """The names that may stand in the data of an event of this type; only the gateway's, where there is no such type."""
+    return {member.name for member in _MEMBERS.get(kind, ())} | _OF_THE_GATEWAY
+
+
 _MEMBERS = {layout["name"]: _members(layout) for layout in LAYOUTS}
 
 
@@ -154,8 +141,10 @@ def event_from_json(kind: str, data: dict[str, Any], now_ms: int) -> tuple[Event
     age_ms = now_ms - made_ms
     if age_ms > MAX_MESSAGE_AGE_MS:
         raise _bad("timestamp", f"is {age_ms} ms ago, over {MAX_MESSAGE_AGE_MS}", made_ms, "newer events")
-    if age_ms < -MAX_FUTURE_MS:
-        raise _bad("timestamp", f"is {-age_ms} ms ahead, over {MAX_FUTURE_MS}", made_ms, "a clock that is right")
+    if age_ms < -MAX_MESSAGE_FUTURE_MS:
+        raise _bad(
+            "timestamp", f"is {-age_ms} ms ahead, over {MAX_MESSAGE_FUTURE_MS}", made_ms, "a clock that is right"
+        )
     values: dict[str, Any] = {}
     for name, member in members.items():
         if name in data:
@@ -179,7 +168,7 @@ def _required(field: Any) -> bool:
 def _moment(name: str, value: Any, otherwise: int) -> int:
     if value is None:
         return otherwise
-    if type(value) is not int or not 0 <= value < _EPOCH_LIMIT_MS:
+    if type(value) is not int or not 0 <= value <= SAFE_INTEGER:
         raise _bad(name, "is not a time in whole ms since 1970", value, "Date.now(), or nothing for now")
     return value
 
