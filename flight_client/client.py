@@ -25,7 +25,7 @@ from .links import refusal
 from .observe import ConnectionState, Counters, Outcome, StateChange, connection_state
 from .outbox import Outbox
 from .packing import offer_flags
-from .platforms import fit_for_a_line, get_platform, session_profile
+from .platforms import Platform, fit_for_a_line, get_platform, session_profile
 from .pressure import PressureControl
 from .proof import client_key
 from .publishing import Publications
@@ -107,10 +107,10 @@ class Client(Steering, Commanding):
 
         Raises CallerError for a value that cannot work.
         """
-        self.platform = get_platform(platform)
+        self.platform: Platform = get_platform(platform)
         own = dict(transport_factories or {})
         chosen = choose_transports(transports, own, self.platform, fixed_addresses(address))
-        self.device_id = device_id or default_device_id()
+        self.device_id: str = device_id or default_device_id()
         profile = session_profile(platform)
         if "serial" in chosen:
             self.platform = fit_for_a_line(self.platform, profile, only=len(chosen) == 1)
@@ -150,7 +150,7 @@ class Client(Steering, Commanding):
         self._state = ConnectionState.DISCONNECTED
         self._shown_transport = ""
         self._error: FlightError | None = None
-        self.threadsafe = Threadsafe(self, self._driver)
+        self.threadsafe: Threadsafe = Threadsafe(self, self._driver)
         """The calls that any thread may make."""
 
     # Life

@@ -78,9 +78,9 @@ class PressureControl:
         clear_history: Callable[[], int],
         call: Callable[[Callable[[MemoryPressure], object], MemoryPressure], None],
     ) -> None:
-        self.limits = PressureLimits()
-        self.relieves = platform.name in _RELIEVED
-        self.level = PressureLevel.CALM
+        self.limits: PressureLimits = PressureLimits()
+        self.relieves: bool = platform.name in _RELIEVED
+        self.level: PressureLevel = PressureLevel.CALM
         self.platform = platform
         self._outbox = outbox
         self._batching = batching

@@ -108,7 +108,7 @@ class EventStream:
     ) -> None:
         """check: raises for a caller on the wrong thread."""
         self.types = types
-        self.dropped = 0
+        self.dropped: int = 0
         """Events this stream dropped because nobody read it."""
         self.latest: RealtimeEvent | None = None
         """The newest event that arrived, whether it was read or not."""

@@ -70,7 +70,7 @@ class SyncClient:
             device_key=device_key, resume_file=resume_file, capture=capture, fatal=fatal,
         )  # fmt: skip
         background = self._background = Background("client")
-        self.device_id = client.device_id
+        self.device_id: str = client.device_id
         # Also at the end of the interpreter, and when the program forgot it; it must not hold this object.
         self._finalizer = weakref.finalize(self, background.close, client.close)
 
@@ -274,7 +274,7 @@ class SyncChannel:
     """One channel of a SyncClient."""
 
     def __init__(self, channel: Channel, owner: SyncClient) -> None:
-        self.name = channel.name
+        self.name: str = channel.name
         self._channel = channel
         self._owner = owner  # who holds a channel holds its client
         self._background = owner._background
