@@ -28,7 +28,7 @@ from .links import refusal
 from .observe import ConnectionState, Counters, Outcome, StateChange, connection_state
 from .outbox import Outbox
 from .packing import offer_flags
-from .platforms import fit_for_a_line, get_platform, session_profile
+from .platforms import Platform, fit_for_a_line, get_platform, session_profile
 from .pressure import PressureControl
 from .proof import client_key
 from .publishing import Publications
@@ -114,10 +114,10 @@ class Client(Watching, Steering, Commanding):
         Raises CallerError for a value that cannot work.
         """
         check_client(locals())
-        self.platform = get_platform(platform)
+        self.platform: Platform = get_platform(platform)
         own = dict(transport_factories or {})
         chosen = choose_transports(transports, own, self.platform, fixed_addresses(address))
-        self.device_id = device_id or default_device_id()
+        self.device_id: str = device_id or default_device_id()
         profile = session_profile(platform)
         if "serial" in chosen:
             self.platform = fit_for_a_line(self.platform, profile, only=len(chosen) == 1)
@@ -164,7 +164,7 @@ class Client(Watching, Steering, Commanding):
         self._state = ConnectionState.DISCONNECTED
         self._shown_transport = ""
         self._error: FlightError | None = None
-        self.threadsafe = Threadsafe(self, self._driver)
+        self.threadsafe: Threadsafe = Threadsafe(self, self._driver)
         """The calls that any thread may make."""
 
     # Life

@@ -149,7 +149,7 @@ class NotStoredError(FlightError):
         self.channel = channel
         self.letter = letter
         self.pending = pending
-        self.sent = sent or (letter is not None and letter.sent)
+        self.sent: bool = sent or (letter is not None and letter.sent)
 
 
 _NOT_STORED = {

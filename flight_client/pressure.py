@@ -83,7 +83,7 @@ class PressureControl:
     ) -> None:
         self._limits = PressureLimits()
         self._relieves = platform.name in _RELIEVED
-        self.level = PressureLevel.CALM
+        self.level: PressureLevel = PressureLevel.CALM
         self.platform = platform
         self._outbox = outbox
         self._batching = batching

@@ -113,7 +113,7 @@ class Stream(Generic[T]):
         check: Callable[[], None] = lambda: None,
     ) -> None:
         """check: raises for a caller on the wrong thread or loop."""
-        self.dropped = 0
+        self.dropped: int = 0
         """Items this stream dropped because nobody read it."""
         self.latest: T | None = None
         """The newest item that arrived, whether it was read or not."""

@@ -67,7 +67,7 @@ class SyncClient(SyncSteering):
             device_key=device_key, resume_file=resume_file, capture=capture, fatal=fatal,
         )  # fmt: skip
         background = self._background = Background("client")
-        self.device_id = client.device_id
+        self.device_id: str = client.device_id
         # Also at the end of the interpreter, and when the program forgot it; it must not hold this object.
         self._finalizer = weakref.finalize(self, background.close, client.close)
 

@@ -32,7 +32,7 @@ class Threadsafe:
     """Client.threadsafe. Between connect() and close() from any thread; before that, a client belongs to whoever made it."""
 
     def __init__(self, client: Client, driver: Driver) -> None:
-        self.refused = 0
+        self.refused: int = 0
         """Events that found no room on their way to the loop."""
         self._client = client
         self._driver = driver

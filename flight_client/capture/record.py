@@ -54,8 +54,8 @@ class Recorder:
 
         limit_bytes: the recording ends when the file would be larger. The file is made when a client takes the recorder.
         """
-        self.path = Path(path)
-        self.trouble = ""
+        self.path: Path = Path(path)
+        self.trouble: str = ""
         self._with_secrets = with_secrets
         self._masks = Masks(with_secrets=with_secrets)
         self._limit_bytes = limit_bytes
