@@ -45,6 +45,22 @@ class Carrier:
         self._end.close()
 
 
+class Body:
+    """Of a request, all of it there with the head."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def is_eof(self) -> bool:
+        return True
+
+    def exception(self) -> None:
+        return None
+
+    def read_nowait(self) -> bytes:
+        return self._body
+
+
 class Request:
     """What the polling handler reads of an HTTP request."""
 
@@ -52,12 +68,9 @@ class Request:
         self.path = STRINGS["poll_path"]
         self.content_length = len(body)
         self.headers: dict[str, str] = {}
-        self._body = body
+        self.content = Body(body)
         self.transport = None
         self.remote = None
-
-    async def read(self) -> bytes:
-        return self._body
 
 
 class SimGateway:
