@@ -9,6 +9,22 @@ from aiohttp import web
 from .._tables import STRINGS
 
 
+class _Body:
+    """Of a request, all of it there with the head."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def is_eof(self) -> bool:
+        return True
+
+    def exception(self) -> None:
+        return None
+
+    def read_nowait(self) -> bytes:
+        return self._body
+
+
 class PollRequest:
     """Stands for the request of aiohttp."""
 
@@ -18,6 +34,7 @@ class PollRequest:
         self.headers: dict[str, str] = {}
         self.transport: Any = None
         self.remote: str | None = None
+        self.content = _Body(body)
         self._body = body
 
     async def read(self) -> bytes:
