@@ -79,7 +79,7 @@ class CountingRelay:
 
 async def measure(name: str, gateway: RunningGateway) -> Measured:
     """Run one program behind a relay; the legacy server is started for those before the migration."""
-    program, arguments = name.split()[0], PROGRAMS[name][1]
+    program, arguments = name.split(maxsplit=1)[0], PROGRAMS[name][1]
     before = program.endswith("_before")
     async with contextlib.AsyncExitStack() as stack:
         port = int(gateway.url.rpartition(":")[2])
@@ -110,7 +110,8 @@ async def measure(name: str, gateway: RunningGateway) -> Measured:
 def page(found: dict[str, Measured]) -> str:
     """What the pages include."""
     lines = [
-        "<!-- Written by `python -m tests.docs.migration`; a test compares it. Do not edit. -->\n",
+        "# Before and after, in figures\n",
+        "<!-- Written by `python -m tests.docs.migration`; a test compares it. Do not edit. -->\n\n<!-- figures -->\n",
         "| program | way | bytes on the wire | memory of the process, at most |",
         "|---|---|---|---|",
     ]

@@ -1,13 +1,13 @@
 """The Python examples of the pages: every fenced block of Python, what it needs, and what the page says that it prints.
 
-    <!-- given                       hidden on the page: runs before the block, for what a reader has and a test has not
-    vault = ...
-    -->
-    ```python                        runs as a program of its own
-    ```
+<!-- given                       hidden on the page: runs before the block, for what a reader has and a test has not
+vault = ...
+-->
+```python                        runs as a program of its own
+```
 
-    ```text                          directly behind it: what the program prints, to the letter
-    ```
+```text                          directly behind it: what the program prints, to the letter
+```
 """
 
 import contextlib
@@ -49,9 +49,7 @@ def snippets(page: Path) -> list[Snippet]:
     found = []
     for match in BLOCK.finditer(text):
         line = text.count("\n", 0, match.start("source"))
-        found.append(
-            Snippet(str(page.relative_to(ROOT)), line, match["source"], match["given"] or "", match["shown"])
-        )
+        found.append(Snippet(str(page.relative_to(ROOT)), line, match["source"], match["given"] or "", match["shown"]))
     assert len(found) == len(re.findall(r"^```py", text, re.MULTILINE)), f"{page} has a block that would not be run"
     return found
 
@@ -69,7 +67,7 @@ def run(snippet: Snippet, gateway: RunningGateway) -> str:
         for label, source in ((f"{snippet} (given)", snippet.given), (str(snippet), snippet.source)):
             # Blank lines before it: a traceback then names the line of the page.
             padded = "\n" * (snippet.line if source is snippet.source else 0) + adapted(source, gateway)
-            exec(compile(padded, label, "exec"), names)  # noqa: S102 - the pages are ours
+            exec(compile(padded, label, "exec"), names)
     return printed.getvalue()
 
 

@@ -24,7 +24,12 @@ async def test_a_program_prints_the_same_and_costs_what_its_page_says(name: str,
 @pytest.mark.parametrize("page", ["migration-polling.md", "migration-websocket.md"])
 def test_a_guide_has_exactly_four_steps_and_shows_the_programs_that_run(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    assert [line.split(".")[0] for line in text.splitlines() if line.startswith("## ")] == ["## 1", "## 2", "## 3", "## 4"]
+    assert [line.split(".")[0] for line in text.splitlines() if line.startswith("## ")] == [
+        "## 1",
+        "## 2",
+        "## 3",
+        "## 4",
+    ]
     kind = page.removeprefix("migration-").removesuffix(".md")
     for when in ("before", "after"):
         assert f"(../examples/migration/{kind}_{when}.py)" in text
