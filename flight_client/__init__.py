@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .channels import Channel
     from .client import Client
+    from .error_handler import RealtimeErrorHandler
     from .errors import (
         CallerError,
         CommandFailedError,
@@ -38,14 +40,19 @@ if TYPE_CHECKING:
         V6REvent,
     )
     from .letters import DeadLetter
+    from .metrics import MetricsSample, MetricsStream, PlatformPerformance, RealtimeMetrics
     from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
+    from .presence import Presence, PresenceStream
     from .pressure import MemoryPressure, PressureLevel, PressureLimits
     from .recovery import handle_connection_error, register_recovery
     from .streams import EventStream, RealtimeEvent, Source
-    from .sync_client import SyncChannel, SyncClient, SyncEventStream
+    from .sync_channels import SyncChannel
+    from .sync_client import SyncClient
+    from .sync_streams import SyncEventStream, SyncMetricsStream, SyncPresenceStream
 
 __all__ = [
     "CallerError",
+    "Channel",
     "Client",
     "CommandFailedError",
     "CommandRequest",
@@ -65,20 +72,29 @@ __all__ = [
     "Log",
     "MemoryPressure",
     "MemoryUpdate",
+    "MetricsSample",
+    "MetricsStream",
     "NotAnsweredError",
     "NotStoredError",
     "Outcome",
     "Payload",
     "PeerError",
+    "PlatformPerformance",
+    "Presence",
+    "PresenceStream",
     "PressureLevel",
     "PressureLimits",
+    "RealtimeErrorHandler",
     "RealtimeEvent",
+    "RealtimeMetrics",
     "RefusedError",
     "Source",
     "StateChange",
     "SyncChannel",
     "SyncClient",
     "SyncEventStream",
+    "SyncMetricsStream",
+    "SyncPresenceStream",
     "SystemMonitoring",
     "V6REvent",
     "__version__",
@@ -88,6 +104,7 @@ __all__ = [
 
 _HOME = {
     "CallerError": "errors",
+    "Channel": "channels",
     "Client": "client",
     "CommandRequest": "events",
     "CommandFailedError": "errors",
@@ -106,6 +123,8 @@ _HOME = {
     "LinkError": "errors",
     "Log": "events",
     "MemoryUpdate": "events",
+    "MetricsSample": "metrics",
+    "MetricsStream": "metrics",
     "NotAnsweredError": "errors",
     "NotStoredError": "errors",
     "register_recovery": "recovery",
@@ -116,13 +135,20 @@ _HOME = {
     "Outcome": "observe",
     "Payload": "events",
     "PeerError": "errors",
+    "PlatformPerformance": "metrics",
+    "Presence": "presence",
+    "PresenceStream": "presence",
+    "RealtimeErrorHandler": "error_handler",
+    "RealtimeMetrics": "metrics",
     "RealtimeEvent": "streams",
     "RefusedError": "errors",
     "Source": "streams",
     "StateChange": "observe",
-    "SyncChannel": "sync_client",
+    "SyncChannel": "sync_channels",
     "SyncClient": "sync_client",
-    "SyncEventStream": "sync_client",
+    "SyncEventStream": "sync_streams",
+    "SyncMetricsStream": "sync_streams",
+    "SyncPresenceStream": "sync_streams",
     "SystemMonitoring": "events",
     "V6REvent": "events",
 }

@@ -38,6 +38,7 @@ class Platform:
     batch_events: int
     history_events: int
     wide_sizes: bool
+    max_connections: int = 0  # per channel; 0: no limit
 
     @property
     def capability_bits(self) -> int:
@@ -53,17 +54,17 @@ def platform_names() -> list[str]:
     return list(_BY_NAME)
 
 
-def get_platform(name: str) -> Platform:
+def get_platform(name: object) -> Platform:
     """The profile of a platform.
 
     Raises CallerError for a name that the spec does not have.
     """
-    profile = _BY_NAME.get(name)
+    profile = _BY_NAME.get(name) if isinstance(name, str) else None
     if profile is None:
         known = ", ".join(_BY_NAME)
         raise CallerError(what="unknown platform", value=name, next_step=f"use one of: {known}")
     return Platform(
-        name=name,
+        name=profile["name"],
         number=profile["id"],
         client_type=profile["client_type"],
         memory=profile["memory"],
@@ -79,6 +80,7 @@ def get_platform(name: str) -> Platform:
         batch_events=profile["batch_events"],
         history_events=profile["history_events"],
         wide_sizes=profile["memory_bytes"] == 0,
+        max_connections=profile["max_connections"],
     )
 
 
