@@ -16,7 +16,13 @@ from flight_client.gateway.engines.base import (
     Source,
     StoreError,
 )
-from flight_client.gateway.engines.catalog import check_engine_url, open_engine, shown_url
+from flight_client.gateway.engines.catalog import (
+    EngineMaker,
+    check_engine_url,
+    open_engine,
+    register_engine,
+    shown_url,
+)
 
 __all__ = [
     "AppendResult",
@@ -25,6 +31,7 @@ __all__ = [
     "Bounds",
     "Engine",
     "EngineLimits",
+    "EngineMaker",
     "Entry",
     "Health",
     "Marks",
@@ -33,5 +40,6 @@ __all__ = [
     "StoreError",
     "check_engine_url",
     "open_engine",
+    "register_engine",
     "shown_url",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 
 from flight_client.errors import CallerError
 from flight_client.gateway.engines.base import Engine, EngineLimits, SkipRecords
@@ -20,12 +21,30 @@ _NEEDS = {
     "amqps": ("aio_pika", "rabbitmq"),
 }
 
+EngineMaker = Callable[[str, SkipRecords, EngineLimits | None], Engine]
+"""Makes an engine, not yet started, of what stands behind the colon of its URL."""
+
+_own: dict[str, EngineMaker] = {}
+
+
+def register_engine(scheme: str, make: EngineMaker) -> None:
+    """Let `scheme:...` name an engine of your own in this process. Raises CallerError for a scheme that is taken or no word."""
+    if scheme in ("memory", "sqlite", *_NEEDS) or not scheme.isalnum() or not scheme.islower():
+        raise CallerError(
+            what="an engine of your own needs a scheme of its own",
+            value=scheme,
+            next_step="use a word of a-z and 0-9 that no engine here has",
+        )
+    _own[scheme] = make
+
 
 def check_engine_url(url: str) -> tuple[str, str]:
     """Split an engine URL into scheme and path, or refuse it with what is allowed. No broker is asked."""
     scheme, colon, path = url.partition(":")
     if not colon:
         raise CallerError(what="the engine is not a URL", value=url, next_step=f"use {ENGINE_URLS}")
+    if scheme in _own:
+        return scheme, path
     if scheme in _NEEDS:
         parse_broker_url(url)
         _check_installed(scheme)
@@ -65,6 +84,8 @@ def _check_installed(scheme: str) -> None:
 def open_engine(url: str, skip_records: SkipRecords, limits: EngineLimits | None = None) -> Engine:
     """The engine that the URL names. The modules are loaded here, so that one engine's needs are not the others'."""
     scheme, path = check_engine_url(url)
+    if scheme in _own:
+        return _own[scheme](path, skip_records, limits)
     if scheme == "memory":
         from flight_client.gateway.engines.memory import MemoryEngine
 
