@@ -82,8 +82,8 @@ def write_events(spec: Spec, note: str) -> str:
         for member in names.members(layout):
             out += [f"\t// {_go_name(member)}: {member.doc}.", f"\t{_field(member)}", ""]
         out[-1] = "}"
-        out += ["", "// EventType says of which type the event is."]
-        out += [f"func (*{struct}) EventType() EventType {{ return EventType{exported(layout['name'])} }}", ""]
+        out += ["", "// TypeOfEvent says of which type the event is."]
+        out += [f"func (*{struct}) TypeOfEvent() EventType {{ return EventType{exported(layout['name'])} }}", ""]
     return "\n".join(out)
 
 

@@ -11,8 +11,8 @@ from tests.bindings.talker import Talker
 from tests.support.ports import free_port
 from tests.support.process import GatewayProcess
 
-WAYS = ["node-polling", "node-websocket"]
-POLLING = ["node-polling"]
+WAYS = ["node-polling", "node-websocket", "go-polling"]
+POLLING = ["node-polling", "go-polling"]
 
 
 class Way:

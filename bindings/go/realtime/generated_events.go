@@ -22,8 +22,8 @@ type MemoryUpdateData struct {
 	FragmentationRatio *float64 `json:"fragmentationRatio"`
 }
 
-// EventType says of which type the event is.
-func (*MemoryUpdateData) EventType() EventType { return EventTypeMemoryUpdate }
+// TypeOfEvent says of which type the event is.
+func (*MemoryUpdateData) TypeOfEvent() EventType { return EventTypeMemoryUpdate }
 
 // ComponentData is the data of a component-update. A nil number is unknown, which is not 0.
 type ComponentData struct {
@@ -51,8 +51,8 @@ type ComponentData struct {
 	Metadata map[string]any `json:"metadata"`
 }
 
-// EventType says of which type the event is.
-func (*ComponentData) EventType() EventType { return EventTypeComponentUpdate }
+// TypeOfEvent says of which type the event is.
+func (*ComponentData) TypeOfEvent() EventType { return EventTypeComponentUpdate }
 
 // SystemMonitoringData is the data of a system-monitoring. A nil number is unknown, which is not 0.
 type SystemMonitoringData struct {
@@ -86,8 +86,8 @@ type SystemMonitoringData struct {
 	QueueFill *float64 `json:"queueFill"`
 }
 
-// EventType says of which type the event is.
-func (*SystemMonitoringData) EventType() EventType { return EventTypeSystemMonitoring }
+// TypeOfEvent says of which type the event is.
+func (*SystemMonitoringData) TypeOfEvent() EventType { return EventTypeSystemMonitoring }
 
 // V6RData is the data of a v6r-event. A nil number is unknown, which is not 0.
 type V6RData struct {
@@ -106,8 +106,8 @@ type V6RData struct {
 	Metadata map[string]string `json:"metadata"`
 }
 
-// EventType says of which type the event is.
-func (*V6RData) EventType() EventType { return EventTypeV6rEvent }
+// TypeOfEvent says of which type the event is.
+func (*V6RData) TypeOfEvent() EventType { return EventTypeV6rEvent }
 
 // LogData is the data of a log. A nil number is unknown, which is not 0.
 type LogData struct {
@@ -120,8 +120,8 @@ type LogData struct {
 	Text string `json:"text"`
 }
 
-// EventType says of which type the event is.
-func (*LogData) EventType() EventType { return EventTypeLog }
+// TypeOfEvent says of which type the event is.
+func (*LogData) TypeOfEvent() EventType { return EventTypeLog }
 
 // FrameTimeData is the data of a frame-time. A nil number is unknown, which is not 0.
 type FrameTimeData struct {
@@ -143,8 +143,8 @@ type FrameTimeData struct {
 	OverBudget int64 `json:"overBudget"`
 }
 
-// EventType says of which type the event is.
-func (*FrameTimeData) EventType() EventType { return EventTypeFrameTime }
+// TypeOfEvent says of which type the event is.
+func (*FrameTimeData) TypeOfEvent() EventType { return EventTypeFrameTime }
 
 // PayloadData is the data of a payload. A nil number is unknown, which is not 0.
 type PayloadData struct {
@@ -157,8 +157,8 @@ type PayloadData struct {
 	Data []byte `json:"data"`
 }
 
-// EventType says of which type the event is.
-func (*PayloadData) EventType() EventType { return EventTypePayload }
+// TypeOfEvent says of which type the event is.
+func (*PayloadData) TypeOfEvent() EventType { return EventTypePayload }
 
 // CommandRequestData is the data of a command-request. A nil number is unknown, which is not 0.
 type CommandRequestData struct {
@@ -180,8 +180,8 @@ type CommandRequestData struct {
 	Data []byte `json:"data"`
 }
 
-// EventType says of which type the event is.
-func (*CommandRequestData) EventType() EventType { return EventTypeCommandRequest }
+// TypeOfEvent says of which type the event is.
+func (*CommandRequestData) TypeOfEvent() EventType { return EventTypeCommandRequest }
 
 // CommandResultData is the data of a command-result. A nil number is unknown, which is not 0.
 type CommandResultData struct {
@@ -203,5 +203,5 @@ type CommandResultData struct {
 	Data []byte `json:"data"`
 }
 
-// EventType says of which type the event is.
-func (*CommandResultData) EventType() EventType { return EventTypeCommandResult }
+// TypeOfEvent says of which type the event is.
+func (*CommandResultData) TypeOfEvent() EventType { return EventTypeCommandResult }
