@@ -15,8 +15,10 @@ DEMO ?=
 TESTS ?=
 BENCH ?=
 # One process more than there are processors share the tests by whole files, the longest first (tests/support/order.py): those of
-# brokers, nodes and balancers wait most of their time.
-SIDE_BY_SIDE := --numprocesses $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist loadfile --no-loadscope-reorder
+# brokers, nodes and balancers wait most of their time. A process that ended on a test that hangs (tests/support/hangs.py) ends the
+# run: pytest-xdist would give the same test to the next one, and wait for ever.
+SIDE_BY_SIDE := --numprocesses $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist loadfile --no-loadscope-reorder \
+	--max-worker-restart 0
 
 VENV := .venv
 VPY := $(VENV)/bin/python

@@ -9,6 +9,8 @@ from tests.support.costs import Costs
 from tests.support.figures import Figures
 from tests.support.order import longest_first
 
+pytest_plugins = ("tests.support.hangs",)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Figures())

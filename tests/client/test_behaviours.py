@@ -399,9 +399,9 @@ async def test_12_calls_from_other_threads_are_safe_or_refused_with_a_clear_erro
         Client(bench.address, token="t").channel("log").emit(Log("x"))
         found["loop"] = getattr(asyncio.get_event_loop_policy(), "_local").__dict__.get("_loop")  # noqa: B009
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    await within(asyncio.to_thread(thread.join))
+    await eventually(lambda: not thread.is_alive(), "the end of the thread")
     assert "client.threadsafe" in str(found["refused"])
     assert found["safe"] is Outcome.STORED
     assert found["loop"] is None

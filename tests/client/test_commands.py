@@ -316,13 +316,14 @@ async def test_plain_programs_use_the_same_words(bench: Bench) -> None:
             SyncClient(address, token=token, device_id="tool-1") as tool,
         ):
             device.on_command(lambda command: b"pong", "ping")
+            device._background.wait(lambda: subscribed(device._client))
             stream = device.on_event(lambda event: found.append(event.type), "log", channels=["log"])
             found.append(tool.command("device-1", "ping", timeout_s=20))
             stream.close()
 
-    thread = threading.Thread(target=program)
+    thread = threading.Thread(target=program, daemon=True)
     thread.start()
-    await within(asyncio.to_thread(thread.join))
+    await eventually(lambda: not thread.is_alive(), "the end of the program")
     assert found == [b"pong"]
 
 

@@ -208,9 +208,9 @@ async def test_a_call_from_another_thread_is_refused(bench: Bench) -> None:
         except FlightError as error:
             caught.append(error)
 
-    thread = threading.Thread(target=emit)
+    thread = threading.Thread(target=emit, daemon=True)
     thread.start()
-    await asyncio.to_thread(thread.join)
+    await eventually(lambda: not thread.is_alive(), "the end of the thread")
     [error] = caught
     assert isinstance(error, CallerError)
     assert "client.threadsafe" in error.next_step

@@ -13,7 +13,7 @@ import pytest
 from flight_client import CallerError, Client, EventError, Log, NotStoredError, Outcome, Payload
 from flight_client.clock import monotonic_ms
 from tests.support.bench import Bench, component, doubled, numbers
-from tests.support.waiting import HANG_S, within
+from tests.support.waiting import HANG_S, eventually, within
 
 
 async def elsewhere(work: Callable[[], Any]) -> Any:
@@ -106,9 +106,11 @@ async def test_what_is_on_its_way_when_the_client_closes_is_answered(bench: Benc
     thread.start()
     while len(futures) < 50:  # noqa: ASYNC110 - another thread's progress
         await asyncio.sleep(0.001)
-    await within(client.close())
-    stop.set()
-    await within(asyncio.to_thread(thread.join))
+    try:
+        await within(client.close())
+    finally:
+        stop.set()
+    await eventually(lambda: not thread.is_alive(), "the end of the thread")
     outcomes = [future.result(HANG_S) for future in futures]
     assert client.counters().accepted == sum(outcome.accepted for outcome in outcomes)
     assert client.counters().law_holds
