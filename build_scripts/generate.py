@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a program, Python looks in this folder only
 
-from build_scripts import generate_python  # noqa: E402 - behind the line that makes it findable
+from build_scripts import generate_go, generate_python, generate_typescript  # noqa: E402 - behind the line that makes it findable
 from build_scripts.generate_python import KIND_STRUCT, has_wide  # noqa: E402 - the same
 
 SPEC = ROOT / "spec" / "flight.toml"
@@ -435,6 +435,8 @@ def outputs(spec: dict[str, Any]) -> dict[Path, str]:
         ROOT / "micropython" / "flight_client" / "layouts.py": write_board_layouts(spec),
         ROOT / "micropython" / "flight_client" / "tables.py": write_board_tables(spec),
         ROOT / "micropython" / "flight_client" / "profiles.py": write_board_profiles(spec),
+        **{ROOT / path: text for path, text in generate_typescript.outputs(spec, NOTE).items()},
+        **{ROOT / path: text for path, text in generate_go.outputs(spec, NOTE).items()},
     }
 
 

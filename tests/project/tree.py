@@ -15,6 +15,10 @@ GENERATED = {
     "flight_client/_profiles.py",
     "flight_client/enums.py",
     "docs/reference-spec.md",
+    "bindings/typescript/src/generated/constants.ts",
+    "bindings/typescript/src/generated/event_data.ts",
+    "bindings/go/realtime/generated_constants.go",
+    "bindings/go/realtime/generated_events.go",
 }
 MADE = {".git", ".venv", "build", "dist", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"}
 

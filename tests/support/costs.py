@@ -22,6 +22,7 @@ PARTS = (
     ("client and transports", 60, ("client", "transports", "conformance/transports", "faults", "wire", "websocket")),
     ("gateway and engines", 90, ("gateway", "conformance/engines", "nodes")),
     ("codecs of the console client", 20, ("codecs",)),
+    ("bindings for TypeScript and Go", 20, ("bindings",)),
     ("MicroPython", 60, ("micropython",)),
     ("commands, project, docs", 60, ("cli", "docs", "project")),
 )

@@ -1,0 +1,3 @@
+module github.com/flight-core/shared-types/go
+
+go 1.18

@@ -1,0 +1,78 @@
+"""The TypeScript package: programs with the guide's imports, calls and names compile against it and print what the guide prints."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.bindings import built
+from tests.support.process import HANG_S
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return built.typescript()
+
+
+def output(folder: Path, program: str) -> str:
+    command = ["node", str(folder / "programs" / program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_quick_start_prints_what_the_guide_prints(folder: Path) -> None:
+    lines = output(folder, "quick_start.js").splitlines()
+    assert lines[0] == "Platform capabilities: [ 'basic-messaging', 'memory-updates', 'polling-mode' ]"
+    assert lines[1] == "Update interval: 5000"
+    assert lines[2] == "8.4MB/16MB, fragmented: 0.35"
+
+
+def test_the_guides_patterns_hold(folder: Path) -> None:
+    lines = output(folder, "patterns.js").splitlines()
+    assert lines[0] == "valid: true false false false"
+    assert lines[1] == "by hand: true false false false"
+
+
+def test_waits_have_full_jitter_below_a_ceiling_that_doubles(folder: Path) -> None:
+    lines = [json.loads(line) for line in output(folder, "backoff.js").splitlines()]
+    lowest, highest, hinted, healthy = lines
+    assert lowest == [0, 250, 250, 250, 250, 250, 250, 250]
+    assert highest == [250, 1000, 2000, 4000, 8000, 10000, 10000, 10000]
+    assert hinted == [1125, 1500, 2000]
+    assert healthy == [250, 1000, 1000, 250]
+
+
+def test_unknown_numbers_are_never_zero_and_bad_input_is_explained(folder: Path) -> None:
+    lines = output(folder, "inputs.js").splitlines()
+    assert lines == [
+        "unknown NaN false",
+        "gone again null",
+        "caller: unknown platform (amiga); use one of: dreamcast, psp, vita, v6r-cloud, web, host, micro",
+        "caller: the platform is of the type web-browser, no console (web); write the ClientInfo yourself",
+        "caller: there is no token (); make one with `flight gateway --print-token`",
+        "caller: the address is none of a gateway (nowhere); write http://HOST:PORT or https://HOST:PORT",
+        "16MB 8.4MB 1MB 0B unknown",
+        "8192 true 1",
+    ]
+
+
+def test_the_hooks_follow_a_connection_and_are_told_apart_from_a_missing_react(folder: Path) -> None:
+    lines = output(folder, "render.js").splitlines()
+    assert lines[0] == 'caller: the hooks have no React (undefined); write `import "@flight/realtime-types/react"` once'
+    assert lines[1:] == [
+        "waiting",
+        "1: 8.4MB",
+        "2: unknown",
+        "listeners left: 0",
+        "disconnected none",
+        "connected vita 2",
+    ]
+
+
+def test_the_package_says_nothing_of_its_readers_machine_and_depends_on_nothing() -> None:
+    about = json.loads((built.TYPESCRIPT / "package.json").read_text(encoding="utf-8"))
+    assert "dependencies" not in about
+    assert about["license"] == "MIT"
+    assert about["peerDependenciesMeta"] == {"react": {"optional": True}}

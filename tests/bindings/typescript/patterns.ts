@@ -1,0 +1,127 @@
+// The guide's examples without React: configuration, secure connections, validation, pressure, loss prevention, errors, doubles.
+import {
+  ChannelInfo,
+  ChannelType,
+  ClientInfo,
+  ComponentEvent,
+  Connection,
+  ConnectionState,
+  MAX_MESSAGE_AGE_MS,
+  MemoryUpdateEvent,
+  MessagePriority,
+  PlatformConfig,
+  RealtimeMessage,
+  V6REvent,
+  clearEventHistory,
+  establishConnection,
+  getMaxPayloadSize,
+  getMemoryConstraint,
+  getPlatformConfig,
+  sendToDeadLetterQueue,
+  setMaxQueueSize,
+  validateRealtimeMessage,
+} from "@flight/realtime-types";
+
+type Chosen = Pick<
+  PlatformConfig,
+  "platform" | "memoryConstraint" | "connectionMode" | "updateInterval" | "maxRetries" | "capabilities"
+>;
+
+const configs: Chosen[] = [
+  {
+    platform: "dreamcast",
+    memoryConstraint: "16MB",
+    connectionMode: "polling",
+    updateInterval: 5000,
+    maxRetries: 1,
+    capabilities: ["basic-messaging", "memory-updates"],
+  },
+  {
+    platform: "psp",
+    memoryConstraint: "32MB",
+    connectionMode: "polling",
+    updateInterval: 3000,
+    maxRetries: 2,
+    capabilities: ["basic-messaging", "memory-updates", "component-events"],
+  },
+  {
+    platform: "vita",
+    memoryConstraint: "512MB",
+    connectionMode: "wifi",
+    updateInterval: 1000,
+    maxRetries: 3,
+    capabilities: ["basic-messaging", "memory-updates", "component-events", "system-monitoring"],
+  },
+];
+for (const wanted of configs) {
+  const found = getPlatformConfig(wanted.platform) as unknown as Record<string, unknown>;
+  for (const [name, value] of Object.entries(wanted)) {
+    if (JSON.stringify(found[name]) !== JSON.stringify(value)) throw new Error(`${wanted.platform}.${name}`);
+  }
+}
+
+const memory: MemoryUpdateEvent["data"]["fragmentationRatio"] = 0.25;
+const component: ComponentEvent["data"]["state"] = "active";
+const machine: V6REvent["data"]["eventType"] = "vm-scaling";
+
+const secureChannel: ChannelInfo = {
+  id: "secure-admin-channel",
+  channelType: ChannelType.SystemMonitoring,
+  requiredPermissions: ["admin", "system-monitoring"],
+  metadata: {},
+};
+
+export async function connectSecurely(clientInfo: ClientInfo, platform: string, authToken: string): Promise<Connection> {
+  const connection = await establishConnection(clientInfo, platform, authToken);
+  return connection;
+}
+
+// The guide's own check, beside ours.
+function checkByHand(message: RealtimeMessage): boolean {
+  if (!message.id || !message.messageType || !message.timestamp) return false;
+  if (message.payload.length > getMaxPayloadSize(message.platform)) return false;
+  return Date.now() - message.timestamp <= MAX_MESSAGE_AGE_MS;
+}
+
+const criticalMessage: RealtimeMessage = {
+  id: "message-1",
+  messageType: "component-update",
+  timestamp: Date.now(),
+  platform: "vita",
+  payload: "{}",
+  priority: MessagePriority.Critical,
+  routing: { requiresAck: true, retryConfig: { maxRetries: 3, retryIntervalMs: 2000 } },
+};
+const old = { ...criticalMessage, timestamp: Date.now() - MAX_MESSAGE_AGE_MS - 1000 };
+const large = { ...criticalMessage, platform: "psp", payload: "x".repeat(getMaxPayloadSize("psp") + 1) };
+const messages = [criticalMessage, old, large, { ...criticalMessage, id: "" }];
+console.log("valid:", messages.map((message) => validateRealtimeMessage(message)).join(" "));
+console.log("by hand:", messages.map(checkByHand).join(" "));
+
+export function handleMemoryPressure(platform: string): void {
+  if (platform === "dreamcast" || platform === "psp") {
+    clearEventHistory();
+    setMaxQueueSize(10);
+  }
+}
+
+export class ErrorHandler {
+  static handleConnectionError(error: Error, platform: string): string {
+    if (platform === "dreamcast") return "fallback-to-polling";
+    return platform === "vita" ? "retry-with-backoff" : `default-recovery${error.message && ""}`;
+  }
+
+  static handleMessageError(message: RealtimeMessage, error: Error): void {
+    console.error({ messageId: message.id, messageType: message.messageType, error: error.message });
+    if (message.priority === MessagePriority.Critical) sendToDeadLetterQueue(message);
+  }
+}
+
+const sent: unknown[] = [];
+export const mockConnection: Pick<Connection, "id" | "state"> & { send(what: unknown): void; close(): void } = {
+  id: "test-connection",
+  state: ConnectionState.Connected,
+  send: (what) => void sent.push(what),
+  close: () => {},
+};
+console.log(memory, component, machine, secureChannel.channelType, getMemoryConstraint("psp"));
