@@ -28,6 +28,7 @@ from .handling import EventHandler
 from .judgement import FatalJudge
 from .letters import DeadLetter
 from .observe import ConnectionState, Counters, Outcome
+from .platform_config import PlatformConfig
 from .session.spec import RETRY_COUNT, RETRY_INTERVAL_MS
 from .sources import AddressSource, TokenSource
 from .sync_channels import SyncChannel
@@ -175,6 +176,10 @@ class SyncClient(SyncSteering):
         """As Client.metrics(), for an ordinary `for`; timeout_s as in events()."""
         check_seconds("timeout_s", timeout_s)
         return SyncMetricsStream(self._background.call(lambda: self._client.metrics(interval_ms)), self, timeout_s)
+
+    def platform_config(self, platform: str) -> PlatformConfig:
+        """As Client.platform_config()."""
+        return self._background.call(lambda: self._client.platform_config(platform))
 
     def presence(self, *, timeout_s: float | None = None) -> SyncPresenceStream:
         """As Client.presence(), for an ordinary `for`; timeout_s as in events()."""

@@ -11,6 +11,7 @@ from .errors import CallerError, FlightError
 from .history import History
 from .metrics import LONGEST_MS, METRIC_TYPES, SHORTEST_MS, MetricsStream
 from .observe import ConnectionState, Counters
+from .platform_config import PlatformConfig, get_platform_config
 from .platforms import Platform
 from .presence import PRESENCE, PRESENCE_HISTORY, PresenceStream
 from .streams import EventStream, Stream
@@ -71,6 +72,14 @@ class Watching:
         kept = self._subscriptions
         stream = MetricsStream(interval_ms, self._look, kept.forget, kept.history_events, kept.check)
         return self._listen(stream, channels_of(METRIC_TYPES, None), last=True)
+
+    def platform_config(self, platform: str) -> PlatformConfig:
+        """What is set for a platform, as get_platform_config(). Raises CallerError for a platform that nobody has named.
+
+        Needs no connection and waits for nothing; also after close().
+        """
+        self._driver.check_thread()
+        return get_platform_config(platform)
 
     def presence(self) -> PresenceStream:
         """Who is here: changes with `async for`, and everybody at this moment as `.members`, by device id.

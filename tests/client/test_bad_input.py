@@ -449,7 +449,7 @@ def test_another_event_loop_is_refused_by_every_method(kind: type[Any]) -> None:
 # What a closed client still answers; everything else says that it was closed.
 STILL_ANSWERS = {
     "channel", "clear_event_history", "clear_history", "close", "counters", "dead_letters", "discard", "emit", "emit_many", "emitter", "limit_rate",
-    "next", "on_dead_letter", "on_gap", "on_pressure", "on_state", "pause", "put", "replay", "report_memory", "resume",
+    "next", "on_dead_letter", "on_gap", "on_pressure", "on_state", "pause", "platform_config", "put", "replay", "report_memory", "resume",
     "set_max_queue_size", "take", "trigger_memory_optimization", "wait",
 }  # fmt: skip
 

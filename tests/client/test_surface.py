@@ -18,7 +18,9 @@ from flight_client import (
     RealtimeEvent,
     RefusedError,
     StateChange,
+    SyncClient,
     SystemMonitoring,
+    get_platform_config,
 )
 from flight_client.commands import RESULTS
 from flight_client.metrics import MetricsSample
@@ -466,3 +468,16 @@ async def test_a_stream_leaves_its_channel_at_the_end_of_async_with(bench: Bench
         await subscribed(tool)
     assert await within(stream.wait()) is False
     assert [state.mode for state in tool._session.channels.items] == [0]
+
+
+async def test_a_client_answers_what_is_set_for_a_platform_of_its_own_or_another(bench: Bench) -> None:
+    client = bench.client("tool-1")
+    cloud = client.platform_config("v6r-cloud")
+    assert (cloud.platform, cloud.update_interval_ms, cloud.billing_enabled is None) == ("v6r-cloud", 1000, False)
+    assert client.platform_config("dreamcast") == get_platform_config("dreamcast")
+    plain = SyncClient(bench.address, token=bench.token())
+    assert plain.platform_config("psp").max_retries == 2
+    plain.close()
+    for wrong in ("amiga", 5):
+        with pytest.raises(CallerError, match="platform"):
+            client.platform_config(wrong)  # type: ignore[arg-type]
