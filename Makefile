@@ -170,8 +170,10 @@ mutants: $(DEV) ## do the tests notice small changes of the C core, and rules le
 	@$(VPY) -m tests.simulation --mutants
 
 .PHONY: docs
-docs: $(DEV) ## check that every link in the docs leads somewhere
+docs: $(DEV) ## check every link of the docs and build the pages into build/docs/
 	@$(VPY) build_scripts/check_docs.py
+	@$(VPY) -m sphinx -q -W --keep-going -c docs -d build/docs/.doctrees . build/docs
+	@echo 'docs: build/docs/index.html'
 
 .PHONY: wheel
 wheel: $(DEV) ## build dist/*.whl and check it

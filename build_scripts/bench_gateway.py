@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,15 +99,14 @@ async def one_turn(system: System, parts: set[str], table: Table, folder: Path) 
     try:
         works: list[tuple[str, str, Any]] = []
         if "fanout" in parts:
-            works += [("fanout", "fanout", phases.fan_out(system, SECONDS, BATCH if ours else 1))]
-            works += [("fanout", "fanout.single", phases.fan_out(system, SECONDS, 1))] if ours else []
+            works += [("fanout", "fanout", lambda: phases.fan_out(system, SECONDS, BATCH if ours else 1))]
+            works += [("fanout", "fanout.single", lambda: phases.fan_out(system, SECONDS, 1))] if ours else []
         if "ingest" in parts:
-            works += [("ingest", "ingest", phases.ingest(system, SECONDS, BATCH if ours else 1))]
+            works += [("ingest", "ingest", lambda: phases.ingest(system, SECONDS, BATCH if ours else 1))]
         if "latency" in parts:
-            works += [("latency", "latency", phases.latency(system, SECONDS))]
+            works += [("latency", "latency", lambda: phases.latency(system, SECONDS))]
         for _, work, going in works:
-            async with asyncio.timeout(_PHASE_LIMIT_S):
-                result: phases.Result = await going
+            result: phases.Result = await within(going(), f"{system.name}: {work}")
             key = system.name, work
             if work == "latency":
                 table.delays.setdefault(key, []).extend(result.delays_ms)
@@ -121,6 +121,15 @@ async def one_turn(system: System, parts: set[str], table: Table, folder: Path) 
                 )
     finally:
         await system.stop()
+
+
+async def within(going: Coroutine[Any, Any, phases.Result], what: str) -> phases.Result:
+    """The result, or who did not come to an end."""
+    try:
+        async with asyncio.timeout(_PHASE_LIMIT_S):
+            return await going
+    except TimeoutError:
+        raise TimeoutError(f"{what} has no result after {_PHASE_LIMIT_S:g} s (hang limit)") from None
 
 
 async def engines(parts: set[str], table: Table, folder: Path, number: int) -> None:
@@ -139,8 +148,7 @@ async def engines(parts: set[str], table: Table, folder: Path, number: int) -> N
             system = FlightSystem(f"flight {name}", url)
             await system.start(_made(folder / f"gateway-{name}"))
             try:
-                async with asyncio.timeout(_PHASE_LIMIT_S):
-                    result = await phases.ingest(system, SECONDS, BATCH)
+                result = await within(phases.ingest(system, SECONDS, BATCH), f"{system.name}: ingest")
                 table.rates.setdefault((system.name, "ingest"), []).append(result.per_s)
                 print(f"  {system.name:18} {'ingest':14} {result.per_s:10,.0f}/s", flush=True)
             finally:

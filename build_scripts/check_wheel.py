@@ -9,10 +9,13 @@ import argparse
 import zipfile
 from pathlib import Path
 
-# What a client program uses; peers that are clients only weigh 77 to 226 KB.
-CLIENT_LIMIT_BYTES = 250 * 1024
-# The programs that come along, and the role of the session that only they play. A wheel that outgrows this has taken something in by mistake.
-PROGRAMS = ("flight_client/gateway/", "flight_client/session/gateway/", "flight_client/cli/", "flight_client/demo/")
+# What a client program uses; peers that are clients only weigh 77 to 226 KB. The public types with their JSON take some 20 KB of it, the
+# calls of the guide's hooks and the client without asyncio as much.
+CLIENT_LIMIT_BYTES = 300 * 1024
+# The programs that come along, the role of the session that only they play, and what only tests import. A wheel that outgrows this has taken something in by mistake.
+PROGRAMS = (
+    "flight_client/gateway/", "flight_client/session/gateway/", "flight_client/cli/", "flight_client/demo/", "flight_client/testing/",
+)  # fmt: skip
 LIMIT_BYTES = 640 * 1024  # a gateway for production and its commands are two thirds of it
 EXTENSION = ("flight_client/_core", (".so", ".pyd"))
 

@@ -13,6 +13,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .channel_info import ChannelInfo, create_memory_updates_channel
+    from .channels import Channel
     from .client import Client
     from .client_info import ClientInfo, create_flight_core_client_info
     from .connecting import establish_connection
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         MessagePriority,
         V6REventType,
     )
+    from .error_handler import RealtimeErrorHandler
     from .errors import (
         CallerError,
         CommandFailedError,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from .json_codec import decode_json, encode_json, from_json, to_json
     from .letters import DeadLetter
     from .messages import MessageRouting, RealtimeMessage, RetryConfig, create_message_routing
+    from .metrics import MetricsSample, MetricsStream, PlatformPerformance, RealtimeMetrics
     from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
     from .platform_config import (
         BatchingConfig,
@@ -76,11 +79,14 @@ if TYPE_CHECKING:
         get_platform_config,
         register_platform,
     )
+    from .presence import Presence, PresenceStream
     from .pressure import MemoryPressure, PressureLevel, PressureLimits
     from .recovery import handle_connection_error, register_recovery
     from .sizes import MemorySize, human_readable
     from .streams import EventStream, RealtimeEvent, Source
-    from .sync_client import SyncChannel, SyncClient, SyncEventStream
+    from .sync_channels import SyncChannel
+    from .sync_client import SyncClient
+    from .sync_streams import SyncEventStream, SyncMetricsStream, SyncPresenceStream
     from .validation import MAX_MESSAGE_AGE_MS, Validation, validate_realtime_message
 
 __all__ = [
@@ -88,6 +94,7 @@ __all__ = [
     "BatchingConfig",
     "CallerError",
     "Capability",
+    "Channel",
     "ChannelInfo",
     "ChannelType",
     "Client",
@@ -119,16 +126,23 @@ __all__ = [
     "MemoryUpdate",
     "MessagePriority",
     "MessageRouting",
+    "MetricsSample",
+    "MetricsStream",
     "NotAnsweredError",
     "NotStoredError",
     "Outcome",
     "Payload",
     "PeerError",
     "PlatformConfig",
+    "PlatformPerformance",
+    "Presence",
+    "PresenceStream",
     "PressureLevel",
     "PressureLimits",
+    "RealtimeErrorHandler",
     "RealtimeEvent",
     "RealtimeMessage",
+    "RealtimeMetrics",
     "RefusedError",
     "RetryConfig",
     "Source",
@@ -136,6 +150,8 @@ __all__ = [
     "SyncChannel",
     "SyncClient",
     "SyncEventStream",
+    "SyncMetricsStream",
+    "SyncPresenceStream",
     "SystemMonitoring",
     "V6REvent",
     "V6REventType",
@@ -215,6 +231,7 @@ _HOME = {
     "MemorySize": "sizes",
     "human_readable": "sizes",
     "CallerError": "errors",
+    "Channel": "channels",
     "Client": "client",
     "CommandRequest": "events",
     "CommandFailedError": "errors",
@@ -233,6 +250,8 @@ _HOME = {
     "LinkError": "errors",
     "Log": "events",
     "MemoryUpdate": "events",
+    "MetricsSample": "metrics",
+    "MetricsStream": "metrics",
     "NotAnsweredError": "errors",
     "NotStoredError": "errors",
     "register_recovery": "recovery",
@@ -243,13 +262,20 @@ _HOME = {
     "Outcome": "observe",
     "Payload": "events",
     "PeerError": "errors",
+    "PlatformPerformance": "metrics",
+    "Presence": "presence",
+    "PresenceStream": "presence",
+    "RealtimeErrorHandler": "error_handler",
+    "RealtimeMetrics": "metrics",
     "RealtimeEvent": "streams",
     "RefusedError": "errors",
     "Source": "streams",
     "StateChange": "observe",
-    "SyncChannel": "sync_client",
+    "SyncChannel": "sync_channels",
     "SyncClient": "sync_client",
-    "SyncEventStream": "sync_client",
+    "SyncEventStream": "sync_streams",
+    "SyncMetricsStream": "sync_streams",
+    "SyncPresenceStream": "sync_streams",
     "SystemMonitoring": "events",
     "V6REvent": "events",
 }

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from ._tables import CHANNELS
+from .arguments import check_count, check_flag, check_key, check_kind, check_seconds
 from .clock import monotonic_ms
+from .emitters import Emitter, all_of, bind, check_event_type
 from .errors import CallerError, FlightError, NotStoredError
 from .events import Event, MemoryUpdate, encode_event
+from .history import Wanted
 from .lanes import QueuedEvent
 from .letters import DeadLetter
 from .observe import Outcome
 from .publishing import Settled
 from .rules import ChannelRules
 from .session.spec import NUMBER_LIMIT
+from .streams import RealtimeEvent
 
 if TYPE_CHECKING:
     from .client import Client
@@ -57,6 +61,49 @@ class Channel:
             self._client.report_memory(event)
         return outcome
 
+    def emitter(
+        self,
+        kind: type[Event],
+        *,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> Emitter:
+        """A function that emits events of one class: it takes the fields, and everything else is settled here, once.
+
+            emit = client.channel("frame-time").emitter(FrameTime)
+            emit(16_000, 16_600, 18_000, 60)
+
+        It answers and raises as emit() does, and CallerError for fields that the class does not have.
+        """
+        self._client._driver.check_thread()
+        check_event_type(kind)
+        like, lane = self._queued(0, b"", 0, critical, expires_ms, key)
+        like.key = key
+        return bind(self._client, kind, self._wide, like, lane)
+
+    def emit_many(
+        self,
+        events: Iterable[Event],
+        *,
+        critical: bool | None = None,
+        expires_ms: int | None = None,
+        key: Hashable = None,
+    ) -> list[Outcome]:
+        """emit() of several events at one moment, in their order; what became of each.
+
+        All are written first: where one cannot be, EventError says so and none of them was emitted.
+        """
+        self._client._driver.check_thread()
+        self._queued(0, b"", 0, critical, expires_ms, key)
+        written = all_of(events)
+        bodies, stamp_ms = [encode_event(event, self._wide) for event in written], monotonic_ms()
+        outcomes = [self.emit_encoded(*body, stamp_ms, critical, expires_ms, key) for body in bodies]
+        for event in written:
+            if isinstance(event, MemoryUpdate):
+                self._client.report_memory(event)
+        return outcomes
+
     async def put(
         self,
         event: Event,
@@ -70,6 +117,8 @@ class Channel:
 
         A drop-oldest or latest-wins channel makes room by itself, so there only critical events ever wait.
         """
+        self._client._driver.check_thread()
+        check_seconds("timeout_s", timeout_s)
         queued, lane = self._queued(*encode_event(event, self._wide), monotonic_ms(), critical, expires_ms, key)
         try:
             async with asyncio.timeout(timeout_s):
@@ -97,6 +146,10 @@ class Channel:
         `pending` says whether the event is still on its way. To cancel the call, or to let its time run out, takes back
         nothing: an event that was accepted goes on its way; one that waited for room was never accepted.
         """
+        self._client._driver.check_thread()
+        check_seconds("timeout_s", timeout_s)
+        check_flag("ack", ack)
+        check_flag("critical", critical)
         if ack and critical is False:
             raise CallerError(
                 what="a lossy event is never acknowledged", value="critical=False", next_step="leave out one of the two"
@@ -154,20 +207,46 @@ class Channel:
         return self._client._refused(self._client._put(queued, lane))
 
     def replay(self, letter: DeadLetter) -> Outcome:
-        """Emit a dead letter again; its age goes on from when it was first emitted."""
+        """Emit a dead letter again; its age goes on from when it was first emitted.
+
+        Raises CallerError for what is no letter.
+        """
+        check_kind("letter", letter, DeadLetter, "one of dead_letters()")
         event = QueuedEvent(
             self._number, letter.layout, letter.body, letter.stamp_ms, self.rules, 0, (None, letter.layout)
         )
         return self._client._refused(self._client._put(event, True))
 
+    async def history(
+        self, limit: int = 100, *types: str, after: int | None = None, timeout_s: float | None = None
+    ) -> list[RealtimeEvent]:
+        """What the gateway's log of this channel holds, the oldest first: the newest `limit` events (1 to 10,000).
+
+        types: only of these types, among the newest `limit` entries. after: the first `limit` events behind this offset
+        instead, such as the offset of an event of an earlier answer; 0: from the beginning of the log. What is not there any
+        more is told to on_gap() then. Waits for the connection, through outages, and as long as it takes or `timeout_s`.
+
+        Raises LinkError when that is over, RefusedError where the gateway does not allow the channel, CallerError for a bad
+        argument, on a closed client, and on a platform with one connection per channel that listens there already.
+        """
+        wanted = Wanted(self.name, types, limit, after)
+        wanted.check()
+        check_seconds("timeout_s", timeout_s)
+        self._client._check_listening()
+        self._client._check_connecting()
+        return await self._client._history.read(wanted, timeout_s)
+
     def _queued(
         self, layout: int, body: bytes, stamp_ms: int, critical: bool | None, expires_ms: int | None, key: Hashable
     ) -> tuple[QueuedEvent, bool]:
-        lasts_ms = self.rules.expires_ms if expires_ms is None else expires_ms
-        if not 0 <= lasts_ms < NUMBER_LIMIT // 2:
-            raise CallerError(
-                what="expires_ms is out of range", value=lasts_ms, next_step=f"use 0 to {NUMBER_LIMIT // 2 - 1}"
-            )
+        lasts_ms = self.rules.expires_ms
+        if expires_ms is not None:
+            check_count("expires_ms", expires_ms, 0, NUMBER_LIMIT // 2 - 1)
+            lasts_ms = expires_ms
+        if critical is not None:
+            check_flag("critical", critical)
+        if key is not None:
+            check_key("key", key)
         queued = QueuedEvent(
             self._number, layout, body, stamp_ms, self.rules, lasts_ms, (None, layout) if key is None else key
         )

@@ -10,13 +10,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from ._tables import NAMES
+from .arguments import check_seconds
 from .capture.record import Recorder, begin_recording
 from .channels import Channel
+from .client_arguments import check_client
 from .clock import monotonic_ms
 from .commands import Commanding
 from .counting import count, queued_events
 from .driver import STOP_S, Driver
+from .error_handler import RealtimeErrorHandler
 from .errors import CallerError, FlightError, LinkError, RefusedError
+from .history import History
 from .hooks import Hooks
 from .identity import default_device_id, make_identity
 from .judgement import FatalJudge, Judgement
@@ -48,11 +52,11 @@ from .session.spec import (
 )
 from .sources import AddressSource, TokenSource, choose_transports, fixed_addresses
 from .steering import Steering
-from .streams import EventStream
 from .subscriptions import Subscriptions
 from .threadsafe import Threadsafe
 from .transports import Address, TransportFactory, TransportOptions, factory
 from .waiting import Waiters
+from .watching import Watching
 
 _log = logging.getLogger("flight.client")
 
@@ -63,7 +67,7 @@ _RELEASE_MS = int(1000 * (STOP_S * 1.25 + 2 * _HOOK_S))
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
 
-class Client(Steering, Commanding):
+class Client(Watching, Steering, Commanding):
     """A connection to a gateway, with everything that keeps it alive.
 
     All methods belong to the event loop on which connect() ran; from other threads there is `threadsafe`, and every other
@@ -107,6 +111,7 @@ class Client(Steering, Commanding):
 
         Raises CallerError for a value that cannot work.
         """
+        check_client(locals())
         self.platform: Platform = get_platform(platform)
         own = dict(transport_factories or {})
         chosen = choose_transports(transports, own, self.platform, fixed_addresses(address))
@@ -139,12 +144,15 @@ class Client(Steering, Commanding):
         self._subscriptions = Subscriptions(
             self._driver.inbox, self._names, self._add_channel, self._leave_channel, history, check
         )
+        self._history = History(self._session, self._subscriptions, self.platform, self._until)
         self._session.adapt()
         forget, batching = self._subscriptions.clear_history, self._session.batching
         self._pressure = PressureControl(self.platform, self._outbox, batching, forget, self._hooks.call)
         self._waiters = Waiters()
         self._publications = Publications()
         self._answerers = {}
+        self._early = []
+        self._error_handler = RealtimeErrorHandler()
         self._closers: set[asyncio.Task[Any]] = set()
         self._over = False  # nothing is taken any more
         self._state = ConnectionState.DISCONNECTED
@@ -175,10 +183,12 @@ class Client(Steering, Commanding):
         on trying until close()). Without a limit it waits as long as it takes.
         """
         self._driver.check_thread()
+        check_seconds("timeout_s", timeout_s)
         if self._over or (self._session.state == STATE_CLOSED and self._error is None):
             raise self._error or self._was_closed()
         if self._state is ConnectionState.DISCONNECTED:
             self._driver.start()
+            self._begin_early()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._until(lambda: self._session.state == STATE_READY)
@@ -196,6 +206,7 @@ class Client(Steering, Commanding):
         CallerError when the client is closed or gets closed meanwhile.
         """
         self._driver.check_thread()
+        check_seconds("timeout_s", timeout_s)
         if self._over:
             raise self._error or self._was_closed()
         self._session.sender.flushing += 1
@@ -245,6 +256,10 @@ class Client(Steering, Commanding):
         self._waiters.fail(self._error or self._was_closed())
         self.threadsafe._close()
 
+    def _ended_by(self) -> FlightError | None:
+        """Why nothing will come any more; None while it may."""
+        return self._error or (self._was_closed() if self._over else None)
+
     def _was_closed(self) -> CallerError:
         return CallerError(what="this client was closed", value=self.device_id, next_step="make a new one")
 
@@ -270,6 +285,7 @@ class Client(Steering, Commanding):
         Raises CallerError for a bad name or value, for too many channels, and for other rules than the channel has.
         """
         self._driver.check_thread()
+        check_name(name)
         said = {
             "policy": policy,
             "priority": priority,
@@ -278,10 +294,10 @@ class Client(Steering, Commanding):
             "retry_interval_ms": retry_interval_ms,
         }
         given = {key: value for key, value in said.items() if value is not None}
+        rules = ChannelRules(**given)  # type: ignore[arg-type]
+        rules.check()
         known = self._channels.get(name)
         if known is None:
-            rules = ChannelRules(**given)  # type: ignore[arg-type]
-            rules.check()
             number = self._add_channel(name, MODE_PUBLISH)
             known = self._channels[name] = Channel(self, name, number, self.platform.wide_sizes, rules)
         elif any(getattr(known.rules, key) != value for key, value in given.items()):
@@ -339,21 +355,6 @@ class Client(Steering, Commanding):
         except FlightError:
             return False
         return True
-
-    # Events in
-
-    def events(self, *types: str, channels: Iterable[str] | None = None, history: int | None = None) -> EventStream:
-        """Subscribe; use it with `async for`.
-
-        types: event types such as "memory-update"; none means all. channels: names; by default the channels on which
-        those types usually travel. history: begin with the last `history` entries of each channel; by default only
-        what comes from now on. After an interruption the stream goes on where it was; what is missing is told to
-        on_gap(). stream.close() leaves the channels that nobody else listens to.
-
-        Raises CallerError for an unknown type or a bad channel name.
-        """
-        self._driver.check_thread()
-        return self._subscriptions.open(types, channels, history)
 
     # What can be seen
 

@@ -14,14 +14,15 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from .arguments import check_bytes, check_function, check_seconds, check_text
 from .clock import monotonic_ms
 from .errors import CallerError, CommandFailedError, EventError, NotAnsweredError
 from .events import CommandRequest, CommandResult, encode_event
 from .handling import Handling
 from .letters import DeadLetter
-from .rules import ChannelRules
+from .rules import ChannelRules, check_name
 from .session.device.machine import DeviceSession
 from .session.spec import NUMBER_LIMIT, STATE_READY
 from .streams import RealtimeEvent
@@ -39,6 +40,8 @@ _TEXT_BYTES = 120  # of a result
 
 CommandHandler = Callable[[CommandRequest], object]
 """A function, or an async function, that answers bytes, or None for an empty answer; what it raises is the answer `failed`."""
+
+_Handler = TypeVar("_Handler", bound=CommandHandler)
 
 
 def _as_bytes(answer: object) -> bytes:
@@ -162,11 +165,32 @@ class Commanding(Handling):
         A command that is older than its asker waits for is left.
         """
         self._driver.check_thread()
+        check_function("handler", handler)
+        check_text("name", name)
+        check_name(channel)
         if channel not in self._answerers:
             answerer = _Answerer(self)
             self.on_event(answerer.take, CommandRequest.event_name, channels=[channel], retries=0)
             self._answerers[channel] = answerer
         self._answerers[channel].handlers[name] = handler
+
+    def answers(self, name: str = "", *, channel: str = COMMANDS) -> Callable[[_Handler], _Handler]:
+        """on_command() as a decorator; the function stays what it was.
+
+            @client.answers("restart")
+            async def restart(command): return b"done"
+
+        It may stand where no event loop runs yet: the handler begins with connect() then. Raises as on_command() does.
+        """
+        check_text("name", name)
+        check_name(channel)
+
+        def take(handler: _Handler) -> _Handler:
+            check_function("handler", handler)
+            self._begin_or_keep(lambda: self.on_command(handler, name, channel=channel))
+            return handler
+
+        return take
 
     async def command(
         self,
@@ -188,13 +212,17 @@ class Commanding(Handling):
         Raises NotAnsweredError, CommandFailedError, and NotStoredError as publish() does; EventError for what does not fit.
         """
         self._driver.check_thread()
+        check_text("target", target)
+        check_text("name", name)
+        check_bytes("data", data)
         requests = self.channel(channel)
         rules = ChannelRules(
             retries=requests.rules.retries if retries is None else retries,
             retry_interval_ms=requests.rules.retry_interval_ms if retry_interval_ms is None else retry_interval_ms,
         )
         rules.check()
-        if not 0 < timeout_s < NUMBER_LIMIT / 2000:
+        check_seconds("timeout_s", timeout_s)
+        if not 0 < (timeout_s or 0) < NUMBER_LIMIT / 2000:
             raise CallerError(what="timeout_s is out of range", value=timeout_s, next_step="use seconds above 0")
         if self._asker is None:
             self._asker = _Asker(self.device_id)

@@ -12,10 +12,12 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from .arguments import check_count, check_function, check_kind, texts
 from .clock import monotonic_ms
 from .driver import Driver
+from .error_handler import RealtimeErrorHandler
 from .errors import CallerError
 from .events import encode_event
 from .hooks import Hooks
@@ -25,6 +27,7 @@ from .platforms import Platform
 from .rules import ChannelRules
 from .session.spec import RETRY_COUNT, RETRY_INTERVAL_MS
 from .streams import STREAM_EVENTS, EventStream, RealtimeEvent
+from .subscriptions import MOST_HISTORY, channels_of
 
 if TYPE_CHECKING:
     from .channels import Channel
@@ -33,6 +36,8 @@ _log = logging.getLogger("flight.client")
 
 EventHandler = Callable[[RealtimeEvent], object]
 """A function, or an async function; what it returns is not looked at."""
+
+_Handler = TypeVar("_Handler", bound=EventHandler)
 
 
 class _Worker:
@@ -72,8 +77,9 @@ class _Worker:
             answer = self._handler(event)
             if inspect.isawaitable(answer):
                 await answer
-        except Exception:
+        except Exception as error:
             self._owner._hooks.report(f"the handler of {event.type} on {event.channel}, from {event.source.device_id},")
+            self._owner._tell_message_error(event, error)
             return False
         return True
 
@@ -98,6 +104,8 @@ class Handling:
     _driver: Driver
     _hooks: Hooks
     _outbox: Outbox
+    _early: list[Callable[[], object]]  # handlers that wait for connect()
+    _error_handler: RealtimeErrorHandler
 
     if TYPE_CHECKING:  # the client has them
 
@@ -106,6 +114,86 @@ class Handling:
 
         def events(self, *types: str, channels: Iterable[str] | None = None, history: int | None = None) -> EventStream:
             """Client.events()."""
+
+        def _check_listening(self) -> None: ...
+
+    @property
+    def error_handler(self) -> RealtimeErrorHandler:
+        """What is asked about failed connections and told of handlers that raise (error_handler.py); set your own."""
+        return self._error_handler
+
+    @error_handler.setter
+    def error_handler(self, handler: RealtimeErrorHandler | None) -> None:
+        self._driver.check_thread()
+        if handler is None:
+            handler = RealtimeErrorHandler()
+        for name in ("handle_connection_error", "handle_message_error"):
+            check_function(f"error_handler.{name}", getattr(handler, name, None))
+        self._error_handler = handler
+
+    def _tell_message_error(self, event: RealtimeEvent, error: Exception) -> None:
+        try:
+            self._error_handler.handle_message_error(event, error)
+        except Exception:
+            self._hooks.report("the error handler")
+
+    def handles(
+        self,
+        *types: str,
+        channels: Iterable[str] | None = None,
+        history: int | None = None,
+        retries: int = RETRY_COUNT,
+        retry_interval_ms: int = RETRY_INTERVAL_MS,
+    ) -> Callable[[_Handler], _Handler]:
+        """on_event() as a decorator; the function stays what it was.
+
+            @client.handles("memory-update")
+            def show(event): ...
+
+        It may stand where no event loop runs yet: the handler begins with connect() then. Raises as on_event() does, at once
+        for arguments, at connect() for what only the gateway knows.
+        """
+        named = texts("channels", channels)
+        channels_of(types, named)
+        self._check_rules(retries, retry_interval_ms)
+        if history is not None:
+            check_count("history", history, 0, MOST_HISTORY)
+
+        def take(handler: _Handler) -> _Handler:
+            check_function("handler", handler)
+            self._begin_or_keep(
+                lambda: self.on_event(
+                    handler,
+                    *types,
+                    channels=named,
+                    history=history,
+                    retries=retries,
+                    retry_interval_ms=retry_interval_ms,
+                )
+            )
+            return handler
+
+        return take
+
+    def _begin_or_keep(self, begin: Callable[[], object]) -> None:
+        """Now, or with connect() where no loop runs yet."""
+        self._driver.check_thread()
+        if self._driver.running or self._driver.ended:
+            begin()
+        else:
+            self._early.append(begin)
+
+    def _begin_early(self) -> None:
+        """connect(): the loop is there."""
+        early, self._early = self._early, []
+        for begin in early:
+            begin()
+
+    @staticmethod
+    def _check_rules(retries: int, retry_interval_ms: int) -> ChannelRules:
+        rules = ChannelRules(retries=retries, retry_interval_ms=retry_interval_ms)
+        rules.check()
+        return rules
 
     def on_event(
         self,
@@ -124,9 +212,9 @@ class Handling:
 
         Raises CallerError as events() does, for a bad number, and where no event loop runs.
         """
-        self._driver.check_thread()
-        rules = ChannelRules(retries=retries, retry_interval_ms=retry_interval_ms)
-        rules.check()
+        self._check_listening()
+        check_function("handler", handler)
+        rules = self._check_rules(retries, retry_interval_ms)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -157,6 +245,7 @@ class Handling:
     def discard(self, *letters: DeadLetter) -> None:
         """Forget these dead letters."""
         self._driver.check_thread()
+        _check_letters(letters)
         self._outbox.letters.remove(letters)
 
     def replay(self, *letters: DeadLetter) -> int:
@@ -167,6 +256,7 @@ class Handling:
         may double it: that is why it has to be named.
         """
         self._driver.check_thread()
+        _check_letters(letters)
         taken = []
         for letter in letters or [letter for letter in self.dead_letters() if not letter.sent]:
             done = letter.again() if letter.again else self.channel(letter.channel).replay(letter).accepted
@@ -179,3 +269,8 @@ class Handling:
     def _tell_letter(self, letter: DeadLetter) -> None:
         _log.warning("a critical event on %s is a dead letter: %s", letter.channel, letter.cause)
         self._hooks.letter.tell(letter)
+
+
+def _check_letters(letters: tuple[DeadLetter, ...]) -> None:
+    for letter in letters:
+        check_kind("letters", letter, DeadLetter, "one of dead_letters()")

@@ -39,10 +39,19 @@ class OwnLoop:
         return threading.get_ident() == self._thread
 
     def check_thread(self) -> None:
-        """Refuse a call from another thread: rings and session have no locks."""
-        if self._loop is not None and threading.get_ident() != self._thread:
+        """Refuse a call from another thread, or another loop: rings and session have no locks."""
+        if self._loop is None:
+            return
+        if threading.get_ident() != self._thread:
             raise CallerError(
                 what="this client belongs to the thread of its event loop",
                 value=threading.current_thread().name,
                 next_step="use client.threadsafe, or loop.call_soon_threadsafe(...)",
+            )
+        here = asyncio._get_running_loop()
+        if here is not self._loop and here is not None:
+            raise CallerError(
+                what="this client belongs to another event loop",
+                value=type(here).__name__,
+                next_step="use a client on the loop where its connect() began",
             )

@@ -40,6 +40,7 @@ class Platform:
     batch_events: int
     history_events: int
     wide_sizes: bool
+    max_connections: int = 0  # per channel; 0: no limit
 
     @property
     def capability_bits(self) -> int:
@@ -81,6 +82,7 @@ def get_platform(name: object) -> Platform:
         batch_events=profile["batch_events"],
         history_events=profile["history_events"],
         wide_sizes=profile["memory_bytes"] == 0,
+        max_connections=profile["max_connections"],
     )
 
 

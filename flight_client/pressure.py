@@ -8,8 +8,9 @@ import gc
 import logging
 from collections.abc import Callable
 
+from .arguments import check_count, check_function, check_kind
 from .errors import CallerError
-from .events import MemoryUpdate
+from .events import MemoryUpdate, encode_event
 from .outbox import Outbox
 from .platforms import Platform
 from .session.device.batching import Batching
@@ -45,6 +46,8 @@ class PressureLimits:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise CallerError(what=f"{field.name} is not a number", value=value, next_step="use 0 to 1")
             if not 0 <= value <= 1:
                 raise CallerError(what=f"{field.name} is not a share", value=value, next_step="use 0 to 1")
 
@@ -78,8 +81,8 @@ class PressureControl:
         clear_history: Callable[[], int],
         call: Callable[[Callable[[MemoryPressure], object], MemoryPressure], None],
     ) -> None:
-        self.limits: PressureLimits = PressureLimits()
-        self.relieves: bool = platform.name in _RELIEVED
+        self._limits = PressureLimits()
+        self._relieves = platform.name in _RELIEVED
         self.level: PressureLevel = PressureLevel.CALM
         self.platform = platform
         self._outbox = outbox
@@ -90,6 +93,26 @@ class PressureControl:
         self._hooks: list[Callable[[MemoryPressure], object]] = []
         self._wanted = platform.lossy_slots  # what the application set
         self._relieved = False  # the queue is short because of pressure
+
+    @property
+    def limits(self) -> PressureLimits:
+        """Where the levels begin."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: PressureLimits) -> None:
+        check_kind("limits", limits, PressureLimits, "a PressureLimits")
+        self._limits = limits
+
+    @property
+    def relieves(self) -> bool:
+        """Whether pressure is relieved before the hooks are called."""
+        return self._relieves
+
+    @relieves.setter
+    def relieves(self, relieves: bool) -> None:
+        check_kind("relieves", relieves, bool, "True or False")
+        self._relieves = relieves
 
     @property
     def queue_events(self) -> int:
@@ -108,10 +131,13 @@ class PressureControl:
 
     def add_hook(self, hook: Callable[[MemoryPressure], object]) -> None:
         """Client.on_pressure()."""
+        check_function("hook", hook)
         self._hooks.append(hook)
 
     def report(self, update: MemoryUpdate) -> PressureLevel:
         """Judge what was measured, adapt the batches, relieve where that is wanted, tell the hooks."""
+        check_kind("update", update, MemoryUpdate, "a MemoryUpdate")
+        encode_event(update, wide=True)  # refuses what no MemoryUpdate may say
         total, used = _known(update.total_bytes), _known(update.used_bytes)
         fragmentation = -1 if update.fragmentation is None else round(update.fragmentation * _ONE)
         self._batching.memory(free_share(total, used))
@@ -153,12 +179,7 @@ class PressureControl:
     def set_queue(self, events: int) -> int:
         """Client.set_max_queue_size()."""
         most = self.platform.lossy_slots
-        if not 1 <= events <= most:
-            raise CallerError(
-                what=f"a queue of {self.platform.name} cannot have this size",
-                value=events,
-                next_step=f"use 1 to {most} events",
-            )
+        check_count("events", events, 1, most)
         self._wanted = events
         dropped = self._outbox.shrink(events)
         self._set_queue()

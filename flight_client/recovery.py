@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
+from .arguments import check_function, check_text
 from .errors import CallerError, FlightError
 from .platforms import platform_names
 from .session.device.codes import ADVICE_BACK_OFF, ADVICE_NONE, ADVICE_POLLING
@@ -21,15 +23,15 @@ _ADVICE = {
     DEFAULT_RECOVERY: ADVICE_NONE,
 }
 
-RecoveryHandler = Callable[[FlightError, str], str]
+RecoveryHandler = Callable[[Any, str], str]
 """Takes what went wrong and the platform's name, answers one of the three strategies."""
 
 
-def _polling(_error: FlightError, _platform: str) -> str:
+def _polling(_error: Exception, _platform: str) -> str:
     return FALLBACK_TO_POLLING
 
 
-def _back_off(_error: FlightError, _platform: str) -> str:
+def _back_off(_error: Exception, _platform: str) -> str:
     return RETRY_WITH_BACKOFF
 
 
@@ -37,7 +39,7 @@ _FIRST: dict[str, RecoveryHandler] = {"dreamcast": _polling, "vita": _back_off}
 _handlers = dict(_FIRST)
 
 
-def handle_connection_error(error: FlightError, platform: str) -> str:
+def handle_connection_error(error: Exception, platform: str) -> str:
     """The strategy for a failed connection of this platform (guide: RealtimeErrorHandler.handleConnectionError).
 
     `fallback-to-polling` (dreamcast): the next attempt is by polling, where that is one of the client's transports.
@@ -55,6 +57,9 @@ def register_recovery(platform: str, handler: RecoveryHandler | None) -> None:
 
     Raises CallerError for an unknown platform.
     """
+    check_text("platform", platform)
+    if handler is not None:
+        check_function("handler", handler)
     if platform not in platform_names():
         raise CallerError(
             what="unknown platform", value=platform, next_step=f"use one of: {', '.join(platform_names())}"

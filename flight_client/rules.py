@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ._tables import NAMES
+from .arguments import check_count, check_text
 from .errors import CallerError
 from .session.spec import CHANNEL_NAME_BYTES, NUMBER_LIMIT, RETRY_COUNT, RETRY_INTERVAL_MS
 
@@ -20,6 +21,7 @@ _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
 
 def check_name(name: str) -> None:
     """Raises CallerError for what is not a channel name."""
+    check_text("channel", name)
     sound = 0 < len(name) <= CHANNEL_NAME_BYTES and all(c in _NAME_CHARACTERS for c in name)
     if not sound or any(part in ("", ".", "..") for part in name.split("/")):
         raise CallerError(
@@ -48,11 +50,8 @@ class ChannelRules:
     def check(self) -> None:
         """Raises CallerError for a value that cannot work."""
         for name, value, known in (("policy", self.policy, POLICIES), ("priority", self.priority, PRIORITIES)):
+            check_text(name, value)
             if value not in known:
                 raise CallerError(what=f"unknown {name}", value=value, next_step=f"use one of: {', '.join(known)}")
         for name in ("expires_ms", "retries", "retry_interval_ms"):
-            number = getattr(self, name)
-            if not 0 <= number < NUMBER_LIMIT // 2:  # times are compared by their difference
-                raise CallerError(
-                    what=f"{name} is out of range", value=number, next_step=f"use 0 to {NUMBER_LIMIT // 2 - 1}"
-                )
+            check_count(name, getattr(self, name), 0, NUMBER_LIMIT // 2 - 1)  # times are compared by their difference

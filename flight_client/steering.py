@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from .arguments import check_count, check_function
 from .clock import monotonic_ms
 from .driver import Driver
-from .errors import CallerError, FlightError
+from .error_handler import RealtimeErrorHandler
+from .errors import FlightError
 from .events import MemoryUpdate
 from .hooks import Hook, Hooks
 from .letters import DeadLetter
 from .observe import Gap, StateChange
 from .pressure import MemoryPressure, PressureControl, PressureLevel
-from .recovery import RecoveryHandler, advice, handle_connection_error
+from .recovery import RecoveryHandler, advice
 from .session.device.machine import DeviceSession
+from .session.spec import NUMBER_LIMIT
+
+_StateChangeHook = TypeVar("_StateChangeHook", bound=Hook[StateChange])
+_GapHook = TypeVar("_GapHook", bound=Hook[Gap])
+_DeadLetterHook = TypeVar("_DeadLetterHook", bound=Hook[DeadLetter])
+_MemoryPressureHook = TypeVar("_MemoryPressureHook", bound=Hook[MemoryPressure])
 
 
 class Steering:
@@ -22,6 +32,7 @@ class Steering:
     _session: DeviceSession
     _pressure: PressureControl
     _recovery: RecoveryHandler | None = None
+    _error_handler: RealtimeErrorHandler
 
     def pause(self) -> None:
         """Radio off: let the connection go, try nothing, spend nothing, keep what is queued, until resume().
@@ -50,30 +61,36 @@ class Steering:
         """
         self._driver.check_thread()
         for name, value in (("link_bytes_per_s", link_bytes_per_s), ("events_per_s", events_per_s)):
-            if value is not None and value < 0:
-                raise CallerError(what=f"{name} is negative", value=value, next_step="use 0 for no limit")
+            if value is not None:
+                check_count(name, value, 0, NUMBER_LIMIT - 1)
         if link_bytes_per_s is not None:
             self._session.sender.limit_link(link_bytes_per_s)
         if events_per_s is not None:
             self._session.sender.limit_pace(events_per_s)
         self._driver.wake()
 
-    # Hooks
+    # Hooks. Each gives back what it was given, so it serves as a decorator: @client.on_state
 
-    def on_state(self, hook: Hook[StateChange]) -> None:
+    def on_state(self, hook: _StateChangeHook) -> _StateChangeHook:
         """Call `hook` at every change of state or transport. hooks.py says what a hook may do."""
         self._driver.check_thread()
+        check_function("hook", hook)
         self._hooks.state.add(hook)
+        return hook
 
-    def on_gap(self, hook: Hook[Gap]) -> None:
+    def on_gap(self, hook: _GapHook) -> _GapHook:
         """Call `hook` when entries of a channel are missing and will not come. hooks.py says what a hook may do."""
         self._driver.check_thread()
+        check_function("hook", hook)
         self._hooks.gap.add(hook)
+        return hook
 
-    def on_dead_letter(self, hook: Hook[DeadLetter]) -> None:
+    def on_dead_letter(self, hook: _DeadLetterHook) -> _DeadLetterHook:
         """Call `hook` with each dead letter when it is written. hooks.py says what a hook may do."""
         self._driver.check_thread()
+        check_function("hook", hook)
         self._hooks.letter.add(hook)
+        return hook
 
     # Recovery
 
@@ -82,12 +99,15 @@ class Steering:
         """What decides about a failed connection (recovery.py); set your own: it takes error and platform.
 
         It is asked after each failure that is not final, must not block, and answers `fallback-to-polling`,
-        `retry-with-backoff` or `default-recovery`. By default the platform's: handle_connection_error().
+        `retry-with-backoff` or `default-recovery`. By default it is that of `error_handler`; None makes it so again.
         """
-        return self._recovery or handle_connection_error
+        return self._recovery or self._error_handler.handle_connection_error
 
     @recovery.setter
     def recovery(self, handler: RecoveryHandler | None) -> None:
+        self._driver.check_thread()
+        if handler is not None:
+            check_function("recovery", handler)
         self._recovery = handler
 
     def on_failure(self, error: FlightError) -> int:
@@ -112,13 +132,15 @@ class Steering:
         self._driver.wake()
         return level
 
-    def on_pressure(self, hook: Hook[MemoryPressure]) -> None:
+    def on_pressure(self, hook: _MemoryPressureHook) -> _MemoryPressureHook:
         """Call `hook` at each report of memory that is a warning or pressure, and once when all is calm again."""
         self._driver.check_thread()
         self._pressure.add_hook(hook)
+        return hook
 
     def clear_event_history(self) -> int:
-        """Forget the events that streams keep as `recent`. Returns how many."""
+        """Forget the events that streams keep as `recent`, and the last values. Returns how many of `recent`."""
+        self._driver.check_thread()
         return self._pressure.clear_history()
 
     def set_max_queue_size(self, events: int) -> int:

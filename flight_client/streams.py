@@ -7,8 +7,10 @@ import dataclasses
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Generic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self
 
+from .arguments import check_count
 from .errors import EventError, FlightError
 from .events import Event, decode_event
 from .platforms import platform_name
@@ -25,6 +27,8 @@ else:
     from typing import TypeVar
 
     _Data_co = TypeVar("_Data_co", covariant=True)
+
+T = TypeVar("T")
 
 _log = logging.getLogger("flight.client")
 
@@ -96,24 +100,25 @@ def read_delivery(
     return found
 
 
-class EventStream:
-    """An asynchronous iterator over events. Cancelling a wait loses nothing; a slow reader loses the oldest, counted."""
+class Stream(Generic[T]):
+    """An asynchronous iterator that a client fills. Cancelling a wait loses nothing; a slow reader loses the oldest, counted.
+
+    It belongs to the client's loop. `async with` closes it at the end.
+    """
 
     def __init__(
         self,
-        types: frozenset[str],
-        on_close: Callable[[EventStream], None],
+        on_close: Callable[[Any], None],
         history_events: int = 0,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """check: raises for a caller on the wrong thread."""
-        self.types = types
+        """check: raises for a caller on the wrong thread or loop."""
         self.dropped: int = 0
-        """Events this stream dropped because nobody read it."""
-        self.latest: RealtimeEvent | None = None
-        """The newest event that arrived, whether it was read or not."""
-        self._recent: deque[RealtimeEvent] = deque(maxlen=history_events)
-        self._waiting: deque[RealtimeEvent] = deque()
+        """Items this stream dropped because nobody read it."""
+        self.latest: T | None = None
+        """The newest item that arrived, whether it was read or not."""
+        self._recent: deque[T] = deque(maxlen=history_events)
+        self._waiting: deque[T] = deque()
         self._wake = asyncio.Event()
         self._over = False
         self._error: FlightError | None = None
@@ -121,56 +126,76 @@ class EventStream:
         self._check = check
 
     def put(self, event: RealtimeEvent) -> None:
-        """Hand an event to the reader."""
-        if self.types and event.type not in self.types:
-            return
-        self.latest = event
-        self._recent.append(event)
+        """An event for this stream arrived; the client calls this."""
+        raise NotImplementedError
+
+    def _add(self, item: T) -> None:
+        """Hand an item to the reader."""
+        self.latest = item
+        self._recent.append(item)
         if len(self._waiting) >= STREAM_EVENTS:
             self._waiting.popleft()
             self.dropped += 1
-        self._waiting.append(event)
+        self._waiting.append(item)
         self._wake.set()
 
     @property
-    def recent(self) -> tuple[RealtimeEvent, ...]:
-        """The newest events that arrived, the oldest first: as many as the platform keeps, since the history was cleared."""
+    def recent(self) -> tuple[T, ...]:
+        """The newest items that arrived, the oldest first: as many as the platform keeps, since the history was cleared."""
         return tuple(self._recent)
 
     def clear_history(self) -> int:
-        """Forget `recent`; what was not read yet can still be read. Returns how many events were forgotten."""
+        """Forget `recent`; what was not read yet can still be read. Returns how many were forgotten."""
+        self._check()
+        return self.forget_recent()
+
+    def forget_recent(self) -> int:
+        """clear_history() as the client does it."""
         count = len(self._recent)
         self._recent.clear()
         return count
 
     def finish(self, error: FlightError | None) -> None:
-        """No more events will come; what waits can still be read."""
+        """No more will come; what waits can still be read. The client calls this."""
         self._over = True
         self._error = error
         self._wake.set()
 
     @property
+    def ended(self) -> bool:
+        """Whether no more will come; what waits can still be read."""
+        return self._over
+
+    @property
     def error(self) -> FlightError | None:
-        """Why no more events will come, if that was an error."""
+        """Why no more will come, if that was an error."""
         return self._error
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening. Whoever waits for the next item is told that none will come."""
         self._check()
         self.finish(None)
         self._waiting.clear()
         self._on_close(self)
 
-    def __aiter__(self) -> AsyncIterator[RealtimeEvent]:
+    async def __aenter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> RealtimeEvent:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
         if not await self.wait():
             raise StopAsyncIteration
         return self._waiting.popleft()
 
     async def wait(self) -> bool:
-        """Wait until there is an event to take; False when none will come any more. Raises why, if that was an error."""
+        """Wait until there is an item to take; False when none will come any more. Raises why, if that was an error."""
         self._check()
         while not self._waiting:
             if self._over:
@@ -181,6 +206,28 @@ class EventStream:
             await self._wake.wait()
         return True
 
-    def take(self, limit: int) -> list[RealtimeEvent]:
+    def take(self, limit: int) -> list[T]:
         """What is there now, at most so many."""
+        self._check()
+        check_count("limit", limit, 0, STREAM_EVENTS)
         return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
+
+
+class EventStream(Stream[RealtimeEvent]):
+    """The events of Client.events(). `types`: which it lets through; empty: all."""
+
+    def __init__(
+        self,
+        types: frozenset[str],
+        on_close: Callable[[Any], None],
+        history_events: int = 0,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """check: raises for a caller on the wrong thread or loop."""
+        super().__init__(on_close, history_events, check)
+        self.types = types
+
+    def put(self, event: RealtimeEvent) -> None:
+        """Hand an event to the reader, if it is of a wanted type."""
+        if not self.types or event.type in self.types:
+            self._add(event)

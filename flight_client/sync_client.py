@@ -11,38 +11,35 @@ Theory of operation
 
 from __future__ import annotations
 
-import asyncio
 import weakref
-from collections import deque
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from .arguments import check_seconds
 from .background import Background
-from .channels import Channel
+from .capture.record import Recorder
 from .client import Client
 from .commands import COMMANDS, CommandHandler
-from .errors import FlightError, NotStoredError
+from .errors import FlightError
 from .events import Event
 from .handling import EventHandler
-from .hooks import Hook
 from .judgement import FatalJudge
 from .letters import DeadLetter
-from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
-from .rules import ChannelRules
+from .observe import ConnectionState, Counters, Outcome
 from .session.spec import RETRY_COUNT, RETRY_INTERVAL_MS
 from .sources import AddressSource, TokenSource
-from .streams import EventStream, RealtimeEvent
-from .transports import TransportFactory
+from .sync_channels import SyncChannel
+from .sync_steering import SyncSteering
+from .sync_streams import SyncEventStream, SyncMetricsStream, SyncPresenceStream
+from .transports import Address, TransportFactory
 
-T = TypeVar("T")
-
-# Events that an iterator fetches from the background thread at once.
-_FETCHED = 256
+_EventHandler = TypeVar("_EventHandler", bound=EventHandler)
+_CommandHandler = TypeVar("_CommandHandler", bound=CommandHandler)
 
 
-class SyncClient:
+class SyncClient(SyncSteering):
     """A connection to a gateway for a plain program; use it with `with`, or call connect() and close()."""
 
     def __init__(
@@ -60,7 +57,7 @@ class SyncClient:
         ca_file: str | Path = "",
         device_key: bytes | str | None = None,
         resume_file: str | Path | None = None,
-        capture: str | Path | None = None,
+        capture: str | Path | Recorder | None = None,
         fatal: FatalJudge | None = None,
     ) -> None:
         """As Client(). No thread begins before the first call that needs one."""
@@ -96,14 +93,6 @@ class SyncClient:
     def flush(self, timeout_s: float | None = None) -> bool:
         """As Client.flush()."""
         return self._background.wait(lambda: self._client.flush(timeout_s))
-
-    def pause(self) -> None:
-        """As Client.pause(): radio off, until resume()."""
-        self._background.call(self._client.pause)
-
-    def resume(self) -> None:
-        """As Client.resume()."""
-        self._background.call(self._client.resume)
 
     def close(self) -> None:
         """As Client.close(), then the thread ends. In a hook it begins to close, and comes back at once."""
@@ -168,7 +157,7 @@ class SyncClient:
     # Events in
 
     def events(
-        self, *types: str, channels: Iterable[str] | None = None, history: int | None = None,
+        self, *types: str, channels: Iterable[str] | None = None, history: int | None = None, last: bool = False,
         timeout_s: float | None = None,
     ) -> SyncEventStream:  # fmt: skip
         """As Client.events(), for an ordinary `for`.
@@ -176,36 +165,55 @@ class SyncClient:
         timeout_s: how long one step may wait for an event; then it raises TimeoutError, nothing is lost, and the next step
         waits again. Without it a step waits as long as it takes.
         """
-        stream = self._background.call(lambda: self._client.events(*types, channels=channels, history=history))
+        check_seconds("timeout_s", timeout_s)
+        stream = self._background.call(
+            lambda: self._client.events(*types, channels=channels, history=history, last=last)
+        )
         return SyncEventStream(stream, self, timeout_s)
+
+    def metrics(self, interval_ms: int = 1000, *, timeout_s: float | None = None) -> SyncMetricsStream:
+        """As Client.metrics(), for an ordinary `for`; timeout_s as in events()."""
+        check_seconds("timeout_s", timeout_s)
+        return SyncMetricsStream(self._background.call(lambda: self._client.metrics(interval_ms)), self, timeout_s)
+
+    def presence(self, *, timeout_s: float | None = None) -> SyncPresenceStream:
+        """As Client.presence(), for an ordinary `for`; timeout_s as in events()."""
+        check_seconds("timeout_s", timeout_s)
+        return SyncPresenceStream(self._background.call(self._client.presence), self, timeout_s)
 
     def on_event(
         self, handler: EventHandler, *types: str, channels: Iterable[str] | None = None, history: int | None = None,
         retries: int = RETRY_COUNT, retry_interval_ms: int = RETRY_INTERVAL_MS,
     ) -> SyncEventStream:  # fmt: skip
         """As Client.on_event(); the handler runs on the background thread."""
-
-        async def begin() -> EventStream:
-            return self._client.on_event(
-                handler,
-                *types,
-                channels=channels,
-                history=history,
-                retries=retries,
+        stream = self._background.call(
+            lambda: self._client.on_event(
+                handler, *types, channels=channels, history=history, retries=retries,
                 retry_interval_ms=retry_interval_ms,
             )
+        )  # fmt: skip
+        return SyncEventStream(stream, self, None)
 
-        return SyncEventStream(self._background.wait(begin), self, None)
+    def handles(
+        self, *types: str, channels: Iterable[str] | None = None, history: int | None = None,
+        retries: int = RETRY_COUNT, retry_interval_ms: int = RETRY_INTERVAL_MS,
+    ) -> Callable[[_EventHandler], _EventHandler]:  # fmt: skip
+        """on_event() as a decorator; the function stays what it was."""
+        decorate = self._client.handles(
+            *types, channels=channels, history=history, retries=retries, retry_interval_ms=retry_interval_ms
+        )
+        return lambda handler: self._background.call(lambda: decorate(handler))
 
     # Commands
 
     def on_command(self, handler: CommandHandler, name: str = "", *, channel: str = COMMANDS) -> None:
         """As Client.on_command(); the handler runs on the background thread."""
+        self._background.call(lambda: self._client.on_command(handler, name, channel=channel))
 
-        async def begin() -> None:
-            self._client.on_command(handler, name, channel=channel)
-
-        self._background.wait(begin)
+    def answers(self, name: str = "", *, channel: str = COMMANDS) -> Callable[[_CommandHandler], _CommandHandler]:
+        """on_command() as a decorator; the function stays what it was."""
+        decorate = self._client.answers(name, channel=channel)
+        return lambda handler: self._background.call(lambda: decorate(handler))
 
     def command(
         self,
@@ -234,6 +242,11 @@ class SyncClient:
         return self._client.state
 
     @property
+    def address(self) -> Address | None:
+        """As Client.address: where the gateway is."""
+        return self._client.address
+
+    @property
     def transport(self) -> str:
         """The transport in use, or tried now."""
         return self._client.transport
@@ -242,6 +255,11 @@ class SyncClient:
     def queued(self) -> int:
         """Events accepted and neither settled nor dropped."""
         return self._background.call(lambda: self._client.queued)
+
+    @property
+    def critical_done(self) -> int:
+        """As Client.critical_done."""
+        return self._background.call(lambda: self._client.critical_done)
 
     @property
     def epoch(self) -> str:
@@ -256,130 +274,3 @@ class SyncClient:
     def counters(self) -> Counters:
         """A snapshot of all counters; also after close()."""
         return self._background.call(self._client.counters)
-
-    def on_state(self, hook: Hook[StateChange]) -> None:
-        """Call `hook`, on the background thread, at every change of state or transport."""
-        self._background.call(lambda: self._client.on_state(hook))
-
-    def on_gap(self, hook: Hook[Gap]) -> None:
-        """Call `hook`, on the background thread, when entries of a channel are missing and will not come."""
-        self._background.call(lambda: self._client.on_gap(hook))
-
-    def on_dead_letter(self, hook: Hook[DeadLetter]) -> None:
-        """Call `hook`, on the background thread, with each dead letter when it is written."""
-        self._background.call(lambda: self._client.on_dead_letter(hook))
-
-
-class SyncChannel:
-    """One channel of a SyncClient."""
-
-    def __init__(self, channel: Channel, owner: SyncClient) -> None:
-        self.name: str = channel.name
-        self._channel = channel
-        self._owner = owner  # who holds a channel holds its client
-        self._background = owner._background
-
-    @property
-    def rules(self) -> ChannelRules:
-        """How it treats its events."""
-        return self._channel.rules
-
-    def emit(
-        self, event: Event, *, critical: bool | None = None, expires_ms: int | None = None, key: Hashable = None
-    ) -> Outcome:
-        """As Channel.emit(): never waits for the network."""
-        return self._background.call(
-            lambda: self._channel.emit(event, critical=critical, expires_ms=expires_ms, key=key)
-        )
-
-    def put(
-        self,
-        event: Event,
-        *,
-        timeout_s: float | None = None,
-        critical: bool | None = None,
-        expires_ms: int | None = None,
-        key: Hashable = None,
-    ) -> Outcome:
-        """As Channel.put(): waits for room."""
-        return self._background.wait(
-            lambda: self._channel.put(event, timeout_s=timeout_s, critical=critical, expires_ms=expires_ms, key=key)
-        )
-
-    def publish(
-        self,
-        event: Event,
-        *,
-        ack: bool = True,
-        timeout_s: float | None = None,
-        critical: bool | None = None,
-        expires_ms: int | None = None,
-        key: Hashable = None,
-    ) -> Outcome:
-        """As Channel.publish(): waits until the gateway has stored it, or raises NotStoredError."""
-        return self._background.wait(
-            lambda: self._channel.publish(
-                event, ack=ack, timeout_s=timeout_s, critical=critical, expires_ms=expires_ms, key=key
-            ),
-            NotStoredError("closed", channel=self.name),
-        )
-
-    def replay(self, letter: DeadLetter) -> Outcome:
-        """As Channel.replay()."""
-        return self._background.call(lambda: self._channel.replay(letter))
-
-
-class SyncEventStream:
-    """An iterator over events, for one thread at a time. A slow reader loses the oldest, counted in `dropped`."""
-
-    def __init__(self, stream: EventStream, owner: SyncClient, timeout_s: float | None) -> None:
-        self.timeout_s = timeout_s
-        self._stream = stream
-        self._owner = owner  # who holds a stream holds its client
-        self._background = owner._background
-        self._fetched: deque[RealtimeEvent] = deque()
-
-    @property
-    def dropped(self) -> int:
-        """Events this stream dropped because nobody read it."""
-        return self._stream.dropped
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> RealtimeEvent:
-        return self.next(self.timeout_s)
-
-    def next(self, timeout_s: float | None = None) -> RealtimeEvent:
-        """The next event. TimeoutError when none came in time; StopIteration when none will come any more."""
-        if not self._fetched and not self._fetch(timeout_s):
-            raise StopIteration
-        return self._fetched.popleft()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._background.call(self._stream.close)
-        self._fetched.clear()
-
-    def _fetch(self, timeout_s: float | None) -> bool:
-        if not self._background.running:  # closed: what came before can still be read
-            self._fetched.extend(self._stream.take(_FETCHED))
-            if not self._fetched and self._stream.error is not None:
-                raise self._stream.error
-            return bool(self._fetched)
-        return self._background.wait(lambda: self._wait(timeout_s))
-
-    async def _wait(self, timeout_s: float | None) -> bool:
-        """What is taken goes to `_fetched` here, so that an interrupt of the thread that waits loses nothing."""
-        async with asyncio.timeout(timeout_s):
-            alive = await self._stream.wait()
-        self._fetched.extend(self._stream.take(_FETCHED))
-        return alive

@@ -29,11 +29,13 @@ from flight_client.gateway.inside import MemoryListener
 from flight_client.gateway.json_protocol.messages import MESSAGE_BYTES
 from flight_client.gateway.json_protocol.polling import serve_json_poll
 from flight_client.gateway.json_protocol.stream import serve_json_stream
+from flight_client.gateway.left_out_events import LeftOutEvents
 from flight_client.gateway.names import printable
 from flight_client.gateway.node_list import hosts_of
 from flight_client.gateway.pages import Pages
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.presence import Presence
+from flight_client.gateway.proxies import Proxies
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.rest.handlers import Rest
 from flight_client.gateway.security import Security
@@ -116,6 +118,7 @@ class Gateway:
         )
         self._aging = Aging(engine, settings.history_age_s, self.hub.now_ms)
         self.presence = Presence(self.registry, settings.node)
+        self.left_out = LeftOutEvents(self.hub, settings.node)
         self.port = settings.port
         self.tcp_port = 0
         """Of raw TCP; 0 while there is none."""
@@ -124,8 +127,9 @@ class Gateway:
         self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
         self.stopping = False
         """From stop() on: not ready for anybody."""
-        self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls)
-        self.rest = Rest(self.registry, self.strangers)
+        self.proxies = Proxies(settings.trusted_proxies)
+        self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls, self.proxies.trusts)
+        self.rest = Rest(self.registry, self.strangers, self.forwarder)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._site: _Site | None = None
@@ -143,7 +147,9 @@ class Gateway:
         await self.hub.start()
         hosts = self.settings.allowed_hosts + hosts_of(self.settings.nodes)
         guard = WebGuard(self.settings.allowed_origins, hosts, self.settings.host)
-        app = web.Application(client_max_size=MESSAGE_BYTES, middlewares=[guard.middleware])
+        app = web.Application(
+            client_max_size=MESSAGE_BYTES, middlewares=[self.proxies.middleware(self.strangers), guard.middleware]
+        )
         app.router.add_get(STRINGS["stream_path"], self._stream)
         app.router.add_post(STRINGS["poll_path"], self._poll)
         Pages(self).add_to(app.router)
@@ -256,6 +262,7 @@ class Gateway:
             self.alerts.look()
             self._alert_events.go_on()
             self.presence.look()
+            self.left_out.look()
             if self.tls is not None:
                 self.tls.reload_if_changed()
 

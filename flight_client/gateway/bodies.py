@@ -26,8 +26,12 @@ class BadBody(Exception):  # noqa: N818 - it is answered, it is no error of this
 async def read_body(request: web.Request, limit_bytes: int) -> bytes:
     """The whole body. Raises BadBody."""
     too_large = BadBody(413, f"a request to {request.path} has at most {limit_bytes} bytes")
-    if request.content_length is not None and request.content_length > limit_bytes:
-        raise too_large
+    length = request.content_length
+    if length is not None:
+        if length > limit_bytes:
+            raise too_large
+        if request.content.is_eof() and request.content.exception() is None:
+            return request.content.read_nowait()  # all of it came with its head: nothing to wait for, nothing to time
     try:
         async with asyncio.timeout(PREAUTH_MS / 1000):
             data = await request.read()

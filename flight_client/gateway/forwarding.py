@@ -7,10 +7,13 @@ HELLO to whoever hears it. What it had sent is safe: the mark in the common log 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import secrets
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from flight_client.errors import FrameError
 from flight_client.gateway.node_list import TAG_BYTES, tag_of
@@ -23,6 +26,7 @@ HEADER = "Flight-Forwarded"
 _CONNECT_S = 2.0  # a node of the same network answers in a moment, or is gone
 _STATUSES = (200, 400, 408, 409, 413, 429)  # that a gateway answers to a polling request
 _ATTACH_S = 4.0  # a device gives its gateway 10 s (most profiles): it hears RESET before it gives this node up too
+_ASK_S = 3.0  # what REST asks of all: whoever hangs is left out of the answer
 _REPLY_S = 45.0  # the longest hold of a reply, and the store's time at both ends of it
 
 
@@ -34,6 +38,8 @@ class Forwarder:
     """The way from this node to the others."""
 
     def __init__(self, node: str, nodes: tuple[str, ...]) -> None:
+        self.life = secrets.token_hex(8)
+        """Of this process: what comes back with it has gone round."""
         self.tag = tag_of(node)
         """How this node's session ids begin."""
         self.forwarded = 0
@@ -41,6 +47,7 @@ class Forwarder:
         self.unreachable = 0
         """... that could not be."""
         self.attach_s = _ATTACH_S
+        self.ask_s = _ASK_S
         self._others = {tag_of(other): other for other in nodes if other != node}
         self._http: aiohttp.ClientSession | None = None
 
@@ -84,12 +91,35 @@ class Forwarder:
         async with self._session().post(
             owner + request.path, data=data, headers=headers, allow_redirects=False, timeout=timeout
         ) as answer:
-            body = bytearray()
-            async for part in answer.content.iter_any():
-                body += part
-                if len(body) > limit_bytes:
-                    break
-            return answer.status, answer.content_type, bytes(body)
+            return answer.status, answer.content_type, await _at_most(answer, limit_bytes)
+
+    def asked_itself(self, request: web.Request) -> bool:
+        """Whether a question of this gateway to the others came back to it: the list has another name for it."""
+        return request.headers.get(HEADER) == self.life
+
+    async def ask_others(self, request: web.Request, limit_bytes: int) -> dict[str, bytes | None]:
+        """The same GET of every other node, with the caller's token, all at once; None for who gives no answer to it."""
+        headers = {HEADER: self.life, "Authorization": request.headers.get("Authorization", "")}
+        timeout = aiohttp.ClientTimeout(total=self.ask_s, sock_connect=_CONNECT_S, connect=_CONNECT_S)
+
+        async def ask(owner: str) -> bytes | None:
+            try:
+                async with self._session().get(
+                    URL(owner + request.raw_path, encoded=True), headers=headers, allow_redirects=False, timeout=timeout
+                ) as answer:
+                    body = await _at_most(answer, limit_bytes)
+                    if answer.status == 200 and len(body) <= limit_bytes:
+                        return body
+                    _log.warning(
+                        "%s answered %s with status %d%s", owner, request.path, answer.status, _hint(answer.status)
+                    )
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                _log.info("%s did not answer: %s", owner, type(error).__name__)
+            self.unreachable += 1
+            return None
+
+        owners = list(self._others.values())
+        return dict(zip(owners, await asyncio.gather(*map(ask, owners)), strict=True))
 
     async def close(self) -> None:
         """Drop the connections to the other nodes."""
@@ -105,6 +135,22 @@ class Forwarder:
                 auto_decompress=False,
             )
         return self._http
+
+
+def _hint(status: int) -> str:
+    if status == 400:
+        return ": is that this gateway under another name? FLIGHT_NODES names each once"
+    return ": do both take the same tokens?" if status in (401, 403) else ""
+
+
+async def _at_most(answer: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+    """Its body; a longer one is cut somewhere behind the limit."""
+    body = bytearray()
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > limit_bytes:
+            break
+    return bytes(body)
 
 
 def knows_session(reply: bytes) -> bool:

@@ -28,7 +28,7 @@ from flight_client.gateway.engines.base import (
 from flight_client.gateway.fingerprints import Fingerprints, checksum
 from flight_client.gateway.names import check_channel_name, inner_name, outer_name, printable, refusal
 from flight_client.gateway.refused_events import RefusedEvents, RefusedList
-from flight_client.gateway.routing import left_out
+from flight_client.gateway.routing import LEFT_OUT_CHANNEL, LeftOutKey, LeftOutNotes, left_out
 from flight_client.gateway.subscription import Channel, Gap, SubscriberLimits, Subscription
 from flight_client.session import spec
 from flight_client.wire.coding import plain_records
@@ -87,6 +87,8 @@ class Hub:
         """Events that sessions refused, by code."""
         self.refused_lately = RefusedList()
         """... the last of them by device."""
+        self.left_out_notes = LeftOutNotes()
+        """What routing left out of binary senders' events, where somebody asks."""
         self.watchers: set[Callable[[str], None]] = set()
         """Told the inner name of each channel that somebody begins to publish in."""
         self.on_new_log: Callable[[], None] = lambda: None  # the engine has another log: end every session
@@ -159,6 +161,15 @@ class Hub:
         """How many who listen here will not be given some of a batch, by why (routing.py). For senders that can be told."""
         known = self._channels.get(channel)
         return left_out(known.subscribers, source, batch) if known is not None else {}
+
+    def note_left_out(self, channel: str, source: Source, batch: bytes, coding: int, events: int) -> None:
+        """From a binary session, of a stored batch: to be told in the channel `left-out`, if somebody follows it."""
+        org = channel.rpartition(":")[0]
+        known = self._channels.get(channel)
+        if org in self.left_out_notes.asked_by and known is not None:
+            found = left_out(known.subscribers, source, batch, coding)
+            if found:
+                self.left_out_notes.add(LeftOutKey(org, source.device_id, outer_name(channel)), events, found)
 
     def count_refused(self, code: int, events: int, sender: tuple[str, str, str]) -> None:
         """From a session: it did not take these. sender: organisation, device, and its name for the channel."""
@@ -306,12 +317,16 @@ class Hub:
     ) -> Subscription:  # fmt: skip
         subscription = Subscription(self, channel, limits, on_ready, cursor, tail, epoch_gap, had)
         channel.subscribers += (subscription,)
+        if outer_name(channel.name) == LEFT_OUT_CHANNEL:
+            self.left_out_notes.asked_by.add(channel.name.rpartition(":")[0])
         return subscription
 
     def left(self, subscription: Subscription) -> None:
         """From Subscription.close()."""
         channel = subscription.channel
         channel.subscribers = tuple(other for other in channel.subscribers if other is not subscription)
+        if not channel.subscribers and outer_name(channel.name) == LEFT_OUT_CHANNEL:
+            self.left_out_notes.asked_by.discard(channel.name.rpartition(":")[0])
         if not channel.subscribers and not channel.reserved:
             self._channels.pop(channel.name, None)
             self._made[channel.holder] -= 1

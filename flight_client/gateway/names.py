@@ -10,6 +10,7 @@ from flight_client.session import spec
 _CHANNEL = re.compile(r"[a-z0-9._/-]+", re.ASCII)
 _DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
 _SHOWN_CHARACTERS = 48
+GATEWAY_ID = "gateway"  # under which gateways speak themselves; with a colon and an address behind it among several
 
 
 def check_channel_name(name: str) -> str:

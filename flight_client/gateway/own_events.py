@@ -13,6 +13,7 @@ from flight_client._profiles import PROFILES
 from flight_client.events import Event, encode_event
 from flight_client.gateway.engines.base import AppendResult, AppendStatus, Source
 from flight_client.gateway.hub import Hub
+from flight_client.gateway.names import GATEWAY_ID
 from flight_client.session import spec
 from flight_client.wire.records import write_record
 
@@ -25,7 +26,7 @@ _log = logging.getLogger("flight.gateway")
 def device_id_of(node: str) -> str:
     """Under which id a gateway speaks: `gateway`, or among several `gateway:HOST:PORT`."""
     address = _NOT_IN_IDS.sub("-", node.partition("://")[2])
-    return f"gateway:{address}"[: spec.DEVICE_ID_BYTES] if address else "gateway"
+    return f"{GATEWAY_ID}:{address}"[: spec.DEVICE_ID_BYTES] if address else GATEWAY_ID
 
 
 class OwnEvents:

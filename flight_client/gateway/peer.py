@@ -12,8 +12,8 @@ from collections import deque
 
 from flight_client.clock import monotonic_ms
 from flight_client.errors import FlightError, FrameError, RefusedError
-from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Portion, Source
-from flight_client.gateway.hub import Hub
+from flight_client.gateway.engines.base import AppendResult, AppendStatus, Entry, Source
+from flight_client.gateway.hub import Gap, Hub
 from flight_client.gateway.peer_parts import (
     OpenChannel,
     PeerCounters,
@@ -269,14 +269,14 @@ class Peer:
             self._refuse(seq, number, events, spec.CODE_EXPIRED_TOKEN)
             return
         self._unsettled += 1
+        inner, records, coding = channel.inner, bytes(data[start:end]), flags & CODINGS
 
         def done(result: AppendResult) -> None:
             self._stored(frames, number, events, result)
+            if self.hub.left_out_notes.asked_by and result.status is AppendStatus.STORED:
+                self.hub.note_left_out(inner, self.source, records, coding, events)
 
-        self.hub.publish(
-            channel.inner, self.source, self.incarnation, counter, events, held, bytes(data[start:end]), done,
-            flags & CODINGS,
-        )  # fmt: skip
+        self.hub.publish(inner, self.source, self.incarnation, counter, events, held, records, done, coding)
 
     def _refuse(self, seq: int, number: int, events: int, code: int) -> None:
         self.counters.refused += events
@@ -468,20 +468,20 @@ class Peer:
                 self._ready_set.discard(number)
                 continue
             self._ready.append(number)
-            if isinstance(item, Entry | Portion):
-                coding, payload = 0, item.payload
-                if isinstance(item, Entry):
-                    coding, payload = item.form_for(self.agreement.down, self.agreement.unpacked_out_bytes)
-                flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0) | coding
-                if len(payload) > self._frame_room:
-                    self._messages += 1
-                    self._pieces = pieces_of(payload, self._messages, self._frame_room)
-                    self._pieces_of = number, flags | spec.FLAG_MORE
-                    return self._next_piece()
-                self.session.send(spec.TYPE_DELIVER, flags, number, payload)
-            else:
+            if isinstance(item, Gap):
                 payload = messages.gap(item.reason, self.hub.epoch, item.after, item.to)
                 self.session.send(spec.TYPE_GAP, 0, number, payload)
+                return True
+            coding, payload = 0, item.payload
+            if isinstance(item, Entry):
+                coding, payload = item.form_for(self.agreement.down, self.agreement.unpacked_out_bytes)
+            flags = spec.FLAG_BATCH | (spec.FLAG_CRITICAL if item.counter else 0) | coding
+            if len(payload) > self._frame_room:
+                self._messages += 1
+                self._pieces = pieces_of(payload, self._messages, self._frame_room)
+                self._pieces_of = number, flags | spec.FLAG_MORE
+                return self._next_piece()
+            self.session.send(spec.TYPE_DELIVER, flags, number, payload)
             return True
         return False
 

@@ -55,7 +55,11 @@ class DuplexPipe:
         self._peer: Peer | None = None
         self._reader = FrameReader()
         self._awake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._patience_ends = 0.0  # of the turn that is being sent, by the loop's clock; 0: none is
+        self._stalled = False
         self._ending: bytes | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -72,7 +76,6 @@ class DuplexPipe:
 
     async def run(self) -> None:
         """Serve the connection to its end."""
-        writer: asyncio.Task[None] | None = None
         try:
             await self._greet()
             if self._peer is None:
@@ -80,7 +83,7 @@ class DuplexPipe:
                 return
             self._peer.attach(self, self._carrier.name)
             self._awake.set()  # for what came between the answer and this moment
-            writer = self._loop.create_task(self._write())
+            self._writer = self._loop.create_task(self._write())
             await self._read(self._peer)
         except ConnectionError:
             _log.debug("a connection ended")
@@ -89,8 +92,8 @@ class DuplexPipe:
                 self._timer.cancel()
             if self._peer is not None:
                 self._peer.detach(self, self._registry.clock())
-            if writer is not None:
-                await self._end_writer(writer)
+            if self._writer is not None:
+                await self._end_writer(self._writer)
 
     async def _end_writer(self, writer: asyncio.Task[None]) -> None:
         if self._ending is None:
@@ -170,15 +173,20 @@ class DuplexPipe:
                     self._ending = peer.sealing.closing(spec.CODE_GOING_AWAY, 0, "no sign of life")
                     break
                 body = peer.collect(_TURN_BYTES, now)
+                self._wake_in(max(1, peer.session.wake_in_ms(now)) / 1000)
                 if body:
-                    async with asyncio.timeout(2 * peer.session.heartbeat_ms / 1000):  # who reads nothing is dead too
-                        await self._carrier.send(body)
+                    self._patience_ends = self._loop.time() + 2 * peer.session.heartbeat_ms / 1000
+                    await self._carrier.send(body)
+                    self._patience_ends = 0.0
                     if len(body) >= _TURN_BYTES:
                         self._awake.set()
-                self._set_timer(peer)
             if self._ending is not None:
                 await self._send_last(self._ending)
-        except (ConnectionError, TimeoutError):
+        except ConnectionError:
+            await self._give_up()
+        except asyncio.CancelledError:
+            if not self._stalled:
+                raise
             await self._give_up()
 
     async def _give_up(self) -> None:
@@ -190,12 +198,32 @@ class DuplexPipe:
         """Whether the session has gone on elsewhere, or is over."""
         return self._ending is not None or self._peer is None or self._peer.pipe is not self
 
-    def _set_timer(self, peer: Peer) -> None:
-        """Wake the writer when an acknowledgement or a heartbeat is due."""
+    def _wake_in(self, wait_s: float) -> None:
+        """Wake the writer when an acknowledgement or a heartbeat is due.
+
+        A timer that is due sooner stays: it wakes the writer for nothing, a few times a second at most, where one for each
+        turn would cost more than the turn's frames.
+        """
+        at = self._loop.time() + wait_s
         if self._timer is not None:
+            if self._timer_at <= at:
+                return
             self._timer.cancel()
-        wait_ms = max(1, peer.session.wake_in_ms(self._registry.clock()))
-        self._timer = self._loop.call_later(wait_ms / 1000, self._awake.set)
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._due)
+
+    def _due(self) -> None:
+        """Wake the writer. One that waits for a peer which takes nothing is ended: who reads nothing is dead too."""
+        self._timer = None
+        self._awake.set()
+        if not self._patience_ends:
+            return
+        left_s = self._patience_ends - self._loop.time()
+        if left_s > 0:
+            self._wake_in(left_s)
+        elif self._writer is not None:
+            self._stalled = True
+            self._writer.cancel()
 
     async def _send_last(self, frame: bytes) -> None:
         try:

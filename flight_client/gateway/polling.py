@@ -99,6 +99,7 @@ async def serve_poll(
         assert isinstance(pipe, PollPipe)
         if pipe.waiting >= _WAITING_REQUESTS:
             return _given_up(429, "too many requests of one session at a time")
+        alone = not pipe.waiting and not peer.poll_lock.locked()
         pipe.waiting += 1
         try:
             pipe.wake()
@@ -106,7 +107,7 @@ async def serve_poll(
         finally:
             pipe.waiting -= 1
         try:
-            if registry.polled(asked) is not peer:  # while it waited the session may have ended, or moved on
+            if not alone and registry.polled(asked) is not peer:  # it waited: the session may have ended, or moved on
                 raise RefusedError(spec.CODE_UNKNOWN_SESSION)
             reader.allowed_flags = peer.sealing.allowed_flags
             peer.sealing.open(reader)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flight_client.errors import RefusedError
-from flight_client.gateway.names import check_device_id, owner_of, printable, refusal
+from flight_client.gateway.names import GATEWAY_ID, check_device_id, owner_of, printable, refusal
 from flight_client.session import spec
 
 # role -> the roles that it stands for
@@ -55,6 +55,8 @@ class Identity:
     def check_device(self, device_id: str) -> None:
         """RefusedError(bad-name) or RefusedError(forbidden) unless the token is for this device id."""
         check_device_id(device_id)
+        if device_id == GATEWAY_ID or device_id.startswith(f"{GATEWAY_ID}:"):
+            raise refusal(spec.CODE_BAD_NAME, "this name is the gateway's own", printable(device_id))
         if not self.allows_device(device_id):
             raise refusal(
                 spec.CODE_FORBIDDEN,

@@ -9,6 +9,7 @@ whoever speaks JSON, which no console does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from flight_client._tables import LAYOUTS, NAMES
 from flight_client.errors import FrameError
@@ -16,6 +17,7 @@ from flight_client.gateway.engines.base import Source, layout_bit
 from flight_client.gateway.subscription import Subscription
 from flight_client.platforms import PLATFORMS
 from flight_client.session import spec
+from flight_client.wire.coding import plain_records
 from flight_client.wire.records import records
 
 # Event -> the capability that it needs. Every other event is basic messaging, which there is no device without.
@@ -25,6 +27,9 @@ NEEDS: Mapping[str, str] = {
     "system-monitoring": "system-monitoring",
     "v6r-event": "v6r-events",
 }
+
+LEFT_OUT_CHANNEL = "left-out"  # where binary senders are told (left_out_events.py)
+_NOTES = 1024  # devices and channels that one telling is about
 
 _BITS = [
     (layout_bit(layout["id"]), NAMES["capabilities"][NEEDS[layout["name"]]])
@@ -42,7 +47,7 @@ def left_out_layouts(platform: str, capabilities: int) -> int:
     return sum(bit for bit, needed in _BITS if not capabilities & needed)
 
 
-def left_out(subscriptions: Iterable[Subscription], source: Source, batch: bytes) -> dict[str, int]:
+def left_out(subscriptions: Iterable[Subscription], source: Source, batch: bytes, coding: int = 0) -> dict[str, int]:
     """How many of these will not be given some of a batch, by why: for its sender, who is told."""
     found: dict[str, int] = {}
     limits = [one.limits for one in subscriptions]
@@ -50,10 +55,12 @@ def left_out(subscriptions: Iterable[Subscription], source: Source, batch: bytes
         return found
     layouts = largest = 0
     try:
+        if coding:
+            batch = plain_records(batch, 0, len(batch), coding)
         for layout, _, start, end in records(batch, 0, len(batch)):
             layouts |= layout_bit(layout)
             largest = max(largest, end - start)
-    except FrameError:  # the gateway wrote it itself
+    except FrameError:  # it was looked at when it came
         return found
     needed = _HEAD_BYTES + len(source.tail) + spec.RECORD_HEAD_BYTES + largest
     for one in limits:
@@ -62,3 +69,46 @@ def left_out(subscriptions: Iterable[Subscription], source: Source, batch: bytes
         elif needed > one.entry_bytes:
             found["payload"] = found.get("payload", 0) + 1
     return found
+
+
+class LeftOutKey(NamedTuple):
+    """Of whom a note is."""
+
+    org: str
+    device_id: str
+    channel: str  # as the sender calls it
+
+
+class LeftOutSum:
+    """What was noted of one device and channel since it was told last."""
+
+    __slots__ = ("events", "receivers")
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.receivers: dict[str, int] = {}
+
+    def add(self, events: int, found: Mapping[str, int]) -> None:
+        """One batch more."""
+        self.events += events
+        for reason, count in found.items():
+            self.receivers[reason] = max(count, self.receivers.get(reason, 0))
+
+
+class LeftOutNotes:
+    """What is to be told to those who follow the channel, and whether there are any."""
+
+    def __init__(self) -> None:
+        self.asked_by: set[str] = set()
+        """Organisations in which somebody follows the channel here."""
+        self._sums: dict[LeftOutKey, LeftOutSum] = {}
+
+    def add(self, key: LeftOutKey, events: int, found: Mapping[str, int]) -> None:
+        """One batch. A flood of devices is not told whole: the first ones are."""
+        if key in self._sums or len(self._sums) < _NOTES:
+            self._sums.setdefault(key, LeftOutSum()).add(events, found)
+
+    def take(self) -> dict[LeftOutKey, LeftOutSum]:
+        """What was noted; it is told by whoever takes it."""
+        sums, self._sums = self._sums, {}
+        return sums

@@ -15,9 +15,11 @@ from typing import Any
 
 from flight_client.errors import CallerError
 from flight_client.gateway.engines import EngineLimits, check_engine_url
+from flight_client.gateway.engines.base import HISTORY_BYTES
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
 from flight_client.gateway.jwks_source import check_source
 from flight_client.gateway.node_list import check_nodes, check_workers
+from flight_client.gateway.proxies import check_proxies
 from flight_client.session import spec
 
 LAN_HOST = "0.0.0.0"  # noqa: S104  only where --lan asks for it
@@ -48,6 +50,7 @@ ENVIRONMENT = {
     "sessions_per_token": "FLIGHT_SESSIONS_PER_TOKEN",
     "strangers": "FLIGHT_STRANGERS",
     "strangers_per_address": "FLIGHT_STRANGERS_PER_ADDRESS",
+    "trusted_proxies": "FLIGHT_TRUSTED_PROXIES",
     "workers": "FLIGHT_WORKERS",
     "node": "FLIGHT_NODE",
     "nodes": "FLIGHT_NODES",
@@ -56,6 +59,7 @@ ENVIRONMENT = {
     "channels": "FLIGHT_CHANNEL_LIMIT",
     "sessions": "FLIGHT_SESSIONS",
     "history_entries": "FLIGHT_HISTORY_ENTRIES",
+    "history_bytes": "FLIGHT_HISTORY_BYTES",
     "history_age_s": "FLIGHT_HISTORY_AGE_S",
     "subscriber_entries": "FLIGHT_SUBSCRIBER_ENTRIES",
     "subscriber_bytes": "FLIGHT_SUBSCRIBER_BYTES",
@@ -94,8 +98,10 @@ class GatewaySettings:
     channels: int = 1024  # names that may exist at a time
     sessions: int = spec.SESSIONS  # of one gateway, attached or not; then HELLO is refused as busy
     strangers: int = 1024  # connections that have not shown a token yet
-    strangers_per_address: int = 256  # ... of one address; a proxy in front is one
+    strangers_per_address: int = 256  # ... of one address; a proxy in front is one, unless it is trusted
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks of balancers whose X-Forwarded-For is believed
     history_entries: int = spec.HISTORY_ENTRIES  # entries that the log keeps of each channel
+    history_bytes: int = HISTORY_BYTES  # bytes of them; the newest entry stays, however large
     history_age_s: int = 0  # seconds that it keeps them at most; 0: any time
     subscriber_entries: int = spec.SUBSCRIBER_ENTRIES  # entries that wait for one subscription; beyond it is told a gap
     subscriber_bytes: int = spec.SUBSCRIBER_BYTES  # bytes of them
@@ -122,6 +128,7 @@ class GatewaySettings:
         _check_number("audit_log_bytes", self.audit_log_bytes, 4096, 1 << 40)
         _check_number("channels_per_token", self.channels_per_token, 1, 100_000)
         _check_number("sessions_per_token", self.sessions_per_token, 0, 1_000_000)
+        check_proxies(self.trusted_proxies)
         check_nodes(self.node, self.nodes, self.engine)
         check_workers(self.workers, self.nodes, self.engine)
         _check_number("drain_s", self.drain_s, 0, 3600)
@@ -132,6 +139,7 @@ class GatewaySettings:
         _check_number("strangers", self.strangers, 1, 1_000_000)
         _check_number("strangers_per_address", self.strangers_per_address, 1, 1_000_000)
         _check_number("history_entries", self.history_entries, 1, 100_000_000)
+        _check_number("history_bytes", self.history_bytes, spec.MAX_FRAME_BYTES, 1 << 40)
         _check_number("history_age_s", self.history_age_s, 0, 10 * 366 * 86400)
         _check_number("subscriber_entries", self.subscriber_entries, 1, 1_000_000)
         # Two of the largest entries: less would drop what it cannot even hold.
@@ -145,7 +153,7 @@ class GatewaySettings:
 
     @property
     def engine_limits(self) -> EngineLimits:
-        return EngineLimits(history_entries=self.history_entries)
+        return EngineLimits(history_entries=self.history_entries, history_bytes=self.history_bytes)
 
     @property
     def hub_limits(self) -> HubLimits:
@@ -256,6 +264,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "channels_per_token": _as_number,
     "sessions_per_token": _as_number,
     "nodes": _as_list,
+    "trusted_proxies": _as_list,
     "workers": _as_number,
     "drain_s": _as_number,
     "channels": _as_number,
@@ -263,6 +272,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "strangers": _as_number,
     "strangers_per_address": _as_number,
     "history_entries": _as_number,
+    "history_bytes": _as_number,
     "history_age_s": _as_number,
     "subscriber_entries": _as_number,
     "subscriber_bytes": _as_number,

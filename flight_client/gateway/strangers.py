@@ -19,11 +19,23 @@ from flight_client.session.spec import PREAUTH_MS
 PATIENCE_S = PREAUTH_MS / 1000  # from the connection's first moment, whatever comes on it
 
 
+_SOMEBODY = "behind a balancer"  # who has not been named yet
+
+
 class Strangers:
     """Those of one gateway, on all its ports."""
 
-    def __init__(self, limit: int, limit_per_address: int, tls: TlsFiles | None = None) -> None:
-        """tls: connections begin with a handshake, as strangers."""
+    def __init__(
+        self,
+        limit: int,
+        limit_per_address: int,
+        tls: TlsFiles | None = None,
+        is_proxy: Callable[[str], bool] = lambda _address: False,
+    ) -> None:
+        """tls: connections begin with a handshake, as strangers. is_proxy: which addresses are balancers that say for whom
+        they ask; their connections count by address once they have said it (is_of).
+        """
+        self._is_proxy = is_proxy
         self.tls = tls
         self.refused = 0
         """Connections closed because there were too many."""
@@ -48,6 +60,8 @@ class Strangers:
         """Whether this connection is let in."""
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
+        if self._is_proxy(address):
+            address = _SOMEBODY
         if self._full(address):
             for other in [other for other in self._waiting if other.is_closing()]:
                 self.forget(other)
@@ -58,6 +72,22 @@ class Strangers:
         self._waiting[transport] = address, timer
         self._by_address[address] += 1
         return True
+
+    def is_of(self, transport: asyncio.BaseTransport, address: str) -> bool:
+        """A balancer has said who this stranger is. Whether he is let in; of one who is no stranger it says yes."""
+        found = self._waiting.get(transport)
+        if found is None or found[0] == address:
+            return True
+        self._leave(found[0])
+        if self._by_address[address] >= self._limit_per_address:
+            for other in [other for other in self._waiting if other.is_closing()]:
+                self.forget(other)
+        fits = self._by_address[address] < self._limit_per_address
+        now = address if fits else _SOMEBODY
+        self._waiting[transport] = now, found[1]
+        self._by_address[now] += 1
+        self.refused += not fits
+        return fits
 
     def goes_on_as(self, transport: asyncio.BaseTransport, secure: asyncio.BaseTransport) -> None:
         """After the handshake it is another object, and as much a stranger as before; its time goes on."""
@@ -76,9 +106,7 @@ class Strangers:
             return
         address, timer = self._waiting.pop(transport)
         timer.cancel()
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+        self._leave(address)
 
     def close(self) -> None:
         """Forget all, and end those that are still in their handshake."""
@@ -87,8 +115,15 @@ class Strangers:
         for task in self.handshakes:
             task.cancel()
 
+    def _leave(self, address: str) -> None:
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
     def _full(self, address: str) -> bool:
-        return len(self._waiting) >= self._limit or self._by_address[address] >= self._limit_per_address
+        if len(self._waiting) >= self._limit:
+            return True
+        return address != _SOMEBODY and self._by_address[address] >= self._limit_per_address
 
     def _cut(self, transport: asyncio.BaseTransport) -> None:
         self.forget(transport)

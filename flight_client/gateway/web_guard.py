@@ -48,10 +48,12 @@ class WebGuard:
             self._say(hosts)
             return web.Response(status=421, text="this gateway does not go by that name; see --allow-host\n")
         origins = request.headers.getall("Origin", [])
+        if not origins:
+            return await handler(request)
         own = f"{request.url.scheme}://{hosts[0]}" if hosts else None
-        if origins and not (len(origins) == 1 and self._allows(origins[0], own)):
+        if not (len(origins) == 1 and self._allows(origins[0], own)):
             return web.Response(status=403, text="this origin is not allowed; see --allow-origin\n")
-        if not origins or origins[0] == own:
+        if origins[0] == own:
             return await handler(request)
         return _readable(origins[0], _preflight(request) or await handler(request))
 

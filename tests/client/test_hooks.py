@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flight_client import Client, ConnectionState, DeadLetter, Gap, Log, Outcome, StateChange
+from flight_client import CallerError, Client, ConnectionState, DeadLetter, Gap, Log, Outcome, StateChange
 from tests.support.bench import Bench, component, hurry
 from tests.support.waiting import eventually, within
 
@@ -127,10 +127,17 @@ async def test_a_hook_may_call_any_method_while_a_letter_is_written(method: str,
         "discard": client.discard,
         "counters": lambda _: client.counters().law_holds,
         "channel": lambda _: client.channel("another"),
-        "events": lambda _: client.events("log").close(),
+        "events": lambda _: listen(),
         "on_state": lambda _: client.on_state(print),
     }
     once: list[DeadLetter] = []
+
+    def listen() -> None:
+        if moment == "close":  # nothing will come any more, and that is said
+            with pytest.raises(CallerError, match="closed"):
+                client.events("log")
+        else:
+            client.events("log").close()
 
     def hook(letter: DeadLetter) -> None:
         if not once or moment == "close":

@@ -26,8 +26,8 @@ from flight_client.gateway.pipe import DuplexPipe
 from flight_client.gateway.strangers import PATIENCE_S, Strangers
 from flight_client.gateway.stream import WebSocketCarrier
 from flight_client.session import spec
+from flight_client.testing.virtual_loop import VirtualLoop
 from flight_client.wire.frames import encode_frame
-from tests.simulation.loop import VirtualLoop
 from tests.support.bench import Bench
 from tests.support.figures import Figure
 from tests.support.raw import POLL_PATH, frames_of, hello_frame, open_frame

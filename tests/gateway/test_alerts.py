@@ -95,6 +95,11 @@ def test_a_file_that_is_not_there_ends_the_start(tmp_path: Path) -> None:
         load_alert_rules(tmp_path / "none.toml")
 
 
+def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
+    text = "[alerts.queue-fill]\nraise_at = 0.9\n"
+    assert read(tmp_path, text + "#" * ((1 << 20) - len(text))) == read(tmp_path, text)
+
+
 # Thresholds
 
 

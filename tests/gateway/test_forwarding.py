@@ -254,3 +254,13 @@ async def test_json_that_is_passed_on_already_or_nobody_s_is_answered_here(bench
             assert (status, body["messages"][0]["code"]) == (409, "unknown-session")
         assert welcome["type"] == "welcome"
     assert not other.asked
+
+
+@pytest.mark.parametrize("kind", [spec.TYPE_ATTACH, spec.TYPE_POLL])
+async def test_a_list_that_leads_back_to_the_gateway_is_followed_once(bench: Bench, kind: int) -> None:
+    alias = bench.address.replace("127.0.0.1", "localhost")
+    forwarder = bench.gateway.forwarder = Forwarder(bench.address, (bench.address, alias))
+    async with RawPoller(bench.address) as raw:
+        [reset] = await raw.poll(first_frame(kind, id_of(alias)))
+    assert (reset.kind, reset.code) == (spec.TYPE_RESET, spec.CODE_UNKNOWN_SESSION)
+    assert forwarder.forwarded == 1

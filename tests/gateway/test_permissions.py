@@ -12,6 +12,7 @@ from flight_client.gateway.auth import Identity, make_token
 from flight_client.gateway.channel_rules import ChannelRules, parse_rules
 from flight_client.gateway.engines.memory import MemoryEngine
 from flight_client.gateway.hub import Hub
+from flight_client.gateway.rule_file import FILE_BYTES
 from flight_client.session import spec
 from flight_client.wire.frames import encode_frame
 from tests.gateway.desk import skip_records
@@ -336,3 +337,18 @@ def test_a_role_stands_for_what_it_includes_and_a_permission_for_no_right() -> N
     assert identity("king", "").held() == frozenset()
     assert identity("admin", "").may("administer")
     assert not identity("developer", "administer").may("administer")
+
+
+def test_a_channels_file_of_the_largest_size_is_read_and_one_byte_more_is_refused(tmp_path: Path) -> None:
+    rules = "".join(f'[channels."c{number}"]\nrequired_permissions = ["p{number % 7}"]\n' for number in range(15_000))
+    data = rules.encode()
+    assert len(data) < FILE_BYTES
+    path = tmp_path / "channels.toml"
+    path.write_bytes(data + b"#" * (FILE_BYTES - len(data)))
+    made = ChannelRules(path)
+    assert made.required("c14999") == frozenset({"p5"})
+    path.write_bytes(data + b"#" * (FILE_BYTES + 1 - len(data)))
+    assert not made.look(), "what cannot be read changes nothing"
+    assert made.required("c14999") == frozenset({"p5"})
+    with pytest.raises(CallerError, match="is larger than 1048576 bytes"):
+        ChannelRules(path)

@@ -101,6 +101,7 @@ async def test_every_documented_answer_is_given(bench: Bench, caller: Caller, mo
     assert (await ask("command", json={"name": "turn", "data": "YWI="}))[1]["data"] == "YmE="
     assert (await ask("command", device="nobody", json={"name": "turn", "timeoutMs": 20}))[1]["code"] == "unanswered"
     assert (await ask("presence"))[0] == 200
+    assert (await ask("channels", params={"count": "1"}))[0] == 400
     assert (await ask("presence", params={"channel": "No Channel"}))[0] == 400
     assert (await ask("dead_letters"))[0] == 200
     assert (await ask("dead_letters", params={"count": "0"}))[0] == 400

@@ -1,4 +1,4 @@
-"""What a device is not given: by its capabilities and by its frames; who sends by JSON or REST is told."""
+"""What a device is not given: by its capabilities and by its frames; its sender is told, by JSON and REST in the answer, by binary in a channel."""
 
 import base64
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 import aiohttp
 import pytest
 
-from flight_client import ComponentUpdate, Log, MemoryUpdate, SystemMonitoring, V6REvent
+from flight_client import ComponentUpdate, Log, MemoryUpdate, Payload, SystemMonitoring, V6REvent
 from flight_client._profiles import PROFILES
 from flight_client._tables import NAMES
 from flight_client.events import Event
-from flight_client.gateway.engines.base import layout_bit
+from flight_client.gateway.engines.base import failed, layout_bit
 from flight_client.gateway.hub import Gap
-from flight_client.gateway.routing import NEEDS, left_out_layouts
+from flight_client.gateway.routing import _NOTES, LEFT_OUT_CHANNEL, NEEDS, LeftOutKey, LeftOutNotes, left_out_layouts
 from flight_client.session import spec
-from tests.support.bench import Bench
+from tests.support.bench import Bench, Reader, subscribed
 from tests.support.json_peer import JsonStream, log_event, publish
 from tests.support.raw import RawStream, open_frame
-from tests.support.waiting import within
+from tests.support.waiting import eventually, within
 
 CAPABILITIES: dict[str, int] = NAMES["capabilities"]
 EVENTS: dict[str, Event] = {
@@ -85,8 +85,6 @@ async def test_a_client_of_a_platform_without_them_hears_of_the_rest_of_a_batch_
     client = bench.client("dc-1", platform="dreamcast")
     stream = client.events("log", "memory-update", "component-update", channels=["mixed"])
     await within(client.connect())
-    from tests.support.bench import Reader, subscribed
-
     await subscribed(client)
     reader = Reader(stream)
     async with JsonStream(bench.address) as browser:
@@ -146,3 +144,100 @@ async def test_what_is_left_out_for_one_costs_the_others_nothing(bench: Bench) -
             assert (await console.expect(spec.TYPE_GAP)).payload[0] == spec.GAP_LIMIT
     assert [event.data.id for event in await reader.take(3) if isinstance(event.data, ComponentUpdate)] == list("012")
     assert tool is not None
+
+
+async def listening_console(bench: Bench, raw: RawStream, channel: bytes) -> None:
+    """A console that takes nothing but basic messages in frames of 640 bytes."""
+    await raw.hello(
+        bench.token(), b"small", platform=b"dreamcast", platform_number=1, frame_bytes=640,
+        capabilities=CAPABILITIES["basic-messaging"],
+    )  # fmt: skip
+    await raw.open(5, channel, spec.MODE_SUBSCRIBE)
+
+
+async def test_a_binary_sender_that_follows_left_out_is_told_what_nobody_was_given_and_why(bench: Bench) -> None:
+    sender = bench.client("my-dc")
+    stream = sender.events("log", channels=[LEFT_OUT_CHANNEL])
+    await within(sender.connect())
+    await subscribed(sender)
+    reader = Reader(stream)
+    async with RawStream(bench.address) as console:
+        await listening_console(bench, console, b"memory-updates")
+        for number in range(3):
+            await within(sender.channel("memory-updates").publish(MemoryUpdate(used_bytes=number)))
+        await within(sender.channel("memory-updates").publish(Payload(1, bytes(900))))
+        await within(sender.channel("memory-updates").publish(Log("taken by everybody")))
+        bench.gateway.left_out.look()
+        [told] = await reader.take(1)
+        assert told.data == Log(
+            "left out device=my-dc channel=memory-updates events=4 capability=1 payload=1", "warning"
+        )
+        assert told.source.device_id == "gateway"
+        bench.gateway.left_out.look()
+        await within(sender.channel("memory-updates").publish(MemoryUpdate(used_bytes=9)))
+        bench.gateway.left_out.look()
+        [next_told] = await reader.take(1)
+        assert isinstance(next_told.data, Log)
+        assert next_told.data.text.endswith("events=1 capability=1"), "what was told is not told again"
+    assert sender.counters().law_holds
+
+
+async def test_nothing_is_looked_at_while_nobody_follows_left_out(bench: Bench) -> None:
+    hub = bench.gateway.hub
+    sender = await bench.connected("sender")
+    async with RawStream(bench.address) as console:
+        await listening_console(bench, console, b"memory-updates")
+        await within(sender.channel("memory-updates").publish(MemoryUpdate(used_bytes=1)))
+        bench.gateway.left_out.look()
+        assert hub.channels() == ["memory-updates"]
+        tool, _reader = await bench.tool("log", channels=[LEFT_OUT_CHANNEL])
+        assert hub.left_out_notes.asked_by == {""}
+        await within(tool.close())
+        await eventually(lambda: not hub.left_out_notes.asked_by, "the end of its subscription")
+        await within(sender.channel("memory-updates").publish(MemoryUpdate(used_bytes=2)))
+        assert hub.left_out_notes.take() == {}
+
+
+async def test_what_the_engine_does_not_take_is_told_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool, reader = await bench.tool("log", channels=[LEFT_OUT_CHANNEL])
+    key = LeftOutKey("", "my-dc", "log")
+    bench.gateway.hub.left_out_notes.add(key, 1, {"payload": 2})
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.gateway.hub.engine, "append", lambda _batch, done: done(failed("the disk is full")))
+        bench.gateway.left_out.look()
+    bench.gateway.left_out.look()
+    bench.gateway.left_out.look()
+    [told] = await reader.take(1)
+    assert told.data == Log("left out device=my-dc channel=log events=1 payload=2", "warning")
+    assert tool is not None
+    assert (await bench.gateway.hub.engine.bounds(LEFT_OUT_CHANNEL)).last == 1
+
+
+async def test_an_organisation_is_told_of_its_own_senders_only(bench: Bench) -> None:
+    from flight_client.gateway.auth import make_token
+
+    token = make_token(bench.gateway.key, "*", ("publish", "subscribe"), 3600, org="acme")
+    async with JsonStream(bench.address) as ours, JsonStream(bench.address) as theirs, RawStream(bench.address) as raw:
+        await ours.hello(bench.token(), "ours")
+        await ours.subscribe(LEFT_OUT_CHANNEL)
+        await theirs.hello(token, "theirs")
+        await theirs.subscribe(LEFT_OUT_CHANNEL)
+        await listening_console(bench, raw, b"memory-updates")
+        sender = await bench.connected("sender")
+        await within(sender.channel("memory-updates").publish(MemoryUpdate(used_bytes=1)))
+        bench.gateway.left_out.look()
+        [event] = await ours.events(1)
+        assert event["data"]["text"] == "left out device=sender channel=memory-updates events=1 capability=1"
+        assert (await bench.gateway.hub.engine.bounds(f"acme:{LEFT_OUT_CHANNEL}")).last == 0
+
+
+def test_a_flood_of_devices_is_noted_up_to_a_limit_and_known_ones_go_on() -> None:
+    notes = LeftOutNotes()
+    for number in range(3 * _NOTES):
+        notes.add(LeftOutKey("", f"device-{number}", "log"), 1, {"capability": number % 3 + 1})
+        notes.add(LeftOutKey("", "device-0", "log"), 2, {"payload": 1})
+    found = notes.take()
+    assert len(found) == _NOTES
+    first = found[LeftOutKey("", "device-0", "log")]
+    assert (first.events, first.receivers) == (6 * _NOTES + 1, {"capability": 1, "payload": 1})
+    assert notes.take() == {}

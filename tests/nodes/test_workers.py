@@ -98,6 +98,13 @@ async def test_one_port_leads_to_every_worker_and_a_polling_session_is_found_fro
             assert frames_of(body)[-1].ack == number
     passed = [page["forwarded"] for page in await inner_pages(crew)]
     assert sum(passed) > 0
+    headers = {"Authorization": f"Bearer {crew.token()}"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for page in pages:  # REST too: the session is seen at either
+            async with http.get(page["address"] + "/v1/presence") as answer:
+                present = await answer.json()
+            assert (present["total"], len(present["devices"])) == (1, 1)
+            assert present["nodes"] == {"known": WORKERS, "answered": WORKERS}
     figure(
         f"{WORKERS} workers: 40 polling requests on connections of their own, {sum(passed)} passed on, none lost its session"
     )

@@ -198,7 +198,7 @@ def test_as_root_with_apt_install_deps_installs_and_looks_again(tmp_path: Path) 
 DEVELOPMENT = (
     "gcc-sh4-linux-gnu gcc-12-plugin-dev-sh4-linux-gnu g++ gcc-mipsel-linux-gnu gcc-arm-linux-gnueabihf"
     " libc6-dev-armhf-cross qemu-user valgrind clang cmake make pkg-config binutils clang-19 llvm-19 cppcheck clang-tidy-19"
-    " nodejs npm redis-server rabbitmq-server libclang-rt-19-dev"
+    " nodejs npm redis-server rabbitmq-server curl chromium-headless-shell libclang-rt-19-dev"
 )
 
 

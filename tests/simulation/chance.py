@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator
 
-from .loop import VirtualLoop
+from flight_client.testing.virtual_loop import VirtualLoop
 
 _EPOCH_S = 1_700_000_000.0
 

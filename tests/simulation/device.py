@@ -13,11 +13,11 @@ from flight_client.rules import POLICIES, PRIORITIES
 from flight_client.session.device import codes
 from flight_client.session.spec import LETTER_BYTES, LETTER_EVENTS
 from flight_client.streams import EventStream, RealtimeEvent
+from flight_client.testing.virtual_loop import VirtualLoop
 
 from .chance import Machine
 from .gateway import DEVICE_KEYS
 from .ledger import Ledger, Life, number_bytes
-from .loop import VirtualLoop
 from .network import Wire, factories
 
 CLOSE_S = 1.5  # close() ends within a second, and a transport may take a moment to go

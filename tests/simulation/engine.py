@@ -11,9 +11,8 @@ from collections.abc import Callable
 from flight_client.gateway.engines import EngineLimits
 from flight_client.gateway.engines.base import AppendResult, Batch, Entry, Health, Marks, OnEntry, OnResult, failed
 from flight_client.gateway.engines.memory import MemoryEngine
+from flight_client.testing.virtual_loop import VirtualLoop
 from flight_client.wire.records import skip_records
-
-from .loop import VirtualLoop
 
 OnStored = Callable[[bytes, Entry], None]
 

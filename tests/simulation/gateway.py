@@ -3,9 +3,6 @@
 import asyncio
 from typing import Any
 
-from aiohttp import web
-
-from flight_client._tables import STRINGS
 from flight_client.clock import monotonic_ms
 from flight_client.gateway.auth import SigningKey, TokenVerifier, permits
 from flight_client.gateway.hub import Hub, HubLimits
@@ -14,10 +11,11 @@ from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.registry import Registry
 from flight_client.gateway.strangers import Strangers
 from flight_client.session import spec
+from flight_client.testing.requests import PollRequest, body_of
+from flight_client.testing.virtual_loop import VirtualLoop
 
 from .chance import Machine
 from .engine import SimEngine
-from .loop import VirtualLoop
 from .network import LinkEnd
 
 EXPIRE_S = 5.0
@@ -43,21 +41,6 @@ class Carrier:
 
     async def close(self) -> None:
         self._end.close()
-
-
-class Request:
-    """What the polling handler reads of an HTTP request."""
-
-    def __init__(self, body: bytes) -> None:
-        self.path = STRINGS["poll_path"]
-        self.content_length = len(body)
-        self.headers: dict[str, str] = {}
-        self._body = body
-        self.transport = None
-        self.remote = None
-
-    async def read(self) -> bytes:
-        return self._body
 
 
 class SimGateway:
@@ -135,13 +118,13 @@ class SimGateway:
 
     async def _answer(self, body: bytes, reply: "asyncio.Future[bytes]") -> None:
         try:
-            response = await serve_poll(self.registry, Request(body), self.strangers)  # type: ignore[arg-type]
+            response = await serve_poll(self.registry, PollRequest(body), self.strangers)  # type: ignore[arg-type]
         except asyncio.CancelledError:
             if not reply.done():
                 reply.set_exception(ConnectionResetError("the gateway died"))
             raise
         if not reply.done():
-            reply.set_result(_body(response))
+            reply.set_result(body_of(response))
 
     async def _sweep(self) -> None:
         while True:
@@ -175,8 +158,3 @@ class SimGateway:
                 if len(subscription) > self.limits.subscriber.entries
             ]
         return found
-
-
-def _body(response: web.Response) -> bytes:
-    body = response.body
-    return bytes(body) if isinstance(body, bytes) and response.status == 200 else b""

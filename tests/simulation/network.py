@@ -12,11 +12,11 @@ from typing import Protocol
 
 from flight_client.errors import LinkError
 from flight_client.session.spec import FLAGS_SUPPORTED
+from flight_client.testing.virtual_loop import VirtualLoop
 from flight_client.transports import Address
 from flight_client.wire.frames import FrameReader
 
 from .chance import Machine
-from .loop import VirtualLoop
 from .trace import Trace
 
 _BUFFER_BYTES = 65536  # what a direction takes before its sender waits, like a socket's buffer

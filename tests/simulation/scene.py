@@ -13,12 +13,12 @@ from flight_client.gateway.auth import SigningKey, make_token
 from flight_client.gateway.engines import EngineLimits
 from flight_client.gateway.engines.base import Entry
 from flight_client.gateway.hub import HubLimits
+from flight_client.testing.virtual_loop import VirtualLoop
 
 from .chance import Machine, determined
 from .engine import SimEngine
 from .gateway import DEVICE_KEYS, SimGateway
 from .ledger import number_bytes, numbers_of
-from .loop import VirtualLoop
 from .network import Server, Wire, factories
 from .trace import Trace
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from flight_client.gateway.auth import SigningKey, make_token
 from flight_client.gateway.engines import EngineLimits
 from flight_client.gateway.hub import HubLimits, SubscriberLimits
+from flight_client.testing.virtual_loop import VirtualLoop
 
 from .chance import Machine, determined
 from .device import Device, Role
@@ -16,7 +17,6 @@ from .engine import SimEngine
 from .faults import Faults
 from .gateway import SimGateway
 from .ledger import Ledger
-from .loop import VirtualLoop
 from .network import Server, Wire
 from .trace import Trace
 

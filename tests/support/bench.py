@@ -11,10 +11,13 @@ from flight_client import Client, ComponentUpdate, Log
 from flight_client.gateway.app import Gateway
 from flight_client.gateway.auth import SigningKey, make_token
 from flight_client.gateway.settings import GatewaySettings
-from flight_client.streams import EventStream, RealtimeEvent
+from flight_client.streams import RealtimeEvent
+from flight_client.testing import Reader
 
 from .ports import free_port
-from .waiting import HANG_S, eventually, within
+from .waiting import eventually, within
+
+__all__ = ["BOTH_ROLES", "Bench", "Reader", "Watch", "component", "doubled", "hurry", "numbers", "subscribed", "texts"]
 
 BOTH_ROLES = ("publish", "subscribe")
 
@@ -92,7 +95,7 @@ class Bench:
         await within(client.connect())
         return client
 
-    async def tool(self, *types: str, **other: Any) -> tuple[Client, "Reader"]:
+    async def tool(self, *types: str, **other: Any) -> tuple[Client, Reader]:
         """A connected host tool whose subscriptions stand."""
         client = await self.connected(other.pop("device_id", "tool"), *other.pop("transports", ()))
         reader = Reader(client.events(*types, **other))
@@ -111,35 +114,6 @@ class Bench:
         for client in (device, tool):
             await within(client.close())
         assert not self.watch.errors, self.watch.errors
-
-
-class Reader:
-    """Events of one stream, taken in numbers."""
-
-    def __init__(self, stream: EventStream) -> None:
-        self.stream = stream
-
-    async def take(self, count: int, limit_s: float = HANG_S) -> list[RealtimeEvent]:
-        """The next `count` events."""
-        found: list[RealtimeEvent] = []
-
-        async def read() -> None:
-            while len(found) < count:
-                found.append(await anext(self.stream))
-
-        try:
-            await within(read(), limit_s)
-        except AssertionError as error:
-            raise AssertionError(f"{error}; {len(found)} of {count} events came, the last: {found[-3:]}") from None
-        return found
-
-    async def rest(self) -> list[RealtimeEvent]:
-        """What is there when the stream has ended."""
-
-        async def read() -> list[RealtimeEvent]:
-            return [event async for event in self.stream]
-
-        return await within(read())
 
 
 async def subscribed(client: Client) -> None:

@@ -1,7 +1,6 @@
 """A peer made of bytes: it says what a test tells it to, also what no client would."""
 
 import struct
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +9,8 @@ import aiohttp
 from flight_client.events import Event, Log, encode_event
 from flight_client.proof import client_key
 from flight_client.session import spec
-from flight_client.wire.frames import FrameReader, encode_frame
+from flight_client.testing import Frame, frames_of, of_kind
+from flight_client.wire.frames import encode_frame
 
 from .waiting import within
 
@@ -19,40 +19,10 @@ POLL_PATH = "/v1/poll"
 SUBPROTOCOL = "flight.v1"
 NONCE = b"nonce-01"
 
-
-@dataclass(slots=True)
-class Frame:
-    kind: int
-    flags: int
-    channel: int
-    seq: int
-    ack: int
-    payload: bytes
-
-    @property
-    def code(self) -> int:
-        """Of CLOSE, RESET and OPENED."""
-        return self.payload[0]
-
-    @property
-    def text(self) -> str:
-        """Of CLOSE and RESET."""
-        return self.payload[8:].decode()
-
-
-def frames_of(data: bytes) -> list[Frame]:
-    """The frames of a message or a body. A tag counts as payload: nobody checks it here."""
-    reader = FrameReader(spec.FLAGS_SUPPORTED)
-    reader.feed(data, spec.MAX_FRAME_BYTES)
-    found = []
-    while reader.next():
-        payload = data[reader.start : reader.end]
-        found.append(Frame(reader.type, reader.flags, reader.channel, reader.seq, reader.ack, payload))
-    return found
-
-
-def of_kind(frames: list[Frame], kind: int) -> list[Frame]:
-    return [frame for frame in frames if frame.kind == kind]
+__all__ = [
+    "NONCE", "POLL_PATH", "STREAM_PATH", "SUBPROTOCOL", "Frame", "RawPoller", "RawStream", "Session", "critical_frame",
+    "frames_of", "hello_frame", "hello_payload", "lossy_frame", "of_kind", "open_frame", "record",
+]  # fmt: skip
 
 
 def hello_payload(token: str, device_id: bytes = b"raw-1", **other: Any) -> bytes:

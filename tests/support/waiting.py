@@ -1,29 +1,5 @@
-"""Waiting for what a test is about, with a limit for hangs. The limit is no statement about speed."""
+"""Waiting for what a test is about: the public doubles have it, under this name too."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from flight_client.testing.waiting import HANG_S, eventually, within
 
-HANG_S = 20.0
-_LOOK_S = 0.005
-
-T = TypeVar("T")
-
-
-async def within(work: Awaitable[T], limit_s: float = HANG_S) -> T:
-    """The result, or a failure when it hangs."""
-    try:
-        async with asyncio.timeout(limit_s):
-            return await work
-    except TimeoutError:
-        raise AssertionError(f"hangs: nothing after {limit_s} s") from None
-
-
-async def eventually(condition: Callable[[], object], what: str = "", limit_s: float = HANG_S) -> None:
-    """Until the condition holds; for what has no event of its own, such as a counter of another component."""
-    try:
-        async with asyncio.timeout(limit_s):
-            while not condition():  # noqa: ASYNC110 - see above
-                await asyncio.sleep(_LOOK_S)
-    except TimeoutError:
-        raise AssertionError(f"hangs: {what or 'the condition'} did not come true in {limit_s} s") from None
+__all__ = ["HANG_S", "eventually", "within"]

@@ -1,7 +1,5 @@
 """WebSocket clients that are not ours, against the gateway: what they are used to, they get."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from flight_client.session import spec
@@ -23,13 +21,6 @@ from tests.websocket.gateway_cases import LIMIT_BYTES, answer, probe
 from tests.websocket.peers import Ended, NodePeer, Peer, PythonPeer
 
 BODY = bytes(range(256))
-
-
-@pytest.fixture(params=[PythonPeer, NodePeer], ids=["websockets", "ws"])
-async def peer(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
-    made: Peer = request.param()
-    yield made
-    await within(made.stop())
 
 
 async def connected(bench: Bench, peer: Peer) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,16 +15,9 @@ from tests.support.figures import Figure
 from tests.support.ports import free_port
 from tests.support.waiting import within
 from tests.websocket.gateway_cases import LIMIT_BYTES
-from tests.websocket.peers import NodePeer, Peer, PythonPeer
+from tests.websocket.peers import Peer
 
 BODY = bytes(range(256))
-
-
-@pytest.fixture(params=[PythonPeer, NodePeer], ids=["websockets", "ws"])
-async def peer(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
-    made: Peer = request.param()
-    yield made
-    await within(made.stop())
 
 
 def transport_to(port: int) -> WebSocketTransport:

@@ -36,6 +36,7 @@ READ_BYTES = 262144  # what one read() gives at most, so that catching up stays 
 EPOCH_BYTES = 8
 INCARNATION_BYTES = 8
 COMPRESS_BYTES = 1024  # from here on an entry is compressed for subscribers that read it
+HISTORY_BYTES = 64 * 1024 * 1024  # that the log keeps of each channel
 MARKS_TOTAL = 100_000  # marks kept over all devices: a flood of device ids must not fill the store
 
 # offset, previous, received_ms, short id, counter, held, platform id, length of the device id
@@ -295,7 +296,7 @@ class EngineLimits:
     """What an engine keeps, and how much may wait in front of it."""
 
     history_entries: int = spec.HISTORY_ENTRIES
-    history_bytes: int = 64 * 1024 * 1024  # per channel, of an engine that keeps its log in memory
+    history_bytes: int = HISTORY_BYTES  # per channel; the newest entry stays, however large
     marks_per_device: int = spec.MARKS_PER_DEVICE
     marks_total: int = MARKS_TOTAL
     queue_entries: int = 8192

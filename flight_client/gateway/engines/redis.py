@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConnection
+from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError, ResponseError
@@ -49,7 +49,7 @@ from flight_client.gateway.engines.base import (
 from flight_client.gateway.engines.broker import BrokerEngine, Shared, Unusable
 from flight_client.gateway.engines.broker_url import BrokerUrl
 from flight_client.gateway.engines.packing import pack_batch, unpack_batch
-from flight_client.gateway.engines.redis_pool import StrictPool
+from flight_client.gateway.engines.redis_pool import PackingConnection, PackingSSLConnection, StrictPool
 
 SCHEMA = b"1"
 ANSWER_S = 5.0  # a Redis that is silent for so long is taken for dead
@@ -76,8 +76,8 @@ class RedisEngine(BrokerEngine):
         prefix = f"{{{url.prefix}}}:"
         self._log_prefix = (prefix + "log:").encode()
         self._lives_prefix = (prefix + "device:").encode()
-        self._heads, self._used, self._meta, self._channels = (
-            (prefix + name).encode() for name in ("heads", "used", "meta", "channels")
+        self._heads, self._used, self._meta, self._channels, self._sizes = (
+            (prefix + name).encode() for name in ("heads", "used", "meta", "channels", "sizes")
         )
         self._client: Any = None  # redis-py's types know nothing of raw bytes
         self._asker: Any = None
@@ -125,11 +125,11 @@ class RedisEngine(BrokerEngine):
 
     def _pool(self, kind: type[BlockingConnectionPool]) -> BlockingConnectionPool:
         url = self.url
-        more: dict[str, Any] = {"connection_class": Connection}
+        more: dict[str, Any] = {"connection_class": PackingConnection}
         if url.secure:
             files = url.files
             more = {
-                "connection_class": SSLConnection,
+                "connection_class": PackingSSLConnection,
                 "ssl_ca_certs": files.get("ca"),
                 "ssl_certfile": files.get("cert"),
                 "ssl_keyfile": files.get("key"),
@@ -273,10 +273,11 @@ class RedisEngine(BrokerEngine):
         limits = self._limits
         device = batch.owner.encode()
         return (
-            "EVALSHA", self._sha, 6,
+            "EVALSHA", self._sha, 7,
             self._log_key(batch.channel), self._heads, self._lives_prefix + device, self._used, self._meta, self._channels,
+            self._sizes,
             self.epoch.hex(), batch.channel, device, batch.incarnation, batch.counter, batch.events, batch.follows, blob,
-            limits.history_entries, limits.marks_per_device, limits.marks_total,
+            limits.history_entries, limits.marks_per_device, limits.marks_total, limits.history_bytes,
         )  # fmt: skip
 
     def _cut(self, index: int, batch: Batch, mark: int, results: list[AppendResult | None]) -> Batch | None:

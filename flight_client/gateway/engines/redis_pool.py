@@ -1,4 +1,4 @@
-"""Connections to Redis that are never replaced in silence.
+"""Connections to Redis that are never replaced in silence, and that write their commands in C.
 
 The library's pool puts a fresh connection in the place of one that was cut while nobody used it. Redis may have been started
 again meanwhile, with less of the log than before: whoever appends or follows must hear of it, so that the log is looked at
@@ -7,11 +7,29 @@ before anything is stored or handed on.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from redis.asyncio.connection import BlockingConnectionPool
+from hiredis import pack_command
+from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+
+
+class _Packing:
+    """The library reads its answers in C and writes its commands in Python, which cost a third of an append."""
+
+    def pack_commands(self, commands: Iterable[tuple[Any, ...]]) -> list[bytes]:
+        """All commands as the bytes that go out. Their names are single words, as ours are."""
+        return [b"".join([pack_command(tuple(command)) for command in commands])]
+
+
+class PackingConnection(_Packing, Connection):  # type: ignore[misc]  # the library's own types say the same in other words
+    """Plain TCP."""
+
+
+class PackingSSLConnection(_Packing, SSLConnection):  # type: ignore[misc]  # as above
+    """TLS."""
 
 
 class StrictPool(BlockingConnectionPool):

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 STORED, DUPLICATE, ACROSS, EARLY, FOREIGN = range(5)
 
-# KEYS: log of the channel, heads, lives of the device, used, meta, channels
-# ARGV: epoch, channel, device id, incarnation, counter, events, follows, entry, entries kept, marks per device, marks
+# KEYS: log of the channel, heads, lives of the device, used, meta, channels, sizes
+# ARGV: epoch, channel, device id, incarnation, counter, events, follows, entry, entries kept, marks per device, marks, bytes
+# kept
 # Answer: status, offset, mark, lossy events stored
 # An entry that reaches across the mark is not stored (ACROSS): only the gateway can cut it, and sends the rest.
+# `sizes` has of each channel the bytes that it ever stored, and those that were gone when the limit of bytes was last
+# looked at: only when their difference is over the limit the oldest entry is looked at again, and it may go.
 APPEND = """
 if redis.call('HGET', KEYS[5], 'epoch') ~= ARGV[1] then return {4, 0, 0, 0} end
 local mark, lossy = 0, 0
@@ -30,7 +33,25 @@ else
   lossy = lossy + events
 end
 local offset = redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[9], string.format('0-%.0f', offset), 'entry', ARGV[8])
+local total, gone = 0, 0
+local sizes = redis.call('HGET', KEYS[7], ARGV[2])
+if sizes then
+  local first, second = string.match(sizes, '^(%d+) (%d+)$')
+  total, gone = tonumber(first), tonumber(second)
+end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[9], string.format('0-%.0f', offset),
+  'entry', ARGV[8], 'before', string.format('%.0f', total))
+total = total + #ARGV[8]
+while total - gone > tonumber(ARGV[12]) do
+  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  local place = tonumber(string.sub(oldest[1], 3))
+  gone = tonumber(oldest[2][4]) or gone
+  if place >= offset then break end
+  if total - gone > tonumber(ARGV[12]) then
+    redis.call('XTRIM', KEYS[1], 'MINID', '=', string.format('0-%.0f', place + 1))
+  end
+end
+redis.call('HSET', KEYS[7], ARGV[2], string.format('%.0f %.0f', total, gone))
 if offset == 1 then redis.call('XADD', KEYS[6], '*', 'name', ARGV[2]) end
 local turn = redis.call('HINCRBY', KEYS[5], 'turn', 1)
 redis.call('HSET', KEYS[3], ARGV[4], string.format('%.0f %.0f', mark, lossy))

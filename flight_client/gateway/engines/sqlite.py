@@ -281,16 +281,23 @@ class SqliteEngine(Engine):
 
     def _extent(self, reading: sqlite3.Connection, channel: str) -> tuple[int, int, int]:
         """Id, first and last offset that readers see: rows beyond the limit wait in the file to be deleted together."""
-        row = reading.execute("SELECT id, last_offset FROM channels WHERE name = ?", (channel,)).fetchone()
+        row = reading.execute(
+            "SELECT id, last_offset, stored_bytes FROM channels WHERE name = ?", (channel,)
+        ).fetchone()
         if row is None:
             return 0, 1, 0
-        channel_id, last = row
+        channel_id, last, stored_bytes = row
         lowest = reading.execute(
             "SELECT min(id) FROM entries WHERE id > ? AND id < ?",
             (file.entry_id(channel_id, 0), file.entry_id(channel_id + 1, 0)),
         ).fetchone()[0]
         first = last + 1 if lowest is None else lowest & (file.OFFSET_LIMIT - 1)
-        return channel_id, max(first, last - self._limits.history_entries + 1), last
+        first = max(first, last - self._limits.history_entries + 1)
+        return (
+            channel_id,
+            file.first_within(reading, channel_id, first, last, stored_bytes, self._limits.history_bytes),
+            last,
+        )
 
     async def bounds(self, channel: str) -> Bounds:
         return await self._read_with(lambda reading: Bounds(*self._extent(reading, channel)[1:]))

@@ -14,7 +14,7 @@ from flight_client.errors import CallerError
 from flight_client.gateway.engines.base import EPOCH_BYTES, Entry
 
 APPLICATION_ID = 0x464C5431  # "FLT1" in the file's head: tells our file from another program's
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_S = 5.0  # how long another program may hold the file before appends fail
 
 # The key of an entry is its channel's id above 40 bits of offset: one tree to write instead of two, and neighbours in
@@ -25,7 +25,8 @@ CHANNEL_LIMIT = 1 << (62 - OFFSET_BITS)
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, last_offset INTEGER NOT NULL);
+CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, last_offset INTEGER NOT NULL,
+    stored_bytes INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE marks (
     device_id TEXT NOT NULL, incarnation BLOB NOT NULL, mark INTEGER NOT NULL, lossy_stored INTEGER NOT NULL,
     used INTEGER NOT NULL, PRIMARY KEY (device_id, incarnation)) WITHOUT ROWID;
@@ -33,11 +34,19 @@ CREATE INDEX marks_used ON marks (used);
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY, device_id TEXT NOT NULL, platform INTEGER NOT NULL, short_id BLOB NOT NULL,
     incarnation BLOB NOT NULL, counter INTEGER NOT NULL, events INTEGER NOT NULL, held INTEGER NOT NULL,
-    received_ms INTEGER NOT NULL, records BLOB NOT NULL, coding INTEGER NOT NULL DEFAULT 0);
+    received_ms INTEGER NOT NULL, records BLOB NOT NULL, coding INTEGER NOT NULL DEFAULT 0,
+    before_bytes INTEGER NOT NULL DEFAULT 0);
 """
-# What a file of an older schema lacks, by that schema.
-_UPGRADES = {1: "ALTER TABLE entries ADD COLUMN coding INTEGER NOT NULL DEFAULT 0"}
-ENTRY_COLUMNS = 11
+# What a file of an older schema lacks, by that schema. The entries it has then count as no bytes: only the limit of entries takes
+# them, so that the first start does not write the whole file anew.
+_UPGRADES = {
+    1: ("ALTER TABLE entries ADD COLUMN coding INTEGER NOT NULL DEFAULT 0",),
+    2: (
+        "ALTER TABLE channels ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE entries ADD COLUMN before_bytes INTEGER NOT NULL DEFAULT 0",
+    ),
+}
+ENTRY_COLUMNS = 12
 READ_ENTRIES = (
     "SELECT id, device_id, platform, short_id, incarnation, counter, events, held, received_ms, records, coding"
     " FROM entries WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
@@ -48,12 +57,40 @@ def entry_id(channel_id: int, offset: int) -> int:
     return channel_id << OFFSET_BITS | offset
 
 
-def entry_row(channel_id: int, entry: Entry, records: bytes) -> tuple[object, ...]:
+def entry_row(channel_id: int, entry: Entry, records: bytes, before_bytes: int) -> tuple[object, ...]:
     source = entry.source
     return (
         entry_id(channel_id, entry.offset), source.device_id, source.platform, source.short_id, entry.incarnation,
-        entry.counter, entry.events, entry.held, entry.received_ms, records, entry.coding,
+        entry.counter, entry.events, entry.held, entry.received_ms, records, entry.coding, before_bytes,
     )  # fmt: skip
+
+
+def first_within(
+    connection: sqlite3.Connection, channel_id: int, first: int, last: int, total_bytes: int, limit_bytes: int
+) -> int:
+    """The oldest offset from which on all entries fit into the limit; the newest one always does.
+
+    Each entry says how many bytes its channel had stored before it, so a halving finds the place in a few looks.
+    """
+    least = total_bytes - limit_bytes
+    if first >= last or before_bytes(connection, channel_id, first) >= least:
+        return first
+    too_old, fits = first, last
+    while fits - too_old > 1:
+        middle = (too_old + fits) // 2
+        if before_bytes(connection, channel_id, middle) >= least:
+            fits = middle
+        else:
+            too_old = middle
+    return fits
+
+
+def before_bytes(connection: sqlite3.Connection, channel_id: int, offset: int) -> int:
+    """Bytes that the channel had stored before this entry; -1 when it is no longer there."""
+    row = connection.execute(
+        "SELECT before_bytes FROM entries WHERE id = ?", (entry_id(channel_id, offset),)
+    ).fetchone()
+    return -1 if row is None else int(row[0])
 
 
 class FileLock:
@@ -202,7 +239,8 @@ def _upgrade(connection: sqlite3.Connection, version: int) -> None:
     """Bring the file of an older gateway up to date, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     for older in range(version, SCHEMA_VERSION):
-        connection.execute(_UPGRADES[older])
+        for statement in _UPGRADES[older]:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     connection.execute("COMMIT")
 

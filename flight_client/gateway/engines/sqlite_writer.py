@@ -31,6 +31,7 @@ from flight_client.gateway.engines.base import (
 
 CACHED_MARKS = 4096
 TRIM_SLACK = 256  # rows beyond the limit that wait to be deleted together; readers do not see them
+TRIM_SHARE = 16  # ... and this part of the limit of bytes
 _ROWS_PER_STATEMENT = (256, 64, 16)
 
 Key = tuple[str, bytes]  # device id, incarnation
@@ -42,6 +43,8 @@ class Channel:
     name: str
     last: int
     first_kept: int  # oldest row in the file; readers may see fewer
+    stored_bytes: int = 0  # ever
+    gone_bytes: int = 0  # of what was stored before the oldest row
 
 
 @dataclass(slots=True)
@@ -139,13 +142,15 @@ class Writer:
     def _load(self, connection: sqlite3.Connection) -> None:
         self._channels.clear()
         self._marks.clear()
-        for channel_id, name, last in connection.execute("SELECT id, name, last_offset FROM channels").fetchall():
+        known = connection.execute("SELECT id, name, last_offset, stored_bytes FROM channels").fetchall()
+        for channel_id, name, last, stored_bytes in known:
             lowest = connection.execute(
                 "SELECT min(id) FROM entries WHERE id > ? AND id < ?",
                 (file.entry_id(channel_id, 0), file.entry_id(channel_id + 1, 0)),
             ).fetchone()[0]
             first = last + 1 if lowest is None else lowest & (file.OFFSET_LIMIT - 1)
-            self._channels[name] = Channel(channel_id, name, last, first)
+            gone_bytes = stored_bytes if lowest is None else file.before_bytes(connection, channel_id, first)
+            self._channels[name] = Channel(channel_id, name, last, first, stored_bytes, gone_bytes)
         self._next_channel_id = max((channel.id for channel in self._channels.values()), default=0) + 1
         self._used = connection.execute("SELECT coalesce(max(used), 0) FROM marks").fetchone()[0]
 
@@ -180,8 +185,9 @@ class Writer:
             raise
         except Exception as error:
             return Stored(failed(f"the batch could not be stored: {error!r}"))
-        rows.append(file.entry_row(channel.id, entry, part.records))
+        rows.append(file.entry_row(channel.id, entry, part.records, channel.stored_bytes))
         channel.last = entry.offset
+        channel.stored_bytes += len(entry.payload)
         channels[channel.name] = channel
         if part.counter:
             mark = part.counter + part.events - 1
@@ -200,15 +206,23 @@ class Writer:
         return known
 
     def _save_channels(self, connection: sqlite3.Connection, changed: Collection[Channel]) -> None:
-        rows = [(channel.id, channel.name, channel.last) for channel in changed]
+        rows = [(channel.id, channel.name, channel.last, channel.stored_bytes) for channel in changed]
         _insert(
-            connection, "INSERT INTO channels VALUES ", 3, rows,
-            " ON CONFLICT (id) DO UPDATE SET last_offset = excluded.last_offset",
+            connection, "INSERT INTO channels VALUES ", 4, rows,
+            " ON CONFLICT (id) DO UPDATE SET last_offset = excluded.last_offset, stored_bytes = excluded.stored_bytes",
         )  # fmt: skip
         for channel in changed:
-            limit = self._limits.history_entries
-            if channel.last - channel.first_kept + 1 >= limit + min(TRIM_SLACK, limit):
-                self._delete_up_to(connection, channel, channel.last - limit)
+            self._keep_limits(connection, channel)
+
+    def _keep_limits(self, connection: sqlite3.Connection, channel: Channel) -> None:
+        limit, limit_bytes = self._limits.history_entries, self._limits.history_bytes
+        if channel.last - channel.first_kept + 1 >= limit + min(TRIM_SLACK, limit):
+            self._delete_up_to(connection, channel, channel.last - limit)
+        if channel.stored_bytes - channel.gone_bytes > limit_bytes + limit_bytes // TRIM_SHARE:
+            first = file.first_within(
+                connection, channel.id, channel.first_kept, channel.last, channel.stored_bytes, limit_bytes
+            )
+            self._delete_up_to(connection, channel, first - 1)
 
     def _delete_up_to(self, connection: sqlite3.Connection, channel: Channel, offset: int) -> None:
         if offset >= channel.first_kept:
@@ -217,6 +231,10 @@ class Writer:
                 (file.entry_id(channel.id, 0), file.entry_id(channel.id, offset)),
             )
             channel.first_kept = offset + 1
+            left = channel.first_kept <= channel.last
+            channel.gone_bytes = (
+                file.before_bytes(connection, channel.id, channel.first_kept) if left else channel.stored_bytes
+            )
 
     def _marks_of(self, connection: sqlite3.Connection, key: Key) -> Marks:
         known = self._marks.get(key)

@@ -159,7 +159,7 @@ def _bounded(text: str) -> str:
     return ascii(text[: spec.TEXT_BYTES])[1:-1]
 
 
-def encode(fields: dict[str, Any]) -> bytes:
+def encode(fields: Any) -> bytes:
     """A message as text."""
     return _encode(fields)
 

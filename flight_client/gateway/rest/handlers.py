@@ -16,15 +16,25 @@ from flight_client.errors import EventError, FlightError, RefusedError
 from flight_client.events import CommandRequest
 from flight_client.gateway.bodies import BadBody, read_body
 from flight_client.gateway.engines.base import AppendStatus, Entry
+from flight_client.gateway.forwarding import Forwarder
 from flight_client.gateway.json_protocol import messages
 from flight_client.gateway.json_protocol.batches import entry_fields, platform_name, records_of
 from flight_client.gateway.names import check_channel_name, check_device_id, inner_name, outer_name, printable, refusal
 from flight_client.gateway.registry import Registry, Session
 from flight_client.gateway.rest import asyncapi
 from flight_client.gateway.rest.commands import Commands
+from flight_client.gateway.rest.everywhere import (
+    ChannelLine,
+    ChannelList,
+    Everywhere,
+    Member,
+    Opened,
+    place_of,
+    presence_page,
+)
 from flight_client.gateway.rest.openapi import description
 from flight_client.gateway.rest.publishing import Publishing, Writer
-from flight_client.gateway.rest.routes import BODY_BYTES, HISTORY_COUNT, HISTORY_MOST, ROUTES, Route
+from flight_client.gateway.rest.routes import BODY_BYTES, HISTORY_COUNT, HISTORY_MOST, PRESENCE_MOST, ROUTES, Route
 from flight_client.gateway.rest.schemas import TIMEOUT_MOST_MS, TIMEOUT_MS
 from flight_client.gateway.rights import MODES, Identity
 from flight_client.gateway.strangers import Strangers
@@ -81,7 +91,8 @@ _read_vm_event = msgspec.json.Decoder(_VmEvent).decode
 class Rest:
     """REST of one gateway."""
 
-    def __init__(self, registry: Registry, strangers: Strangers) -> None:
+    def __init__(self, registry: Registry, strangers: Strangers, forwarder: Forwarder | None = None) -> None:
+        """forwarder: the way to the other gateways, which presence and channels ask too."""
         self.refused: dict[str, int] = {}
         """Requests that were refused, by the name of the code."""
         self.answered = 0
@@ -90,6 +101,7 @@ class Rest:
         self._strangers = strangers
         self._publishing = Publishing(registry)
         self._commands = Commands(registry.hub, self._publishing)
+        self._everywhere = Everywhere(forwarder)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Route every request of the table."""
@@ -143,17 +155,16 @@ class Rest:
 
     # One method for each route
 
-    async def channels(self, _request: web.Request, identity: Identity | None) -> web.Response:
+    async def channels(self, request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/channels."""
-        found = []
         assert identity is not None  # the table says that these need a token
-        for name, last, subscribers in self._hub.overview(identity.org):
-            if self._hub.permits(identity, name, spec.MODE_SUBSCRIBE):
-                fields: dict[str, Any] = {"name": name, "lastOffset": last, "subscribers": subscribers}
-                if name in CHANNELS:
-                    fields["channelType"] = CHANNELS[name]["type"]
-                found.append(fields)
-        return _answer({"epoch": self._hub.epoch.hex(), "channels": found})
+        _known(request)
+        found = [
+            ChannelLine(name, last, subscribers, CHANNELS[name]["type"] if name in CHANNELS else msgspec.UNSET)
+            for name, last, subscribers in self._hub.overview(identity.org)
+            if self._may_see(identity, name)
+        ]
+        return _answer(await self._everywhere.channels(request, ChannelList(self._hub.epoch.hex(), found)))
 
     async def history(self, request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/channels/{channel}/events."""
@@ -274,35 +285,37 @@ class Rest:
     async def presence(self, request: web.Request, identity: Identity | None) -> web.Response:
         """GET /v1/presence."""
         assert identity is not None  # the table says that this needs a token
-        _known(request, "channel")
+        _known(request, "channel", "count", "after")
         wanted = request.query.get("channel")
         if wanted is not None and not self._hub.permits(identity, check_channel_name(wanted), spec.MODE_SUBSCRIBE):
             raise refusal(spec.CODE_FORBIDDEN, "subscribe", wanted)
-        devices = [
-            {
-                "deviceId": session.source.device_id,
-                "sessionId": session.source.short_id.decode(),
-                "platform": platform_name(session.source.platform),
-                "version": session.version,
-                "transport": session.transport,
-                "connected": session.attached,
-                "channels": self._opened(session, identity),
-            }
+        count = _number(request, "count", PRESENCE_MOST, 1, PRESENCE_MOST)
+        after = _place(request)
+        sessions = {
+            (session.source.device_id, session.source.short_id.decode()): session
             for session in self._registry.sessions()
             if session.tenure.identity.org == identity.org and (wanted is None or wanted in session.open_channels())
-        ]
-        return _answer({"devices": sorted(devices, key=lambda device: str(device["deviceId"]))})
+        }
+        behind = (self._member(sessions[place], identity) for place in sorted(sessions) if place > after)
+        return _answer(await self._everywhere.presence(request, presence_page(behind, len(sessions), count), count))
+
+    def _member(self, session: Session, identity: Identity) -> Member:
+        source = session.source
+        return Member(
+            source.device_id, source.short_id.decode(), platform_name(source.platform), session.version,
+            session.transport, session.attached, self._opened(session, identity),
+        )  # fmt: skip
 
     async def asyncapi(self, _request: web.Request, _identity: Identity | None) -> web.Response:
         """GET /v1/asyncapi.json."""
         return _answer(asyncapi.description())
 
-    def _opened(self, session: Session, identity: Identity) -> list[dict[str, Any]]:
+    def _opened(self, session: Session, identity: Identity) -> list[Opened]:
         """The channels of a session, as far as this token may read them."""
         return [
-            {"name": name, "publish": bool(mode & spec.MODE_PUBLISH), "subscribe": bool(mode & spec.MODE_SUBSCRIBE)}
+            Opened(name, bool(mode & spec.MODE_PUBLISH), bool(mode & spec.MODE_SUBSCRIBE))
             for name, mode in sorted(session.open_channels().items())
-            if self._hub.permits(identity, name, spec.MODE_SUBSCRIBE)
+            if self._may_see(identity, name)
         ]
 
     async def openapi(self, _request: web.Request, _identity: Identity | None) -> web.Response:
@@ -357,5 +370,14 @@ def _number(request: web.Request, name: str, otherwise: int, low: int, high: int
     return int(text)
 
 
-def _answer(fields: dict[str, Any], status: int = 200) -> web.Response:
+def _place(request: web.Request) -> tuple[str, str]:
+    """Behind which session the answer begins."""
+    text = request.query.get("after")
+    try:
+        return place_of(text) if text is not None else ("", "")
+    except ValueError:
+        raise refusal(spec.CODE_MALFORMED, "after is no `next` of an answer", printable(text)) from None
+
+
+def _answer(fields: Any, status: int = 200) -> web.Response:
     return web.Response(body=messages.encode(fields), status=status, content_type="application/json", headers=_HEADERS)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flight_client.gateway.rest.schemas import CHANNEL_NAME, DEVICE_ID
+from flight_client.gateway.rest.schemas import CHANNEL_NAME, CURSOR, DEVICE_ID
 from flight_client.session import spec
 
 HISTORY_COUNT = 100
 HISTORY_MOST = 1000
+PRESENCE_MOST = 1000  # sessions in one answer; `next` says where to go on
 BODY_BYTES = 131072
 
 Schema = dict[str, Any]
@@ -73,7 +74,7 @@ _WRITE = (
 ROUTES = (
     Route(
         "channels", "GET", "/v1/channels", "every channel that the token may read", spec.MODE_SUBSCRIBE,
-        answers=((200, "Channels"), (401, "Error"), (403, "Error")),
+        answers=((200, "Channels"), *_READ),
     ),
     Route(
         "history", "GET", "/v1/channels/{channel}/events",
@@ -120,11 +121,20 @@ ROUTES = (
         ((200, "CommandAnswer"), *_WRITE),
     ),
     Route(
-        "presence", "GET", "/v1/presence", "the devices and tools that have a session here", spec.MODE_SUBSCRIBE,
+        "presence", "GET", "/v1/presence", "the devices and tools that have a session at any of the gateways, in the order of their ids", spec.MODE_SUBSCRIBE,
         (
             Parameter(
                 "channel", "query", CHANNEL_NAME,
                 "only those that have this channel open",
+            ),
+            Parameter(
+                "count", "query",
+                {"type": "integer", "minimum": 1, "maximum": PRESENCE_MOST, "default": PRESENCE_MOST},
+                "at most so many sessions",
+            ),
+            Parameter(
+                "after", "query", CURSOR,
+                "the `next` of the answer before: the sessions behind it",
             ),
         ),
         answers=((200, "Presence"), *_READ),

@@ -23,6 +23,7 @@ _COUNTED: Schema = {"type": "integer", "minimum": 1}
 DEVICE_ID: Schema = {
     "type": "string", "minLength": 1, "maxLength": spec.DEVICE_ID_BYTES, "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]*$",
 }  # fmt: skip
+CURSOR: Schema = {"type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]*/[0-9a-f]*$"}
 # Parts between slashes, of which none may be `.` or `..`.
 _PART = r"([a-z0-9_-][a-z0-9._-]*|\.[a-z0-9_-][a-z0-9._-]*|\.\.[a-z0-9._-]+)"
 CHANNEL_NAME: Schema = {
@@ -147,6 +148,7 @@ SCHEMAS: dict[str, Schema] = {
                 "type": "array",
                 "items": _object({"name": _TEXT, "lastOffset": _NUMBER, "subscribers": _NUMBER}, channelType=_TEXT),
             },
+            "nodes": ref("Nodes"),
         }
     ),
     "Presence": _object(
@@ -165,9 +167,13 @@ SCHEMAS: dict[str, Schema] = {
                         },
                     }
                 ),
-            }
-        }
+            },
+            "total": _NUMBER,
+            "nodes": ref("Nodes"),
+        },
+        next=_TEXT,
     ),
+    "Nodes": _object({"known": _COUNTED, "answered": _COUNTED}),
     "Publish": {
         **_closed(
             {"events": {"type": "array", "items": ref("Event"), "minItems": 1}},

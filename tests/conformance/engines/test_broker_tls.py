@@ -101,3 +101,12 @@ async def test_a_rabbitmq_whose_certificate_is_signed_by_somebody_else_is_not_sp
     error = await refusal_of(rabbit_server.tls_url("tls", str(stranger.ca_file)))
     assert "certificate" in str(error).lower()
     assert error.next_step
+
+
+async def test_a_rabbitmq_with_the_certificate_of_another_name_is_not_spoken_to(rabbit_server: RabbitServer) -> None:
+    """Its certificate is for the address 127.0.0.1, and signed by whom we trust; the name `localhost` is not in it."""
+    await stores_and_reads(rabbit_server.tls_url("tls-name"))
+    error = await refusal_of(rabbit_server.tls_url("tls-name").replace("@127.0.0.1:", "@localhost:"))
+    assert "localhost" in str(error)
+    assert "certificate" in str(error).lower()
+    assert error.next_step

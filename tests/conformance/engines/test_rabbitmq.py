@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
+import psutil
 import pytest
 
 from flight_client.errors import CallerError, FlightError, LinkError
@@ -16,9 +17,11 @@ from flight_client.gateway.engines.rabbitmq import RabbitMqEngine
 from tests.conformance.engines.bench import LIFE, Bench, batch
 from tests.conformance.engines.kills import kill_under_load, opened
 from tests.conformance.engines.nodes import kill_nodes_in_turn
+from tests.nodes.traffic import LIMIT_S, Traffic
 from tests.support.brokers import RabbitServer
 from tests.support.figures import Figure
 from tests.support.ports import free_port
+from tests.support.process import GatewayProcess
 from tests.support.waiting import eventually, within
 
 STORED, DUPLICATE, FAILED = AppendStatus.STORED, AppendStatus.DUPLICATE, AppendStatus.FAILED
@@ -226,6 +229,39 @@ async def test_two_gateways_killed_in_turn_lose_and_double_nothing(
     figure(
         f"two gateways on rabbitmq, seed {seed}: {await kill_nodes_in_turn(rabbit_server.url('nodes'), tmp_path, seed, max(2, KILLS // 2))}"
     )
+
+
+async def test_workers_share_rabbitmq_and_one_killed_under_load_costs_nothing_critical(
+    rabbit_server: RabbitServer, tmp_path: Path, figure: Figure
+) -> None:
+    crew = GatewayProcess(tmp_path, rabbit_server.url("workers"), "--workers", "2")
+    crew.words += ["--tcp-port", str(crew.port + 1)]
+    try:
+        await crew.start_beside()
+        await eventually(lambda: "stop: Ctrl-C" in crew.said(), "what the start says", LIMIT_S)
+        assert len(workers_of(crew)) == 2
+        async with Traffic(crew.address, crew.token(), "websocket", seed=21) as traffic:
+            await traffic.more(40)
+            victim = workers_of(crew)[0]
+            victim.kill()
+            await eventually(lambda: not victim.is_running(), "its end", LIMIT_S)
+            await traffic.more(40)
+            await eventually(lambda: len(workers_of(crew)) == 2, "the next one", LIMIT_S)
+            sent = await traffic.check()
+        assert crew.said().count("ended (signal 9)") == 1
+        assert "Traceback" not in crew.said()
+        figure(f"2 workers on rabbitmq: 1 killed under load, {sent} critical events, 0 lost, 0 doubled")
+    finally:
+        for one in workers_of(crew):
+            one.kill()
+        crew.kill()
+
+
+def workers_of(crew: GatewayProcess) -> list[psutil.Process]:
+    """Those that there are now."""
+    if crew._process is None or crew._process.poll() is not None:
+        return []
+    return [one for one in psutil.Process(crew._process.pid).children() if one.status() != psutil.STATUS_ZOMBIE]
 
 
 # The tests that kill it come last, since each start takes ten seconds.

@@ -74,6 +74,43 @@ async def test_rows_beyond_the_limit_are_deleted_from_the_file(sqlite: Bench) ->
     assert 10 <= rows < 30
 
 
+async def test_rows_beyond_the_limit_of_bytes_are_deleted_from_the_file(sqlite: Bench) -> None:
+    await sqlite.restart(EngineLimits(history_bytes=10_500))
+    for _ in range(500):
+        sqlite.later(batch(0, 125))  # 1,000 bytes of records
+    await sqlite.engine.marks("bench-1", LIFE)
+    connection = sqlite3.connect(path_of(sqlite))
+    rows = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
+    connection.close()
+    assert 10 <= rows < 13
+
+
+async def test_a_lower_limit_of_bytes_holds_from_the_next_start(sqlite: Bench) -> None:
+    for _ in range(9):
+        await sqlite.append(batch(0, 125))
+    await sqlite.restart(EngineLimits(history_bytes=3500))
+    assert await sqlite.engine.bounds("log") == (7, 9)
+
+
+async def test_a_file_of_the_schema_before_is_read_on_and_its_entries_count_as_no_bytes(sqlite: Bench) -> None:
+    await sqlite.append(batch(1, 1))
+    await sqlite.append(batch(2, 1))
+    await sqlite.engine.close()
+    by_hand(
+        path_of(sqlite),
+        "ALTER TABLE entries DROP COLUMN before_bytes",
+        "ALTER TABLE channels DROP COLUMN stored_bytes",
+        "PRAGMA user_version=2",
+    )
+    await sqlite.start(EngineLimits(history_bytes=2500))
+    assert await sqlite.engine.bounds("log") == (1, 2)
+    for _ in range(2):
+        await sqlite.append(batch(0, 125))
+    assert await sqlite.engine.bounds("log") == (1, 4)
+    await sqlite.append(batch(0, 125))
+    assert await sqlite.engine.bounds("log") == (4, 5)
+
+
 CHILD = """
 import asyncio, sys
 sys.path.insert(0, {here!r})
@@ -290,7 +327,7 @@ async def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path:
 
 async def test_a_log_of_a_newer_gateway_is_refused(sqlite: Bench) -> None:
     await sqlite.engine.close()
-    by_hand(path_of(sqlite), "PRAGMA user_version=3")
+    by_hand(path_of(sqlite), "PRAGMA user_version=4")
     text = await start_on(path_of(sqlite))
     assert "newer gateway" in text
     assert "update" in text

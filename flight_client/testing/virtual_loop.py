@@ -1,5 +1,7 @@
 """An asyncio event loop whose time is a number: where a real loop would wait, this one moves its clock."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Coroutine
 from contextvars import Context
@@ -29,7 +31,7 @@ class OrderedTask(asyncio.Task[Any]):
 class _Jump:
     """Stands where the selector of a real loop stands, and moves the clock instead of waiting."""
 
-    def __init__(self, loop: "VirtualLoop") -> None:
+    def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
 
     def select(self, timeout: float | None) -> list[Any]:
@@ -37,15 +39,19 @@ class _Jump:
             raise Stuck("nothing is due any more")
         if timeout > 0:
             self._loop.now_s += timeout
+            if self._loop.now_s > self._loop.limit_s:
+                raise Stuck(f"no end at {self._loop.now_s:.0f} s of virtual time: what is waited for never comes")
         return []
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs callbacks and timers in the order of their times; no thread, no socket, no real second."""
 
-    def __init__(self) -> None:
+    def __init__(self, start_s: float = START_S, limit_s: float = float("inf")) -> None:
+        """limit_s: when Stuck is raised, as time of this loop."""
         super().__init__()
-        self.now_s = START_S
+        self.now_s = start_s
+        self.limit_s = limit_s
         self.errors: list[dict[str, Any]] = []
         self._selector = _Jump(self)
         self._tasks_made = 0
@@ -53,6 +59,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.set_exception_handler(lambda _loop, context: self.errors.append(context))
 
     def time(self) -> float:
+        """The virtual time in seconds."""
         return self.now_s
 
     def jump(self, seconds: float) -> None:
@@ -86,5 +93,5 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Nobody outside can wake this loop."""
 
 
-def _number(task: "asyncio.Task[Any]") -> int:
+def _number(task: asyncio.Task[Any]) -> int:
     return task.number if isinstance(task, OrderedTask) else 0

@@ -1,0 +1,137 @@
+"""Reading what a channel's log holds: a question with an end, over the same session as everything else.
+
+Theory of operation
+- The wire has no request for history; it has subscriptions that begin in the past. So the end of the log is asked first, by
+  a subscription that begins live and is left at once: OPENED tells behind which offset it begins.
+- Then a second one begins in the past, and ends when it has reached that offset. What comes meanwhile belongs to nobody.
+- Both resume like any other subscription, so an outage in the middle costs time and no event.
+- A platform with one connection per channel (dreamcast) has both under the number that it publishes with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from .arguments import check_count
+from .errors import CallerError, LinkError
+from .platforms import Platform
+from .session.device.channels import ChannelState
+from .session.device.machine import DeviceSession
+from .session.spec import MODE_SUBSCRIBE, START_LAST, START_LIVE, STATE_READY
+from .streams import STREAM_EVENTS, RealtimeEvent, Stream
+from .subscriptions import MOST_HISTORY, Subscriptions, channels_of
+
+Until = Callable[[Callable[[], bool]], Coroutine[Any, Any, None]]
+"""Client._until: wait for something to become true; raises what ended the client."""
+
+
+class Wanted(NamedTuple):
+    """What is asked for."""
+
+    channel: str
+    types: tuple[str, ...]
+    limit: int
+    after: int | None
+
+    def check(self) -> None:
+        """Raises CallerError for what cannot be asked."""
+        channels_of(self.types, [self.channel])
+        check_count("limit", self.limit, 1, STREAM_EVENTS)
+        if self.after is not None:
+            check_count("after", self.after, 0, (1 << 63) - 1)
+
+
+class _Collector(Stream[RealtimeEvent]):
+    """The newest events, or with `first` the first ones, so many of them."""
+
+    def __init__(self, wanted: Wanted, subscriptions: Subscriptions) -> None:
+        super().__init__(subscriptions.forget, 0, subscriptions.check)
+        self.found: list[RealtimeEvent] = []
+        self._wanted = wanted
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is wanted: of those behind an offset the first."""
+        return self._wanted.after is not None and len(self.found) >= self._wanted.limit
+
+    def check_ended(self) -> None:
+        """Raises why the gateway gives nothing, or what ended the client."""
+        if self.error is not None:
+            raise self.error
+
+    def put(self, event: RealtimeEvent) -> None:
+        """Take an event of the log."""
+        wanted = self._wanted
+        if (wanted.types and event.type not in wanted.types) or self.full:
+            return
+        self.found.append(event)
+        if len(self.found) > wanted.limit:
+            del self.found[0]
+
+
+class History:
+    """Reads history for one client, one channel at a time."""
+
+    def __init__(self, session: DeviceSession, subscriptions: Subscriptions, platform: Platform, until: Until) -> None:
+        self._session = session
+        self._subscriptions = subscriptions
+        self._until = until
+        self._alone = platform.max_connections == 1
+        self._turn = asyncio.Lock()
+
+    async def read(self, wanted: Wanted, timeout_s: float | None) -> list[RealtimeEvent]:
+        """Channel.history(), of what was checked."""
+        try:
+            async with asyncio.timeout(timeout_s), self._turn:
+                return await self._read(wanted)
+        except TimeoutError:
+            raise LinkError(
+                what=f"the history of {wanted.channel} did not come in time",
+                value=f"{timeout_s} s",
+                next_step="is the client connected? see its state, and give it a longer timeout_s",
+            ) from None
+
+    async def _read(self, wanted: Wanted) -> list[RealtimeEvent]:
+        await self._until(lambda: self._session.state == STATE_READY)
+        epoch, end = await self._end_of(wanted)
+        collector = _Collector(wanted, self._subscriptions)
+        try:
+            state = self._open(collector, wanted.channel, START_LAST, min(wanted.limit, MOST_HISTORY))
+            if wanted.after is not None:  # OPEN says `after` for a stream that stands somewhere
+                state.epoch[:] = epoch
+                state.offset[:] = wanted.after.to_bytes(8, "little")
+                state.positioned = True
+            await self._until(lambda: collector.full or collector.ended or self._reached(state, epoch, end))
+            collector.check_ended()
+        finally:
+            collector.close()
+        return collector.found
+
+    async def _end_of(self, wanted: Wanted) -> tuple[bytes, int]:
+        """Epoch and last offset of a log."""
+        mark = _Collector(wanted, self._subscriptions)
+        try:
+            state = self._open(mark, wanted.channel, START_LIVE, 0)
+            await self._until(lambda: mark.ended or (state.opened and state.positioned))
+            mark.check_ended()
+            return bytes(state.epoch), int.from_bytes(state.offset, "little")
+        finally:
+            mark.close()
+
+    def _open(self, stream: _Collector, channel: str, start: int, count: int) -> ChannelState:
+        items = self._session.channels.items
+        if self._alone and any(s.name == channel.encode() and s.mode & MODE_SUBSCRIBE for s in items):
+            raise CallerError(
+                what="this platform has one connection per channel, and it listens there already",
+                value=channel,
+                next_step="begin that stream with events(history=...) instead",
+            )
+        number = self._subscriptions.add(stream, channel, start, count, own=not self._alone)
+        return items[number - 1]
+
+    @staticmethod
+    def _reached(state: ChannelState, epoch: bytes, end: int) -> bool:
+        """Whether the stream stands at the end that the log had, or the log is another one now."""
+        return state.positioned and (int.from_bytes(state.offset, "little") >= end or bytes(state.epoch) != epoch)

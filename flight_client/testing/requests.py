@@ -1,0 +1,31 @@
+"""A polling request without HTTP: what the gateway's handler reads of one, and what it answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from .._tables import STRINGS
+
+
+class PollRequest:
+    """Stands for the request of aiohttp."""
+
+    def __init__(self, body: bytes) -> None:
+        self.path = STRINGS["poll_path"]
+        self.content_length = len(body)
+        self.headers: dict[str, str] = {}
+        self.transport: Any = None
+        self.remote: str | None = None
+        self._body = body
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        return self._body
+
+
+def body_of(response: web.Response) -> bytes:
+    """The frames of a reply; b"" for every other answer."""
+    body = response.body
+    return bytes(body) if isinstance(body, bytes) and response.status == 200 else b""
