@@ -22,7 +22,7 @@ class SyncChannel:
     """One channel of a SyncClient."""
 
     def __init__(self, channel: Channel, owner: SyncClient) -> None:
-        self.name = channel.name
+        self.name: str = channel.name
         self._channel = channel
         self._owner = owner  # who holds a channel holds its client
         self._background = owner._background
