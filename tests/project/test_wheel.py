@@ -53,7 +53,9 @@ def test_a_wheel_with_strangers_and_the_wrong_tag_is_refused(tmp_path: Path) -> 
     bad = tmp_path / "flight_realtime-0.1.0-cp311-cp311-linux_x86_64.whl"
     with zipfile.ZipFile(bad, "w") as archive:
         archive.writestr("tests/test_x.py", "")
-        archive.writestr("flight_client/_core.cpython-311-x86_64-linux-gnu.so", b"x" * (check_wheel.CLIENT_LIMIT_BYTES + 1))
+        archive.writestr(
+            "flight_client/_core.cpython-311-x86_64-linux-gnu.so", b"x" * (check_wheel.CLIENT_LIMIT_BYTES + 1)
+        )
     found = " ".join(check_wheel.problems(bad))
     for word in ("cp311-cp311", "over the limit", "stable ABI", "py.typed", "tests"):
         assert word in found

@@ -63,3 +63,8 @@ class Bench:
 
     async def append(self, what: Batch) -> AppendResult:
         return await self.later(what)
+
+
+async def offsets(bench: Bench, channel: str = "log", after: int = 0, limit: int = 1000) -> list[int]:
+    """Of what a log gives behind an offset."""
+    return [entry.offset for entry in await bench.engine.read(channel, after, limit)]
