@@ -164,7 +164,7 @@ async def test_a_board_a_c_device_and_a_tool_share_a_channel(bench: Bench, tmp_p
     async with Client(bench.address, token=bench.token(), device_id="tool") as tool:
         stream = tool.events("payload", channels=["talk"], history=100)
         words = (str(c_device()), str(bench.settings.port), bench.token("c-1"))
-        device = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+        device = await asyncio.create_subprocess_exec(*words, cwd=tmp_path, stdout=asyncio.subprocess.PIPE)
         try:
             seen = [
                 await within(anext(stream))
