@@ -22,12 +22,16 @@ ASKS = {
 }
 # What they set that says nothing to the session.
 NOTES = {"session.tally.forged"}
-HEADER = {"session.identity.capabilities", "session.identity.boot"}  # set before there is a recorder
+HEADER = {
+    "session.identity.capabilities",
+    "session.identity.client_type",
+    "session.identity.boot",
+}  # set before there is a recorder
 PACKED = {"session.out.buffer"}  # recorded with what the driver then calls
 ABOVE = sorted(
     path.relative_to(PACKAGE).as_posix()
     for path in PACKAGE.rglob("*.py")
-    if path.relative_to(PACKAGE).parts[0] not in ("session", "capture", "gateway", "demo")
+    if path.relative_to(PACKAGE).parts[0] not in ("session", "capture", "gateway", "demo", "testing")
 )
 
 

@@ -55,8 +55,11 @@ def snippets(page: Path) -> list[Snippet]:
 
 
 def all_snippets() -> list[Snippet]:
-    """Those of every page below docs/, but for the one whose own test runs all of its programs: tests/testing/test_docs.py."""
-    pages = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "testing.md"]
+    """Those of every page below docs/, but for two whose own tests run all of their programs as one: testing.md, types.md.
+
+    They are tests/testing/test_docs.py and tests/public/test_types_page.py.
+    """
+    pages = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in ("testing.md", "types.md")]
     return [snippet for page in pages for snippet in snippets(page)]
 
 
