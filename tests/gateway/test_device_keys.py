@@ -71,7 +71,7 @@ def test_the_file_is_named_by_an_argument_or_the_environment() -> None:
 
 @pytest.mark.parametrize("bad", ["", "zz" * 16, "ab" * 15, "ab" * 65, b"short", b"x" * 65, 7])
 def test_a_client_refuses_what_is_no_device_key_and_does_not_show_it(bad: object) -> None:
-    with pytest.raises(CallerError, match="device.key") as caught:
+    with pytest.raises(CallerError, match=r"device.key") as caught:
         Client("http://127.0.0.1:1", token="t", device_key=bad)  # type: ignore[arg-type]
     assert str(bad) == "" or str(bad) not in str(caught.value)
 
