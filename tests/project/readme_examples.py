@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.project.tree import ROOT
+from tests.support.ports import free_port
 
 BLOCK = re.compile(r"^<!-- test: (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -49,8 +50,21 @@ class RunningGateway:
 
 @contextlib.contextmanager
 def running_gateway(folder: Path) -> Iterator[RunningGateway]:
-    """A real `flight gateway` on a free port, as a person would start it; what it prints is read as a person would."""
-    command = [sys.executable, "-u", "-m", "flight_client", "gateway", "--port", "0", "--engine", "memory:"]
+    """A real `flight gateway`, as a person would start it; what it prints is read as a person would.
+
+    On a port whose next one is free too: a page may use raw TCP.
+    """
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "flight_client",
+        "gateway",
+        "--port",
+        str(free_port()),
+        "--engine",
+        "memory:",
+    ]
     env = {**os.environ, "FLIGHT_STATE_DIR": str(folder / "state")}
     with subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
