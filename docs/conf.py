@@ -17,7 +17,14 @@ author = "The Flight Realtime authors"
 release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 root_doc = "docs/README"
-include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**.md", "micropython/**.md", "bindings/*/README.md"]
+include_patterns = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/**.md",
+    "micropython/**.md",
+    "bindings/*/README.md",
+]
 exclude_patterns = [".*", "build", "dist", "**/node_modules"]
 
 html_theme = "furo"
