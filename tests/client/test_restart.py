@@ -103,7 +103,11 @@ async def process(tmp_path: Path) -> AsyncIterator[GatewayProcess]:
     made.kill()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+# Two kills for each seed; FLIGHT_GATEWAY_KILLS=20 (make soak) makes them more.
+SEEDS = range(1, int(os.environ.get("FLIGHT_GATEWAY_KILLS", "6")) // 2 + 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_a_killed_gateway_loses_and_doubles_nothing_critical(process: GatewayProcess, seed: int) -> None:
     print(f"seed {seed}")
     chance = random.Random(seed)
