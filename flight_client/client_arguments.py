@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from .arguments import check_flag, check_function, check_kind, check_text, refuse, texts
-from .capture.record import Recorder
 from .transports import Address
 
 
@@ -37,10 +36,17 @@ def check_client(values: Mapping[str, Any]) -> None:
         raise refuse("device_key", "is neither bytes nor text", type(key).__name__, "give bytes, or hexadecimal digits")
     if values["resume_file"] is not None:
         check_kind("resume_file", values["resume_file"], (str, Path), "a path")
-    if values["capture"] is not None:
-        check_kind("capture", values["capture"], (str, Path, Recorder), "a path or a Recorder")
+    _check_capture(values["capture"])
     if values["fatal"] is not None:
         check_function("fatal", values["fatal"])
+
+
+def _check_capture(capture: object) -> None:
+    if capture is None or isinstance(capture, str | Path):
+        return
+    from .capture.record import Recorder  # most programs never record
+
+    check_kind("capture", capture, Recorder, "a path or a Recorder")
 
 
 def _check_address(address: object) -> None:

@@ -1,6 +1,7 @@
 """Imports go one way: cli and dashboard -> gateway, client, capture -> transports -> session, wire -> spec."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -278,3 +279,28 @@ def test_the_package_imports_no_module_that_only_unix_has_outside_named_files() 
             wrong += [f"{path}:{line}: {name}" for line, name in imported(path) if name.partition(".")[0] in unix_only]
     assert not wrong, "\n".join(wrong)
     assert (ROOT / "flight_client").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("program", "unwanted"),
+    [
+        ("from flight_client import MemoryUpdate", ("asyncio", "logging", "flight_client.transports")),
+        (
+            "from flight_client import Client",
+            (
+                "aiohttp",
+                "msgspec",
+                "sqlite3",
+                "flight_client.capture",
+                "flight_client.gateway",
+                "flight_client.testing",
+            ),
+        ),
+    ],
+)
+def test_a_program_loads_only_what_it_needs(program: str, unwanted: tuple[str, ...]) -> None:
+    code = f"import sys; {program}; print([name for name in {unwanted!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
