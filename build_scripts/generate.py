@@ -67,6 +67,7 @@ SESSION_PROFILE = (
     "lossy_slots",
     "link_bytes_per_s",
 )
+_PROFILE_TYPE = f"tuple[int, tuple[int, ...], {', '.join(['int'] * (len(SESSION_PROFILE) - 2))}]"  # transports second
 
 
 # The same in C: the members of flight_profile in their order, with their types. Every number fits an int32_t.
@@ -270,7 +271,7 @@ def write_session(spec: dict[str, Any]) -> str:
             ]
     fatal = tuple(c["value"] for c in spec["codes"] if c["fatal"])
     out += ["", "# codes after which the client stops", f"FATAL_CODES = {fatal!r}"]
-    out += ["", "# per platform: " + ", ".join(SESSION_PROFILE), "PROFILES = {"]
+    out += ["", "# per platform: " + ", ".join(SESSION_PROFILE), f"PROFILES: dict[str, {_PROFILE_TYPE}] = {{"]
     for profile in spec["profiles"]:
         values = [session_value(spec, profile, key) for key in SESSION_PROFILE]
         out.append(f'    "{profile["name"]}": ({", ".join(values)}),')

@@ -6,7 +6,8 @@
 The names below are the public ones; docs/ explains them.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .lazy import on_first_use
 from .version import __version__
@@ -282,7 +283,7 @@ _HOME = {
 
 
 # `flight doctor` must start where the core is missing, and fast.
-__getattr__ = on_first_use(__name__, _HOME)
+__getattr__: Callable[[str], Any] = on_first_use(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

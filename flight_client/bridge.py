@@ -57,7 +57,7 @@ class Bridge:
     def __init__(self, line: Line, connect: Callable[[], Transport], gateway: Address | str) -> None:
         """connect: makes a new duplex transport to the gateway, named `gateway` in what is told."""
         self.line = line
-        self.counters = BridgeCounters()
+        self.counters: BridgeCounters = BridgeCounters()
         self._connect = connect
         self._gateway = str(gateway)
         self._port: LinePort | None = None

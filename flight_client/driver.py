@@ -97,14 +97,14 @@ class Driver(OwnLoop):
         self.session = session
         self._key = key  # the session's own prover
         self.resume: ResumeFile | None = None
-        self.inbox = Inbox(session)
+        self.inbox: Inbox = Inbox(session)
         self.outbox = outbox
         self.last_error: FlightError | None = None
         self.fatal_error: FlightError | None = None
         """What was judged to be fatal, where the gateway itself did not say so."""
         nodes = fixed_addresses(address)
         retries, shuffle = session.profile.max_retries, secrets.SystemRandom().shuffle
-        self.nodes = Nodes(nodes, retries, shuffle) if len(nodes) > 1 else None
+        self.nodes: Nodes | None = Nodes(nodes, retries, shuffle) if len(nodes) > 1 else None
         self.address = self.nodes.current() if self.nodes else nodes[0] if nodes else None
         """Where the last attempt went."""
         session.renewal.renewable = not isinstance(token, str)

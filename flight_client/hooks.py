@@ -47,7 +47,7 @@ class Hooks:
         self.state: HookList[StateChange] = HookList(self)
         self.gap: HookList[Gap] = HookList(self)
         self.letter: HookList[DeadLetter] = HookList(self)
-        self.raised = 0
+        self.raised: int = 0
         """How often a hook, or another callback of the application, raised."""
         self._tasks: set[asyncio.Task[None]] = set()
 

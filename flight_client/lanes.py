@@ -38,16 +38,16 @@ class QueuedEvent:
         self, channel: int, layout: int, body: bytes, stamp_ms: int, rules: ChannelRules, expires_ms: int,
         key: Hashable = None,
     ) -> None:  # fmt: skip
-        self.channel = channel
-        self.layout = layout
-        self.body = body
-        self.stamp_ms = stamp_ms
-        self.rules = rules
-        self.expires_ms = expires_ms
-        self.key = key
-        self.number = 0
+        self.channel: int = channel
+        self.layout: int = layout
+        self.body: bytes = body
+        self.stamp_ms: int = stamp_ms
+        self.rules: ChannelRules = rules
+        self.expires_ms: int = expires_ms
+        self.key: Hashable = key
+        self.number: int = 0
         self.fate: Callable[[DeadLetter | None], None] | None = None
-        self.size = _HEAD_BYTES + len(body)  # what it counts against the lane's bound
+        self.size: int = _HEAD_BYTES + len(body)  # what it counts against the lane's bound
 
     def expired(self, now: int) -> bool:
         """Whether its time is over."""
@@ -68,8 +68,8 @@ class Lane:
     def __init__(self, limit_events: int, limit_bytes: int, packer: EventRing) -> None:
         self.limit_events = limit_events
         self.limit_bytes = limit_bytes
-        self.count = 0
-        self.bytes = 0
+        self.count: int = 0
+        self.bytes: int = 0
         self.packed: list[QueuedEvent] = []
         self._packer = packer
         self._queues: dict[int, deque[QueuedEvent]] = {}  # only channels that have something

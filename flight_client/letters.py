@@ -43,8 +43,8 @@ class DeadLetters:
     """The letters of one client, bounded in number and bytes: the oldest goes first, counted."""
 
     def __init__(self, limit_events: int = LETTER_EVENTS, limit_bytes: int = LETTER_BYTES) -> None:
-        self.added = 0
-        self.dropped = 0
+        self.added: int = 0
+        self.dropped: int = 0
         """Letters that the bound threw away."""
         self._limit_events = limit_events
         self._limit_bytes = limit_bytes

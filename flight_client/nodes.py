@@ -23,7 +23,7 @@ class Nodes:
 
     def __init__(self, addresses: tuple[Address, ...], retries: int, shuffle: Shuffle) -> None:
         """retries: attempts at one node that fail in a row before the next one is tried."""
-        self.taken_back = 0
+        self.taken_back: int = 0
         """Changes of transport that the policy counted and that never were."""
         self._order = list(addresses)
         shuffle(self._order)

@@ -25,11 +25,13 @@ class Outbox:
 
     def __init__(self, platform: Platform, window_frames: int, name_of: Callable[[int], str]) -> None:
         packer = EventRing(max(platform.critical_slots, platform.lossy_slots), platform.slot_bytes)
-        self.critical = Lane(platform.critical_slots, platform.critical_slots * platform.slot_bytes, packer)
-        self.lossy = Lane(platform.lossy_slots, platform.lossy_slots * platform.slot_bytes, packer)
-        self.letters = DeadLetters()
-        self.accepted = 0
-        self.dropped = dict.fromkeys(("oldest", "replaced", "expired", "closed", "too-large", "pressure"), 0)
+        self.critical: Lane = Lane(platform.critical_slots, platform.critical_slots * platform.slot_bytes, packer)
+        self.lossy: Lane = Lane(platform.lossy_slots, platform.lossy_slots * platform.slot_bytes, packer)
+        self.letters: DeadLetters = DeadLetters()
+        self.accepted: int = 0
+        self.dropped: dict[str, int] = dict.fromkeys(
+            ("oldest", "replaced", "expired", "closed", "too-large", "pressure"), 0
+        )
         self.refused_emits: dict[Outcome, int] = {}
         self.on_letter: Callable[[DeadLetter], None] = _nobody
         self._limit_bytes = platform.message_bytes

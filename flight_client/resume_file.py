@@ -21,7 +21,7 @@ class ResumeFile:
         self._path = path
         self._copy = 1  # the one that was written last
         self._kept: tuple[bytes, bytes, int, int] | None = None  # what this start wrote last; nothing yet
-        self.record = Resume()
+        self.record: Resume = Resume()
         self.record.name(device_id.encode())
         self._read()
         self.record.starts += 1

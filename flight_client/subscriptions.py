@@ -56,10 +56,10 @@ class Subscriptions:
         check: Callable[[], None],
     ) -> None:
         """check: raises for a caller on the wrong thread."""
-        self.delivered = 0
+        self.delivered: int = 0
         self.history_events = history_events
         self.check = check
-        self.last_values = LastValues(history_events)
+        self.last_values: LastValues = LastValues(history_events)
         self._inbox = inbox
         self._names = names
         self._add = add

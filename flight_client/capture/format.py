@@ -38,8 +38,8 @@ class CaptureWriter:
 
     def __init__(self, path: str | Path, limit_bytes: int = LIMIT_BYTES) -> None:
         """Raises CallerError where the file is there already or cannot be made."""
-        self.bytes = len(MAGIC)
-        self.records = 0
+        self.bytes: int = len(MAGIC)
+        self.records: int = 0
         self._limit_bytes = limit_bytes
         self._check = 0
         try:
@@ -80,8 +80,8 @@ class CaptureFile:
 
     def __init__(self, path: str | Path | BinaryIO) -> None:
         """path: or an open binary file. Raises CallerError for one that cannot be read, DamagedError for no recording."""
-        self.ending = CUT
-        self.trouble = ""  # what is wrong behind the last whole record
+        self.ending: str = CUT
+        self.trouble: str = ""  # what is wrong behind the last whole record
         self._check = 0
         self._file: BinaryIO = _opened(path) if isinstance(path, str | Path) else path
         try:

@@ -30,15 +30,15 @@ class Subject:
         protocol = _number(header, "protocol")
         if protocol != VERSION:
             raise damaged("this version does not replay that version of the protocol", protocol)
-        self.session = session_of(header)
-        self.inbox = Inbox(self.session)
-        self.codec = codec_of(header)
+        self.session: DeviceSession = session_of(header)
+        self.inbox: Inbox = Inbox(self.session)
+        self.codec: Codec = codec_of(header)
         lists = (self.codec.happenings, self.codec.inputs, self.codec.state)
         for said in lists:
             missing = set(said) - set(present(self.session, self.inbox, said))
             if missing:
                 raise damaged("the session of this version has no such part", min(missing))
-        self.view = View(self.session, self.inbox, self.codec.inputs, self.codec.state)
+        self.view: View = View(self.session, self.inbox, self.codec.inputs, self.codec.state)
 
 
 def codec_of(header: dict[str, Any]) -> Codec:

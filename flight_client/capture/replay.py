@@ -64,8 +64,8 @@ class Moments:
     """The clock of a recording: a wrapping one, and the milliseconds since the first happening that had a time."""
 
     def __init__(self) -> None:
-        self.now = 0
-        self.since_start_ms = 0
+        self.now: int = 0
+        self.since_start_ms: int = 0
         self._started = False
 
     def step(self, step: Step) -> None:

@@ -13,15 +13,15 @@ class DeviceBook:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.state = "starting"
-        self.transport = ""
-        self.done = False
-        self.law_held = True
-        self.critical_accepted = 0
+        self.state: str = "starting"
+        self.transport: str = ""
+        self.done: bool = False
+        self.law_held: bool = True
+        self.critical_accepted: int = 0
         self.counters: dict[str, Any] = {}
-        self.delivered = 0  # events that the host tool received, each once
-        self.doubled = 0
-        self.again = 0  # critical events that came once more because the log that had them was lost
+        self.delivered: int = 0  # events that the host tool received, each once
+        self.doubled: int = 0
+        self.again: int = 0  # critical events that came once more because the log that had them was lost
         self.critical_seen: set[int] = set()
         self._of_lost_log: set[int] = set()
         self.memory: tuple[int | None, int | None, int | None] = (None, None, None)  # used, total, budget
@@ -102,7 +102,7 @@ class Books:
     """All devices of a run."""
 
     def __init__(self, names: list[str]) -> None:
-        self.devices = {name: DeviceBook(name) for name in names}
+        self.devices: dict[str, DeviceBook] = {name: DeviceBook(name) for name in names}
         self.gaps: list[Gap] = []
 
     def deliver(self, event: RealtimeEvent) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from ..client import Client
 from ..events import ComponentUpdate
 from ..observe import StateChange
-from ..platforms import get_platform
+from ..platforms import Platform, get_platform
 from .measure import memory_update
 
 _REPORT_S = 0.5
@@ -29,11 +29,11 @@ class Device:
     """Emits memory updates (lossy) and component events (critical) at the profile's interval."""
 
     def __init__(self, address: str, token: str, platform: str, transports: list[str]) -> None:
-        self.platform = get_platform(platform)
-        self.client = Client(address, token=token, platform=platform, device_id=platform, transports=transports)
+        self.platform: Platform = get_platform(platform)
+        self.client: Client = Client(address, token=token, platform=platform, device_id=platform, transports=transports)
         self.client.on_state(self._changed)
-        self.critical = 0
-        self.law_held = True
+        self.critical: int = 0
+        self.law_held: bool = True
         self._stop = asyncio.Event()
 
     async def run(self) -> None:

@@ -37,8 +37,8 @@ class Director:
         self.seconds = seconds
         self.engine = engine
         self.as_json = as_json
-        self.books = Books(list(DEVICES))
-        self.screen = Screen(self.books)
+        self.books: Books = Books(list(DEVICES))
+        self.screen: Screen = Screen(self.books)
 
     async def run(self) -> int:
         """The whole run; 0 when the law held."""

@@ -13,9 +13,9 @@ class Network:
     """A port that leads to the gateway's."""
 
     def __init__(self, gateway_port: int) -> None:
-        self.blocked = False
-        self.turned_away = 0
-        self.address = ""
+        self.blocked: bool = False
+        self.turned_away: int = 0
+        self.address: str = ""
         self._gateway_port = gateway_port
         self._server: asyncio.Server | None = None
         self._upgraded: set[asyncio.StreamWriter] = set()

@@ -38,8 +38,8 @@ class GatewayProcess:
     """`flight gateway` on a fixed port with its own folder."""
 
     def __init__(self, folder: Path, engine: str) -> None:
-        self.port = free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.port: int = free_port()
+        self.address: str = f"http://127.0.0.1:{self.port}"
         self._log = folder / "gateway.log"
         self._command = [
             sys.executable, "-m", "flight_client", "gateway",

@@ -121,7 +121,7 @@ class AlertWatch:
         clock: Clock,
         on_change: Callable[[Change], None],
     ) -> None:
-        self.probe = EngineProbe(hub, clock)
+        self.probe: EngineProbe = EngineProbe(hub, clock)
         self._hub = hub
         self._limits = limits
         self._clock = clock

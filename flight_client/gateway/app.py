@@ -95,16 +95,18 @@ class Gateway:
         """inner_port: of a worker, where the other workers of this machine ask it; its public ports it shares with them."""
         self.settings = settings
         self._inner_port = inner_port
-        self.security = Security(settings)
+        self.security: Security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
-        self.hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
+        self.hub: Hub = Hub(engine, settings.hub_limits, permit=self.security.permit)
         self._alert_events = AlertEvents(self.hub, settings.node)
         rules = load_alert_rules(settings.alert_rules)
-        self.alerts = AlertWatch(self.hub, settings.engine_limits, rules, monotonic_ms, self._alert_events.tell_change)
+        self.alerts: AlertWatch = AlertWatch(
+            self.hub, settings.engine_limits, rules, monotonic_ms, self._alert_events.tell_change
+        )
         device_keys = load_device_keys(settings.device_keys) if settings.device_keys else {}
-        self.forwarder = Forwarder(settings.node, settings.nodes) if settings.nodes else None
+        self.forwarder: Forwarder | None = Forwarder(settings.node, settings.nodes) if settings.nodes else None
         """The way to the other nodes behind the same balancer."""
-        self.registry = Registry(
+        self.registry: Registry = Registry(
             self.hub,
             TokenVerifier(self.security.keys).verify_token,
             monotonic_ms,
@@ -117,19 +119,23 @@ class Gateway:
             node_tag=self.forwarder.tag if self.forwarder else b"",
         )
         self._aging = Aging(engine, settings.history_age_s, self.hub.now_ms)
-        self.presence = Presence(self.registry, settings.node)
-        self.left_out = LeftOutEvents(self.hub, settings.node)
-        self.port = settings.port
-        self.tcp_port = 0
+        self.presence: Presence = Presence(self.registry, settings.node)
+        self.left_out: LeftOutEvents = LeftOutEvents(self.hub, settings.node)
+        self.port: int = settings.port
+        self.tcp_port: int = 0
         """Of raw TCP; 0 while there is none."""
         self.tcp_absent = "" if settings.tcp else "switched off"
         """Why there is none."""
-        self.tls = TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-        self.stopping = False
+        self.tls: TlsFiles | None = (
+            TlsFiles(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        )
+        self.stopping: bool = False
         """From stop() on: not ready for anybody."""
-        self.proxies = Proxies(settings.trusted_proxies)
-        self.strangers = Strangers(settings.strangers, settings.strangers_per_address, self.tls, self.proxies.trusts)
-        self.rest = Rest(self.registry, self.strangers, self.forwarder)
+        self.proxies: Proxies = Proxies(settings.trusted_proxies)
+        self.strangers: Strangers = Strangers(
+            settings.strangers, settings.strangers_per_address, self.tls, self.proxies.trusts
+        )
+        self.rest: Rest = Rest(self.registry, self.strangers, self.forwarder)
         self._tcp = TcpListener(self.registry, self.strangers)
         self._runner: web.AppRunner | None = None
         self._site: _Site | None = None

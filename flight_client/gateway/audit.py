@@ -49,7 +49,7 @@ class AuditLog:
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         """Raises CallerError when it cannot be written: who asks for an audit log must have one."""
-        self.lost = 0
+        self.lost: int = 0
         """Lines that could not be written."""
         self._path = path
         self._limit_bytes = limit_bytes

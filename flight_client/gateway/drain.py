@@ -32,7 +32,7 @@ class Drain:
 
     def __init__(self, registry: Registry, clock: Clock, random: Callable[[int], int]) -> None:
         """random: so many fresh random bits."""
-        self.told = 0
+        self.told: int = 0
         """Sessions that were sent away."""
         self._registry = registry
         self._clock = clock

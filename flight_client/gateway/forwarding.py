@@ -38,13 +38,13 @@ class Forwarder:
     """The way from this node to the others."""
 
     def __init__(self, node: str, nodes: tuple[str, ...]) -> None:
-        self.life = secrets.token_hex(8)
+        self.life: str = secrets.token_hex(8)
         """Of this process: what comes back with it has gone round."""
-        self.tag = tag_of(node)
+        self.tag: bytes = tag_of(node)
         """How this node's session ids begin."""
-        self.forwarded = 0
+        self.forwarded: int = 0
         """Requests that were passed on."""
-        self.unreachable = 0
+        self.unreachable: int = 0
         """... that could not be."""
         self.attach_s = _ATTACH_S
         self.ask_s = _ASK_S

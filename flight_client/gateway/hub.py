@@ -85,9 +85,9 @@ class Hub:
         self._fingerprints = Fingerprints()
         self.refused: dict[int, int] = {}
         """Events that sessions refused, by code."""
-        self.refused_lately = RefusedList()
+        self.refused_lately: RefusedList = RefusedList()
         """... the last of them by device."""
-        self.left_out_notes = LeftOutNotes()
+        self.left_out_notes: LeftOutNotes = LeftOutNotes()
         """What routing left out of binary senders' events, where somebody asks."""
         self.watchers: set[Callable[[str], None]] = set()
         """Told the inner name of each channel that somebody begins to publish in."""

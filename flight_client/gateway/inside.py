@@ -42,7 +42,7 @@ class MemoryListener:
         self._registry = registry
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: set[MemoryEnd] = set()
-        self.open = True
+        self.open: bool = True
         """Set it to False to refuse new links, as a gateway that is away does."""
 
     def connect(self) -> MemoryEnd:

@@ -34,9 +34,9 @@ class OwnEvents:
 
     def __init__(self, hub: Hub, channel: str, node: str = "", limit: int = 64) -> None:
         """channel: its inner name. limit: batches that may wait."""
-        self.given_up = 0
+        self.given_up: int = 0
         """Batches that waited too long for the engine."""
-        self.source = Source(device_id_of(node), _HOST, secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode())
+        self.source: Source = Source(device_id_of(node), _HOST, secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode())
         self._hub = hub
         self._channel = channel
         self._limit = limit

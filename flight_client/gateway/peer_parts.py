@@ -40,9 +40,9 @@ class OpenChannel:
     __slots__ = ("inner", "mode", "name", "subscription")
 
     def __init__(self, name: str, mode: int, inner: str = "") -> None:
-        self.name = name
-        self.inner = inner or name  # in the hub and the log (names.py)
-        self.mode = mode
+        self.name: str = name
+        self.inner: str = inner or name  # in the hub and the log (names.py)
+        self.mode: int = mode
         self.subscription: Subscription | None = None
 
 
@@ -52,12 +52,12 @@ class PeerCounters:
     __slots__ = ("failed", "frames_in", "frames_out", "received", "refused", "stored")
 
     def __init__(self) -> None:
-        self.frames_in = 0  # frames, or messages of JSON
-        self.frames_out = 0
-        self.received = 0
-        self.stored = 0
-        self.refused = 0
-        self.failed = 0
+        self.frames_in: int = 0  # frames, or messages of JSON
+        self.frames_out: int = 0
+        self.received: int = 0
+        self.stored: int = 0
+        self.refused: int = 0
+        self.failed: int = 0
 
 
 def modes_by_name(channels: Iterable[OpenChannel]) -> dict[str, int]:

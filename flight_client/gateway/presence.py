@@ -60,7 +60,7 @@ class Room:
     """One organisation."""
 
     def __init__(self, hub: Hub, org: str, node: str) -> None:
-        self.writer = OwnEvents(hub, inner_name(org, PRESENCE_CHANNEL), node, _BATCHES + 1)
+        self.writer: OwnEvents = OwnEvents(hub, inner_name(org, PRESENCE_CHANNEL), node, _BATCHES + 1)
         self._told: dict[str, Present] = {}
         self.tell_own("here")
 

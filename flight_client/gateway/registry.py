@@ -142,7 +142,7 @@ class Registry:
         self._node_tag = node_tag
         self.hub = hub
         self.clock = clock
-        self.counters = RegistryCounters()
+        self.counters: RegistryCounters = RegistryCounters()
         self._verify_signed = verify
         self._device_keys = device_keys or {}
         self._revoked = revoked

@@ -85,7 +85,7 @@ class LeftOutSum:
     __slots__ = ("events", "receivers")
 
     def __init__(self) -> None:
-        self.events = 0
+        self.events: int = 0
         self.receivers: dict[str, int] = {}
 
     def add(self, events: int, found: Mapping[str, int]) -> None:

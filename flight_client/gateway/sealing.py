@@ -16,7 +16,7 @@ class Sealing:
 
     def __init__(self, session: GatewaySession, agreement: Agreement, tags: FrameTags | None) -> None:
         self.behind_bytes = spec.TRAILER_BYTES + (spec.TAG_BYTES if tags else 0)
-        self.allowed_flags = spec.FLAGS_PLAIN | agreement.up | (spec.FLAG_AUTHENTICATED if tags else 0)
+        self.allowed_flags: int = spec.FLAGS_PLAIN | agreement.up | (spec.FLAG_AUTHENTICATED if tags else 0)
         """What frames of the device may carry."""
         self._session = session
         self._tags = tags

@@ -27,7 +27,7 @@ class Security:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._signing = own_key(settings)
-        self.keys = KeyRing(self._signing.verify_key() if self._signing is not None else None, settings.jwks)
+        self.keys: KeyRing = KeyRing(self._signing.verify_key() if self._signing is not None else None, settings.jwks)
         self._rules = ChannelRules(settings.channel_rules) if settings.channel_rules is not None else None
         self.permit: Permit = permits if self._rules is None else self._rules
         self._revoked = RevokedTokens(settings.state_dir / REVOKED_FILE)

@@ -37,9 +37,9 @@ class Strangers:
         """
         self._is_proxy = is_proxy
         self.tls = tls
-        self.refused = 0
+        self.refused: int = 0
         """Connections closed because there were too many."""
-        self.cut = 0
+        self.cut: int = 0
         """Connections closed because they took too long."""
         self.patience_s = PATIENCE_S
         self.handshakes: set[asyncio.Task[None]] = set()

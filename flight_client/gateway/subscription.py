@@ -56,10 +56,10 @@ class Channel:
     __slots__ = ("holder", "last", "name", "reserved", "subscribers")
 
     def __init__(self, name: str, last: int = 0) -> None:
-        self.name = name
-        self.last = last
-        self.holder = ""  # whose token made it; empty: nobody's, or it was in the log at the start
-        self.reserved = last > 0  # has entries, or somebody may publish; else it goes with its last subscriber
+        self.name: str = name
+        self.last: int = last
+        self.holder: str = ""  # whose token made it; empty: nobody's, or it was in the log at the start
+        self.reserved: bool = last > 0  # has entries, or somebody may publish; else it goes with its last subscriber
         self.subscribers: tuple[Subscription, ...] = ()  # replaced, never changed: it may be iterated at the time
 
 
@@ -81,6 +81,10 @@ class Subscription:
         "dropped_critical", "dropped_entries", "dropped_events", "starts_after", "tail", "too_large_entries",
     )  # fmt: skip
 
+    delivered_events: int
+    dropped_events: int
+    dropped_critical: int
+
     def __init__(
         self, owner: Owner, channel: Channel, limits: SubscriberLimits, on_ready: Callable[[], object],
         cursor: int, tail: int, epoch_gap: bool, had: int = 0,
@@ -99,13 +103,16 @@ class Subscription:
         self._retry: asyncio.TimerHandle | None = None
         self._closed = False
         self._signalled = False
-        self.channel = channel
-        self.cursor = cursor
-        self.tail = tail
-        self.starts_after = tail  # what OPENED says
-        self.delivered_entries = self.delivered_events = 0
-        self.dropped_entries = self.dropped_events = self.dropped_critical = 0  # dropped because the queue was full
-        self.too_large_entries = 0
+        self.channel: Channel = channel
+        self.cursor: int = cursor
+        self.tail: int = tail
+        self.starts_after: int = tail  # what OPENED says
+        self.delivered_entries: int = 0
+        self.delivered_events: int = 0
+        self.dropped_entries: int = 0  # dropped because the queue was full, as the two behind it
+        self.dropped_events: int = 0
+        self.dropped_critical: int = 0
+        self.too_large_entries: int = 0
         self._catching_up = tail < channel.last
         if self._catching_up:
             self._refill()

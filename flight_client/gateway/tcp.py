@@ -52,7 +52,7 @@ class TcpListener:
         self._strangers = strangers
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
+        self.port: int = 0
 
     async def open(self, host: str, port: int, *, shared: bool = False) -> None:
         """Listen. Raises OSError when the port is taken. shared: with other workers of this machine."""

@@ -43,7 +43,7 @@ class Tenure:
     def __init__(self, identity: Identity, verify: Verify, wall_s: Callable[[], float], note: Note = no_note) -> None:
         """note: writes a decision into the audit log, with the session that it is about."""
         self.note = note
-        self.identity = identity
+        self.identity: Identity = identity
         self._verify = verify
         self._wall_s = wall_s
         self._looked_at: int | None = None

@@ -30,13 +30,13 @@ class TlsFiles:
         self._certificate = certificate
         self._key = key
         self._seen = self._state()
-        self.context = _context(certificate, key)
+        self.context: ssl.SSLContext = _context(certificate, key)
         """For new connections; replaced as a whole, so that nothing of an older certificate is left in it."""
-        self.expires = _expires(certificate)
+        self.expires: dt.datetime = _expires(certificate)
         """Until when the certificate is good that is served."""
-        self.reloads = 0
+        self.reloads: int = 0
         """How often other files were taken since the start."""
-        self.trouble = ""
+        self.trouble: str = ""
         """Why the files as they are now are not used; empty while they are."""
 
     def reload(self) -> bool:

@@ -180,7 +180,7 @@ PREAUTH_MS = 10000
 FATAL_CODES = (1, 2, 3, 12, 13, 18)
 
 # per platform: id, transports, update_interval_ms, max_retries, connect_timeout_ms, connect_retry_interval_ms, frame_bytes, payload_bytes, message_bytes, window_frames, heartbeat_ms, backoff_floor_ms, backoff_cap_ms, poll_floor_ms, batch_delay_ms, probe, batch_events, lossy_slots, link_bytes_per_s
-PROFILES = {
+PROFILES: dict[str, tuple[int, tuple[int, ...], int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int]] = {
     "dreamcast": (1, (3,), 5000, 1, 30000, 5000, 640, 512, 512, 4, 10000, 250, 10000, 500, 1000, 0, 16, 32, 3600),
     "psp": (2, (3,), 3000, 2, 10000, 1000, 1024, 896, 896, 8, 10000, 250, 10000, 250, 500, 0, 16, 64, 0),
     "vita": (3, (1, 2, 3), 1000, 3, 10000, 1000, 4096, 3840, 8000, 16, 5000, 250, 10000, 100, 100, 1, 32, 256, 0),

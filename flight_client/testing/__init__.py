@@ -4,7 +4,8 @@ Nothing here opens a socket or waits for a real second. The names below are the 
 Importing this package imports nothing else: each name is fetched on first use. The gateway needs the extra `gateway`.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from flight_client.lazy import on_first_use
 
@@ -62,7 +63,7 @@ _HOME = {
 
 
 # The pytest plugin is loaded by every test run, also where nobody uses it.
-__getattr__ = on_first_use(__name__, _HOME)
+__getattr__: Callable[[str], Any] = on_first_use(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -64,8 +64,8 @@ class MockConnection:
     ) -> None:  # fmt: skip
         self.id = id
         self.state = state
-        self.send = Recorded("send", Outcome.QUEUED)
-        self.close = _Close(self)
+        self.send: Recorded = Recorded("send", Outcome.QUEUED)
+        self.close: Recorded = _Close(self)
 
     @property
     def sent(self) -> list[Any]:

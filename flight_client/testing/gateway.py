@@ -54,8 +54,8 @@ class MemoryGateway:
         device_keys: Mapping[str, bytes] | None = None,
     ) -> None:
         """limits, engine_limits: as for `flight gateway`. device_keys: secrets by device id, of those that have one."""
-        self.engine = MemoryEngine(skip_records, engine_limits or EngineLimits())
-        self.hub = Hub(self.engine, limits, permit=permits)
+        self.engine: MemoryEngine = MemoryEngine(skip_records, engine_limits or EngineLimits())
+        self.hub: Hub = Hub(self.engine, limits, permit=permits)
         self.reachable = True
         """Set it to False to take no connections and no polls, as a gateway that is away; cut() ends those that are there."""
         self.links: dict[str, MemoryLink] = {}

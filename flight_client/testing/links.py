@@ -42,8 +42,8 @@ class MemoryLink:
         """The newest messages as ("up" or "down", bytes); frames_of() takes them apart."""
         self.opened: deque[str] = deque(maxlen=TURNS_KEPT)
         """Names of the transports that connected, in order."""
-        self.bytes_up = 0
-        self.bytes_down = 0
+        self.bytes_up: int = 0
+        self.bytes_down: int = 0
         self._server = server
         self._ends: set[MemoryEnd] = set()
         self._requests: set[asyncio.Task[bytes]] = set()

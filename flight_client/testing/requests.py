@@ -29,12 +29,12 @@ class PollRequest:
     """Stands for the request of aiohttp."""
 
     def __init__(self, body: bytes) -> None:
-        self.path = STRINGS["poll_path"]
-        self.content_length = len(body)
+        self.path: str = STRINGS["poll_path"]
+        self.content_length: int = len(body)
         self.headers: dict[str, str] = {}
         self.transport: Any = None
         self.remote: str | None = None
-        self.content = _Body(body)
+        self.content: _Body = _Body(body)
         self._body = body
 
     async def read(self) -> bytes:

@@ -53,11 +53,11 @@ class ScriptedPeer:
         """The events of the batches that were taken."""
         self.reachable = True
         """Set it to False to take no connections and no polls."""
-        self.link = MemoryLink(self)
+        self.link: MemoryLink = MemoryLink(self)
         """The way between the two: delay, rate, cut()."""
         self.clients: list[Client] = []
         self.session: machine.GatewaySession | None = None
-        self.mark = 0
+        self.mark: int = 0
         self._session_id = b""
         self._channels: dict[int, str] = {}  # channels that it opened
         self._expected = 0  # frames in `received` that expect() has passed

@@ -50,7 +50,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, start_s: float = START_S, limit_s: float = float("inf")) -> None:
         """limit_s: when Stuck is raised, as time of this loop."""
         super().__init__()
-        self.now_s = start_s
+        self.now_s: float = start_s
         self.limit_s = limit_s
         self.errors: list[dict[str, Any]] = []
         self._selector = _Jump(self)

@@ -27,7 +27,7 @@ class PollingTransport:
     turn_based = True
 
     def __init__(self, address: Address, options: TransportOptions = TransportOptions()):  # noqa: B008 - frozen
-        self.hold_ms = options.hold_ms
+        self.hold_ms: int = options.hold_ms
         self._address = address
         self._options = options
         self._http: aiohttp.ClientSession | None = None

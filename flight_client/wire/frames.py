@@ -97,8 +97,16 @@ class FrameReader:
         "type",
     )
 
+    type: int
+    flags: int
+    channel: int
+    seq: int
+    ack: int
+    start: int
+    end: int
+
     def __init__(self, allowed_flags: int = FLAGS_PLAIN) -> None:
-        self.allowed_flags = allowed_flags
+        self.allowed_flags: int = allowed_flags
         self._data: object = b""
         self._source: Buffer = b""
         self._position = 0
@@ -183,7 +191,7 @@ class StreamReader:
 
         allowed_flags: as in FrameReader, but frames with other flags are passed over.
         """
-        self.allowed_flags = allowed_flags
+        self.allowed_flags: int = allowed_flags
         limit_bytes = max(limit, 0)
         self._memory = ffi.new("uint8_t[]", 2 * limit_bytes)
         self._stream = ffi.new("flight_stream *")
@@ -198,8 +206,12 @@ class StreamReader:
             )
         self._buffer = ffi.buffer(self._memory)
         self._pending: memoryview | None = None
-        self.type = self.flags = self.channel = self.seq = self.ack = 0
-        self.payload = b""
+        self.type: int = 0
+        self.flags: int = 0
+        self.channel: int = 0
+        self.seq: int = 0
+        self.ack: int = 0
+        self.payload: bytes = b""
 
     @property
     def garbage_bytes(self) -> int:

@@ -46,10 +46,10 @@ class EventRing:
         lib.flight_ring_init(self._ring, self._memory, slots, slot_bytes)
         self._put = lib.flight_ring_put
         self.body_limit: int = lib.flight_ring_body_limit(self._ring)
-        self.count = 0
+        self.count: int = 0
         self._largest = 0  # body put since the ring was empty
-        self.packed_events = 0
-        self.packed_channel = 0
+        self.packed_events: int = 0
+        self.packed_channel: int = 0
 
     def put(self, channel: int, layout: int, stamp_ms: int, body: Buffer) -> bool:
         """Copy an event in. False when there is no room now; CallerError for a body that never fits."""

@@ -61,11 +61,11 @@ class Source:
     __slots__ = ("device_id", "platform", "short_id", "tail")
 
     def __init__(self, device_id: str, platform: int, short_id: bytes) -> None:
-        self.device_id = device_id
-        self.platform = platform
-        self.short_id = short_id
+        self.device_id: str = device_id
+        self.platform: int = platform
+        self.short_id: bytes = short_id
         name = device_id.encode()
-        self.tail = name + bytes(-len(name) % 4)  # as DELIVER carries it: padded to 4
+        self.tail: bytes = name + bytes(-len(name) % 4)  # as DELIVER carries it: padded to 4
 
     def __repr__(self) -> str:
         return f"Source({self.device_id!r}, {self.platform}, {self.short_id!r})"
@@ -104,17 +104,17 @@ class Entry:
 
     def __init__(self, batch: Batch, offset: int, previous: int) -> None:
         source = batch.source
-        self.channel = batch.channel
-        self.offset = offset
-        self.previous = previous
-        self.source = source
-        self.incarnation = batch.incarnation
-        self.counter = batch.counter
-        self.events = batch.events
-        self.held = batch.held
-        self.received_ms = batch.received_ms
-        self.coding = batch.coding
-        self.payload = self.head() + batch.records
+        self.channel: str = batch.channel
+        self.offset: int = offset
+        self.previous: int = previous
+        self.source: Source = source
+        self.incarnation: bytes = batch.incarnation
+        self.counter: int = batch.counter
+        self.events: int = batch.events
+        self.held: int = batch.held
+        self.received_ms: int = batch.received_ms
+        self.coding: int = batch.coding
+        self.payload: bytes = self.head() + batch.records
         self._layouts = -1
         self._plain = b""
         self._packed: bytes | None = None  # b"": not worth it

@@ -119,7 +119,7 @@ class BrokerEngine(Engine):
         self._failed = 0
         self._trouble = ""
         self._note = ""  # a weakness of the server's configuration
-        self.epoch = b""
+        self.epoch: bytes = b""
 
     # What each broker does in its own way
 

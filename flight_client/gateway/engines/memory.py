@@ -104,7 +104,7 @@ class MemoryEngine(Engine):
         self.epoch = b""
 
     async def start(self, on_entry: OnEntry) -> None:
-        self.epoch = os.urandom(EPOCH_BYTES)
+        self.epoch: bytes = os.urandom(EPOCH_BYTES)
         self._on_entry = on_entry
 
     async def close(self) -> None:

@@ -84,7 +84,13 @@ class RabbitMqEngine(BrokerEngine):
 
     name = "rabbitmq"
     title = "RabbitMQ"
-    link_errors = (AMQPError, ChannelInvalidStateError, OSError, asyncio.TimeoutError, Unusable)
+    link_errors: tuple[type[Exception], ...] = (
+        AMQPError,
+        ChannelInvalidStateError,
+        OSError,
+        asyncio.TimeoutError,
+        Unusable,
+    )
 
     def __init__(self, url: BrokerUrl, skip_records: SkipRecords, limits: EngineLimits | None = None) -> None:
         super().__init__(url, skip_records, limits)

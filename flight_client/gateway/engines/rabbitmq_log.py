@@ -109,7 +109,7 @@ class Log:
     """The entries of one channel that are kept, oldest first."""
 
     def __init__(self, base: int) -> None:
-        self.last = base  # offset of the newest entry, kept or not
+        self.last: int = base  # offset of the newest entry, kept or not
         self._entries: list[Entry] = []
         self._offsets: list[int] = []
         self._start = 0  # entries before it are forgotten; the lists are cut now and then
@@ -181,10 +181,10 @@ class Replica:
         self._base = 0
         self._whole = True  # read from the beginning, or from a full checkpoint on
         self._only_proposed = True
-        self.epoch = b""
+        self.epoch: bytes = b""
         self.logs: dict[str, Log] = {}
-        self.position = -1  # offset of the message that was read last
-        self.checkpoint_at = 0  # offset of the message with the last full checkpoint
+        self.position: int = -1  # offset of the message that was read last
+        self.checkpoint_at: int = 0  # offset of the message with the last full checkpoint
         self._bytes = 0  # of all messages since then
 
     def begin(self, message_offset: int) -> None:

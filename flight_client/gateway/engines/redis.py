@@ -69,7 +69,7 @@ class RedisEngine(BrokerEngine):
 
     name = "redis"
     title = "Redis"
-    link_errors = (RedisError, OSError, asyncio.TimeoutError, Unusable)
+    link_errors: tuple[type[Exception], ...] = (RedisError, OSError, asyncio.TimeoutError, Unusable)
 
     def __init__(self, url: BrokerUrl, skip_records: SkipRecords, limits: EngineLimits | None = None) -> None:
         super().__init__(url, skip_records, limits)

@@ -88,7 +88,7 @@ class SqliteEngine(Engine):
             self._reader.shutdown(wait=False)
             self._reader = None
             raise
-        self.epoch = self._writer.epoch
+        self.epoch: bytes = self._writer.epoch
         self._stopped: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._write_loop, name="flight-sqlite-writer", daemon=True)
         self._open = True

@@ -68,7 +68,7 @@ class Writer:
         self._next_channel_id = 1
         self._used = 0
         self._file_id: tuple[int, int] = (0, 0)
-        self.epoch = b""
+        self.epoch: bytes = b""
 
     def open(self) -> None:
         self._connection = file.open_writer(self._path)

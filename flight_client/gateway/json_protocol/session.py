@@ -48,23 +48,23 @@ class JsonSession:
     """One session, whatever carries it."""
 
     def __init__(self, hub: Hub, accepted: Accepted, version: str, transport: str, now: int) -> None:
-        self.session_id = accepted.session_id
+        self.session_id: bytes = accepted.session_id
         self.source: Source = accepted.source
         self.tenure: Tenure = accepted.tenure
         self.platform: str = accepted.profile["name"]
         self.version = version
         self.transport = transport
-        self.gone = False
+        self.gone: bool = False
         self.ending: dict[str, Any] | None = None
         """What is said last, once the transport is to close."""
-        self.attached = True
-        self.heard_at = now
-        self.counters = PeerCounters()
+        self.attached: bool = True
+        self.heard_at: int = now
+        self.counters: PeerCounters = PeerCounters()
         self.on_wake: Callable[[], object] = lambda: None
         """Of the transport: there is something to send."""
         self.turns: Any = None
         """PollTurns, of a session that polls."""
-        self.former = ""
+        self.former: str = ""
         """Fingerprint of the token before the present one."""
         self._hub = hub
         self._incarnation = accepted.incarnation

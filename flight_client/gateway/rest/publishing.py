@@ -30,9 +30,9 @@ class Writer:
     __slots__ = ("failed", "incarnation", "next_counter", "source")
 
     def __init__(self, device_id: str) -> None:
-        self.source = Source(device_id, _HOST, secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode())
-        self.incarnation = os.urandom(8)
-        self.next_counter = 1
+        self.source: Source = Source(device_id, _HOST, secrets.token_hex(spec.SHORT_ID_BYTES // 2).encode())
+        self.incarnation: bytes = os.urandom(8)
+        self.next_counter: int = 1
         self.failed: dict[bytes, int] = {}  # incarnation -> counter that has to come again first
 
 

@@ -9,6 +9,26 @@ class Profile:
     Times are milliseconds, sizes bytes. Source of the values: spec/flight.toml, [[profiles]].
     """
 
+    platform: int
+    transports: tuple[int, ...]
+    update_interval_ms: int
+    max_retries: int
+    connect_timeout_ms: int
+    connect_retry_interval_ms: int
+    frame_bytes: int
+    payload_bytes: int
+    message_bytes: int
+    window_frames: int
+    heartbeat_ms: int
+    backoff_floor_ms: int
+    backoff_cap_ms: int
+    poll_floor_ms: int
+    batch_delay_ms: int
+    probe: int
+    batch_events: int
+    lossy_slots: int
+    link_bytes_per_s: int
+
     def __init__(
         self,
         values: tuple[

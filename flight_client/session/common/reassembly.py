@@ -18,8 +18,8 @@ class Reassembly:
 
     def __init__(self, limit: int):
         self.limit = limit
-        self.buffer = bytearray()
-        self.abandoned = 0  # messages that were begun and not finished
+        self.buffer: bytearray = bytearray()
+        self.abandoned: int = 0  # messages that were begun and not finished
         self._total = 0  # bytes of the message that is under way, 0 = none is
         self._message = 0
         self._next = 0

@@ -34,13 +34,13 @@ class Resume:
     """The fields of one record."""
 
     def __init__(self) -> None:
-        self.serial = 0
-        self.incarnation = bytearray(8)
-        self.epoch = bytearray(8)
-        self.mark = 0
-        self.before = 0  # critical events of earlier incarnations
-        self.starts = 0
-        self.device = bytearray(4)
+        self.serial: int = 0
+        self.incarnation: bytearray = bytearray(8)
+        self.epoch: bytearray = bytearray(8)
+        self.mark: int = 0
+        self.before: int = 0  # critical events of earlier incarnations
+        self.starts: int = 0
+        self.device: bytearray = bytearray(4)
 
     def name(self, device_id: bytes) -> None:
         """The device that this record is of."""

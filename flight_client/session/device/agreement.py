@@ -23,13 +23,13 @@ class Agreement:
         self.lanes = LANE_CRITICAL | LANE_LOSSY  # lanes that we may send on
         self.auth = AUTH_NONE
         self.unpacked_bytes = 0  # the largest payload that we put together or decompress
-        self.window_bytes = profile.window_frames * profile.frame_bytes  # what we take unacknowledged
-        self.up = 0  # flags that our frames may carry
-        self.down = 0  # flags that frames to us may carry
-        self.window_out_frames = profile.window_frames  # what we may have unacknowledged
-        self.window_out_bytes = _NO_LIMIT
-        self.frame_bytes = profile.frame_bytes  # the largest frame we may send
-        self.unpacked_out_bytes = 0  # the largest payload that the gateway puts together or decompresses
+        self.window_bytes: int = profile.window_frames * profile.frame_bytes  # what we take unacknowledged
+        self.up: int = 0  # flags that our frames may carry
+        self.down: int = 0  # flags that frames to us may carry
+        self.window_out_frames: int = profile.window_frames  # what we may have unacknowledged
+        self.window_out_bytes: int = _NO_LIMIT
+        self.frame_bytes: int = profile.frame_bytes  # the largest frame we may send
+        self.unpacked_out_bytes: int = 0  # the largest payload that the gateway puts together or decompresses
         self._own_window_frames = profile.window_frames
         self._own_frame_bytes = profile.frame_bytes
 

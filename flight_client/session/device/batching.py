@@ -27,9 +27,9 @@ class Batching:
     """Size and delay of the batches of one client. Fields are for reading."""
 
     def __init__(self, profile: Profile):
-        self.events = _ANY  # a batch is full with so many
-        self.delay_ms = 0
-        self.queue_events = _ANY  # lossy events that may wait
+        self.events: int = _ANY  # a batch is full with so many
+        self.delay_ms: int = 0
+        self.queue_events: int = _ANY  # lossy events that may wait
         self._profile = profile
         self._parts = _PARTS  # of 16: what the memory allows
         self._most_queued = profile.lossy_slots  # what the application allows

@@ -15,7 +15,7 @@ class Bucket:
     """One limit; `least` is what must be there before anything leaves."""
 
     def __init__(self, per_s: int, most: int, least: int):
-        self.per_s = 0 if per_s > HIGHEST_PER_S else max(0, per_s)  # 0 = no limit
+        self.per_s: int = 0 if per_s > HIGHEST_PER_S else max(0, per_s)  # 0 = no limit
         self._most = max(min(most, HIGHEST_PER_S), least) * 1000
         self._least = least * 1000
         self._level = self._most

@@ -19,8 +19,8 @@ class ChannelState:
         self.own = False  # nobody else shares it: another entry may have the same name
         self.code = 0  # the gateway's answer
         self.positioned = False  # epoch and offset are known
-        self.epoch = bytearray(8)
-        self.offset = bytearray(8)  # the last offset that was handed to the application
+        self.epoch: bytearray = bytearray(8)
+        self.offset: bytearray = bytearray(8)  # the last offset that was handed to the application
         self.taken = 0  # ... and so many events of the entry behind it, which comes in portions
 
 
@@ -30,7 +30,7 @@ class ChannelTable:
     def __init__(self, limit: int):
         self.limit = limit
         self.items: list[ChannelState] = []
-        self.unopened = 0  # channels for which OPEN has yet to be sent
+        self.unopened: int = 0  # channels for which OPEN has yet to be sent
         self._unanswered = False  # an OPEN went out whose answer may still be missing
         self._asked_at = 0  # when the last one did
 

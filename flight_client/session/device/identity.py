@@ -18,8 +18,8 @@ class Identity:
         self.client_type = client_type
         self.capabilities = 0
         self.token = b""
-        self.boot = bytearray(8)
-        self.incarnation = bytearray(8)
+        self.boot: bytearray = bytearray(8)
+        self.incarnation: bytearray = bytearray(8)
 
     def fits(self) -> bool:
         """Whether every text is within its limit, so that HELLO fits one frame."""

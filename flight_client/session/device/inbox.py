@@ -58,19 +58,19 @@ class Inbox:
 
     def __init__(self, session: DeviceSession):
         self.session = session
-        self.event_channel = 0
+        self.event_channel: int = 0
         self.event_data: Buffer = b""  # where the rest points into: the frame, or what pieces were put together to
-        self.event_start = 0  # of the whole DELIVER payload
-        self.event_records = 0  # where its records begin
-        self.event_end = 0
-        self.event_flags = 0  # how its records are written
-        self.gap_reason = 0
-        self.gap_epoch = bytearray(8)
-        self.gap_after = bytearray(8)
-        self.gap_to = bytearray(8)
-        self.refused_code = 0
-        self.renewed = Renewed()
-        self.pieces = Reassembly(0)
+        self.event_start: int = 0  # of the whole DELIVER payload
+        self.event_records: int = 0  # where its records begin
+        self.event_end: int = 0
+        self.event_flags: int = 0  # how its records are written
+        self.gap_reason: int = 0
+        self.gap_epoch: bytearray = bytearray(8)
+        self.gap_after: bytearray = bytearray(8)
+        self.gap_to: bytearray = bytearray(8)
+        self.refused_code: int = 0
+        self.renewed: Renewed = Renewed()
+        self.pieces: Reassembly = Reassembly(0)
         self._proven = True  # the present frame comes from our peer, or nobody can tell
 
     def receive(

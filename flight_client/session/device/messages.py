@@ -92,11 +92,11 @@ class Renewed:
     """What RENEWED said."""
 
     def __init__(self) -> None:
-        self.code = 0
-        self.unasked = False  # it answers no TOKEN: the session's token has ended
-        self.expires_in_ms = 0
-        self.text_start = 0
-        self.text_end = 0
+        self.code: int = 0
+        self.unasked: bool = False  # it answers no TOKEN: the session's token has ended
+        self.expires_in_ms: int = 0
+        self.text_start: int = 0
+        self.text_end: int = 0
 
     def read(self, data: Buffer, start: int, end: int) -> bool:
         """Take the fields of a RENEWED payload."""
@@ -114,24 +114,24 @@ class Welcome:
     """What WELCOME granted."""
 
     def __init__(self) -> None:
-        self.session_id = bytearray(SESSION_ID_BYTES)
-        self.short_id = bytearray(8)
-        self.incarnation = bytearray(8)
-        self.epoch = bytearray(8)
-        self.server_nonce = bytearray(8)
-        self.heartbeat_ms = 0
-        self.window_frames = 0
-        self.frame_bytes = 0
-        self.spread_ms = 0
-        self.mark = 0
-        self.lossy_stored = 0
-        self.session_ttl_ms = 0
-        self.window_bytes = 0
-        self.token_expires_in_ms = 0  # 0 = never
-        self.unpacked_bytes = 0
-        self.flags_up = 0
-        self.flags_down = 0
-        self.auth = 0
+        self.session_id: bytearray = bytearray(SESSION_ID_BYTES)
+        self.short_id: bytearray = bytearray(8)
+        self.incarnation: bytearray = bytearray(8)
+        self.epoch: bytearray = bytearray(8)
+        self.server_nonce: bytearray = bytearray(8)
+        self.heartbeat_ms: int = 0
+        self.window_frames: int = 0
+        self.frame_bytes: int = 0
+        self.spread_ms: int = 0
+        self.mark: int = 0
+        self.lossy_stored: int = 0
+        self.session_ttl_ms: int = 0
+        self.window_bytes: int = 0
+        self.token_expires_in_ms: int = 0  # 0 = never
+        self.unpacked_bytes: int = 0
+        self.flags_up: int = 0
+        self.flags_down: int = 0
+        self.auth: int = 0
 
     def read(self, data: Buffer, start: int, end: int) -> bool:
         """Take the fields of a WELCOME payload."""
@@ -165,10 +165,10 @@ class Ending:
     """What CLOSE or RESET said."""
 
     def __init__(self) -> None:
-        self.code = 0
-        self.retry_after_ms = 0
-        self.text_start = 0
-        self.text_end = 0
+        self.code: int = 0
+        self.retry_after_ms: int = 0
+        self.text_start: int = 0
+        self.text_end: int = 0
 
     def read(self, data: Buffer, start: int, end: int) -> bool:
         """Take the fields of a CLOSE or RESET payload; the text stays in `data`."""

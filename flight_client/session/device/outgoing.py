@@ -13,25 +13,25 @@ class Outgoing:
     """Header fields and payload of one frame; valid until the next poll()."""
 
     def __init__(self, frame_bytes: int):
-        self.kind = 0
-        self.flags = 0
-        self.channel = 0
-        self.seq = 0
+        self.kind: int = 0
+        self.flags: int = 0
+        self.channel: int = 0
+        self.seq: int = 0
         self.ack = 0
-        self.count = 0
-        self.at = 0
-        self.room = 0
+        self.count: int = 0
+        self.at: int = 0
+        self.room: int = 0
         self.most_events = 0
-        self.expires_ms = 0
-        self.retries = 0
-        self.retry_ms = 0
-        self.control = bytearray(HELLO_FRAME_BYTES)  # of everything that is not events
-        self.lossy = bytearray(frame_bytes)
-        self.large = bytearray(0)  # a batch that is larger than a frame
-        self.buffer = self.control
+        self.expires_ms: int = 0
+        self.retries: int = 0
+        self.retry_ms: int = 0
+        self.control: bytearray = bytearray(HELLO_FRAME_BYTES)  # of everything that is not events
+        self.lossy: bytearray = bytearray(frame_bytes)
+        self.large: bytearray = bytearray(0)  # a batch that is larger than a frame
+        self.buffer: bytearray = self.control
         self.frame_room = frame_bytes  # largest frame that the peer and we can take
         self.behind_bytes = TRAILER_BYTES  # what may stand behind the payload: a trailer, and a tag where agreed on
-        self.turn_bytes = 0  # of this turn so far
+        self.turn_bytes: int = 0  # of this turn so far
 
     def put(self, kind: int, flags: int, channel: int, seq: int, buffer: bytearray, count: int) -> None:
         """This frame goes out next; the caller sets its acknowledgement."""

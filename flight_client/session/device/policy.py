@@ -41,12 +41,12 @@ class Policy:
 
     def __init__(self, profile: Profile, transports: tuple[int, ...]):
         self.transports = transports
-        self.index = 0
-        self.switches = 0  # changes of transport so far
-        self.failed_total = 0  # failures of connections so far
-        self.spread_ms = RECONNECT_SPREAD_MS
-        self.probe_at = 0
-        self.probing = False
+        self.index: int = 0
+        self.switches: int = 0  # changes of transport so far
+        self.failed_total: int = 0  # failures of connections so far
+        self.spread_ms: int = RECONNECT_SPREAD_MS
+        self.probe_at: int = 0
+        self.probing: bool = False
         self._profile = profile
         self._attempt = 0  # failures since the last healthy connection
         self._failures = 0  # failures of this transport without a frame back

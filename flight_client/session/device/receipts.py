@@ -9,9 +9,9 @@ class Receipts:
     """The receiving side of one session's numbers."""
 
     def __init__(self, profile: Profile):
-        self.next_in = 1  # next sequence number expected from the gateway
-        self.resend_wanted = False
-        self.unacked = 0  # frames taken since our last acknowledgement
+        self.next_in: int = 1  # next sequence number expected from the gateway
+        self.resend_wanted: bool = False
+        self.unacked: int = 0  # frames taken since our last acknowledgement
         self._profile = profile
         self._ack_at = 0
         self._asked = 0  # the number for which a resend was asked on this transport

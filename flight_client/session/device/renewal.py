@@ -19,8 +19,8 @@ class Renewal:
 
     def __init__(self) -> None:
         self.renewable = False  # the driver can get another token; it says so before the session starts
-        self.over = False  # the gateway takes nothing but a new token
-        self.token = b""  # the new one, until it is answered
+        self.over: bool = False  # the gateway takes nothing but a new token
+        self.token: bytes = b""  # the new one, until it is answered
         self._step = _REST
         self._timed = False
         self._due_at = 0

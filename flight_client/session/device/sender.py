@@ -55,14 +55,14 @@ class Sender:
 
     def __init__(self, session: "DeviceSession"):
         self.session = session
-        self.window = session.profile.window_frames
+        self.window: int = session.profile.window_frames
         self.window_bytes = NUMBER_LIMIT  # the gateway's, once it has said so
-        self.heartbeat_ms = session.profile.heartbeat_ms
-        self.link = Bucket(0, 0, 1)
-        self.pace = Bucket(0, 0, 1)
+        self.heartbeat_ms: int = session.profile.heartbeat_ms
+        self.link: Bucket = Bucket(0, 0, 1)
+        self.pace: Bucket = Bucket(0, 0, 1)
         self.flushing = 0  # the application waits for so many flushes: nothing collects
-        self.sent_at = 0  # when the last turn began
-        self.close_sent = False
+        self.sent_at: int = 0  # when the last turn began
+        self.close_sent: bool = False
         self._packing = NOTHING
         self._needs = 0  # slots of the store that a large critical event waits for
         self._messages = 0  # payloads cut so far

@@ -35,17 +35,19 @@ class SendStore:
 
     def __init__(self, frames: int, frame_bytes: int):
         self.frames = frames
-        self.base = 1  # sequence number of the oldest slot
-        self.used = 0
-        self.cursor = 0  # slots [0, cursor) were sent on this transport
-        self.sent = 0  # slots [0, sent) were sent in this session
-        self.bytes_out = 0  # payload of the slots [0, cursor)
-        self.events_held = 0
-        self.acked_events = 0  # freed by the last call of acknowledge()
-        self.letter_slot = -1  # the frame that was given up last: its events lie in its buffer until the next command
-        self.letter_events = 0
-        self.letter_cause = DROP_EXPIRED
-        self.letter_sent = False  # the gateway may have stored it: nobody can say
+        self.base: int = 1  # sequence number of the oldest slot
+        self.used: int = 0
+        self.cursor: int = 0  # slots [0, cursor) were sent on this transport
+        self.sent: int = 0  # slots [0, sent) were sent in this session
+        self.bytes_out: int = 0  # payload of the slots [0, cursor)
+        self.events_held: int = 0
+        self.acked_events: int = 0  # freed by the last call of acknowledge()
+        self.letter_slot: int = (
+            -1
+        )  # the frame that was given up last: its events lie in its buffer until the next command
+        self.letter_events: int = 0
+        self.letter_cause: int = DROP_EXPIRED
+        self.letter_sent: bool = False  # the gateway may have stored it: nobody can say
         self._hold_seq = 0  # a refused frame: it and what follows wait ...
         self._hold_until = 0  # ... until then
         self._head = 0

@@ -11,15 +11,15 @@ class Tally:
     """Counters of one client since it was made. Integers only."""
 
     def __init__(self) -> None:
-        self.critical_acked = 0  # events the gateway stored
-        self.refused = 0  # events the gateway refused for good
+        self.critical_acked: int = 0  # events the gateway stored
+        self.refused: int = 0  # events the gateway refused for good
         self.expired = 0  # critical events whose time was over after they were packed
         self.too_large = 0  # critical events that the gateway cannot take any more as they were packed
-        self.lossy_settled = 0  # events handed to a transport and not known to be lost
-        self.link_dropped = 0  # lossy events that a transport took with it when it died
-        self.unconfirmed = 0  # lossy events whose fate went with the gateway's log
-        self.lossy_handed = 0  # of this incarnation, as the gateway will count them
-        self.lossy_confirmed = 0  # of those, stored by the gateway
+        self.lossy_settled: int = 0  # events handed to a transport and not known to be lost
+        self.link_dropped: int = 0  # lossy events that a transport took with it when it died
+        self.unconfirmed: int = 0  # lossy events whose fate went with the gateway's log
+        self.lossy_handed: int = 0  # of this incarnation, as the gateway will count them
+        self.lossy_confirmed: int = 0  # of those, stored by the gateway
         self.delivered_entries = 0
         self.duplicates = 0  # frames received twice
         self.resent_frames = 0

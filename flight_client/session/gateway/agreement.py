@@ -11,12 +11,12 @@ class Agreement:
 
     def __init__(self, hello: Hello, reads: int = 0, sends: int = 0, unpacked_bytes: int = 0):
         """reads, sends: flags by agreement that this gateway understands; unpacked_bytes: its own bound."""
-        self.up = hello.flags_sent & reads  # bits that we do not know fall out here
-        self.down = hello.flags_read & sends
-        self.lanes = hello.lanes
-        self.auth = hello.auth
+        self.up: int = hello.flags_sent & reads  # bits that we do not know fall out here
+        self.down: int = hello.flags_read & sends
+        self.lanes: int = hello.lanes
+        self.auth: int = hello.auth
         self.unpacked_in_bytes = unpacked_bytes
-        self.unpacked_out_bytes = hello.unpacked_bytes
+        self.unpacked_out_bytes: int = hello.unpacked_bytes
 
     def may_send(self, critical: bool) -> bool:
         """Whether the device asked for this lane."""

@@ -53,17 +53,17 @@ class GatewaySession:
         window_in_bytes: int = RECEIVE_BYTES,
     ):  # fmt: skip
         """The device's receive window in frames and bytes, the heartbeat, and the window that we granted."""
-        self.generation = 0
-        self.next_in = 1  # next number to accept
-        self.next_out = 1  # next number to give
+        self.generation: int = 0
+        self.next_in: int = 1  # next number to accept
+        self.next_out: int = 1  # next number to give
         self.lossy_stored = 0  # lossy events of the incarnation that the engine holds
         self.heartbeat_ms = heartbeat_ms
-        self.heard_at = 0
-        self.sent_at = 0
+        self.heard_at: int = 0
+        self.sent_at: int = 0
         self.spread_ms = 0
         self.paused = False  # the token has ended: only unsequenced frames go
-        self.out_frames = 0
-        self.duplicates = 0
+        self.out_frames: int = 0
+        self.duplicates: int = 0
         self._window_frames = window_frames
         self._window_bytes = window_bytes
         self._window_in = window_in
