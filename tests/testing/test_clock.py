@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -98,6 +99,26 @@ def test_what_a_coroutine_raises_comes_out_and_time_is_real_again() -> None:
         clock.run(hang())
     assert clock.passed_s == 5
     assert (time.monotonic, time.time) == REAL
+
+
+def test_an_asynchronous_generator_that_was_left_early_is_cleared_up() -> None:
+    steps: list[str] = []
+    kept = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            await asyncio.sleep(5)
+            steps.append("cleared up")
+
+    async def story() -> None:
+        kept.append(numbers())
+        steps.append(str(await anext(kept[0])))
+
+    FakeClock().run(story())
+    assert steps == ["1", "cleared up"]
 
 
 def test_an_error_that_only_the_loop_heard_of_fails_the_run() -> None:
