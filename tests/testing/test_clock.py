@@ -1,6 +1,7 @@
 """Fake time: what passes, what does not, and what is told to who waits for ever."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -147,8 +148,9 @@ def test_without_a_running_loop_there_is_nothing_to_take_over() -> None:
         pass
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not for Windows")
 def test_a_loop_of_another_kind_is_refused() -> None:
-    uvloop = pytest.importorskip("uvloop")
+    import uvloop
 
     async def take() -> None:
         with FakeClock():
