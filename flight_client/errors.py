@@ -216,3 +216,14 @@ def _code_entry(code: int) -> dict[str, Any]:
         "text": f"code {code}, which this version does not know",
         "next": "update this side, or look the code up in the gateway's reference",
     }
+
+
+def file_step(error: OSError) -> str:
+    """What to do about a file that could not be opened, for the `next_step` of who needs it."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return "check the path: there is nothing at it"
+    if isinstance(error, IsADirectoryError):
+        return "name a file: this is a folder"
+    if isinstance(error, PermissionError):
+        return "give this user the right to it"
+    return f"look at the disk, or name another file ({error.strerror or error})"

@@ -19,16 +19,14 @@ async def load_level(command: CommandRequest) -> bytes:
 
 
 async def main() -> None:
-    async with (
-        Client(GATEWAY, token=TOKEN, device_id="examples-console") as device,
-        Client(GATEWAY, token=TOKEN, device_id="examples-tool") as tool,
-    ):
-        device.on_command(load_level, "load-level")
-        print((await tool.command("examples-console", "load-level", b"7", timeout_s=20)).decode())
-        try:
-            await tool.command("examples-console", "load-level", b"12", timeout_s=20)
-        except CommandFailedError as error:
-            print("failed:", error.code)
+    async with Client(GATEWAY, token=TOKEN, device_id="examples-console") as device:
+        device.on_command(load_level, "load-level")  # who asks before it listens has to ask again
+        async with Client(GATEWAY, token=TOKEN, device_id="examples-tool") as tool:
+            print((await tool.command("examples-console", "load-level", b"7", timeout_s=5)).decode())
+            try:
+                await tool.command("examples-console", "load-level", b"12", timeout_s=5)
+            except CommandFailedError as error:
+                print("failed:", error.code)
 
 
 asyncio.run(main())

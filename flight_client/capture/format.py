@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from flight_client.capture.fields import damaged
-from flight_client.errors import CallerError
+from flight_client.errors import CallerError, file_step
 
 MAGIC = b"FLIGHT\x1a\x01"  # the last byte is the version of the format
 LARGEST_RECORD_BYTES = 1 << 20
@@ -50,7 +50,7 @@ class CaptureWriter:
                 "there is such a file already", value=str(path), next_step="give another name, or delete it first"
             ) from error
         except OSError as error:
-            raise CallerError("the capture file cannot be made", value=str(path), next_step=str(error)) from error
+            raise CallerError("the capture file cannot be made", value=str(path), next_step=file_step(error)) from error
         self._file: BinaryIO = os.fdopen(number, "wb", _BUFFER_BYTES)
         self._file.write(MAGIC)
 
@@ -152,11 +152,13 @@ class CaptureFile:
         try:
             return self._file.read(count)
         except OSError as error:
-            raise CallerError("the capture file cannot be read", value=str(error)) from error
+            raise CallerError(
+                "the capture file cannot be read", value=str(error), next_step=file_step(error)
+            ) from error
 
 
 def _opened(path: str | Path) -> BinaryIO:
     try:
         return Path(path).open("rb")
     except OSError as error:
-        raise CallerError("the capture file cannot be read", value=str(path), next_step=str(error)) from error
+        raise CallerError("the capture file cannot be read", value=str(path), next_step=file_step(error)) from error

@@ -35,14 +35,20 @@ _FAILED = 1
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of `flight capture`."""
     parts = parser.add_subparsers(dest="part", required=True, metavar="record|show")
-    record = parts.add_parser("record", help="connect like `flight tail` and record", allow_abbrev=False)
+    record = parts.add_parser(
+        "record", help="connect like `flight tail` and record",
+        description="Connect like `flight tail` and record the session into a new file.", allow_abbrev=False,
+    )  # fmt: skip
     record.add_argument("capture", type=Path, metavar="FILE", help="the file to make")
     known = ", ".join(CHANNELS)
     record.add_argument("channel", nargs="*", help=f"channels to follow (default: {known})")
     record.add_argument("--seconds", type=float, metavar="S", help="stop after so long (default: at Ctrl-C)")
     add_arguments(record, capture=False)
     record.add_argument("--with-secrets", action="store_true", help="keep token and session id in the file")
-    show = parts.add_parser("show", help="list the frames and happenings of a file", allow_abbrev=False)
+    show = parts.add_parser(
+        "show", help="list the frames and happenings of a file",
+        description="List the frames and happenings of a recording.", allow_abbrev=False,
+    )  # fmt: skip
     show.add_argument("file", type=Path, metavar="FILE", help="a recording")
     show.add_argument("--all", action="store_true", help="also what led to nothing, and how events were packed")
     shape = show.add_mutually_exclusive_group()

@@ -11,7 +11,7 @@ from pathlib import Path
 from flight_client.capture.record import Recorder
 from flight_client.cli.loop import run_loop
 from flight_client.client import Client
-from flight_client.errors import CallerError
+from flight_client.errors import CallerError, file_step
 from flight_client.sources import DEFAULT_ADDRESS
 
 _TOOL_TOKEN_S = 86400
@@ -36,7 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser, *, capture: bool = True) -> N
         "of a gateway on this machine",
     )
     group.add_argument(
-        "--state-dir", type=Path, metavar="DIR", help="where that gateway keeps its development key (default ~/.flight)"
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help="where that gateway keeps its development key (environment FLIGHT_STATE_DIR; default ~/.flight)",
     )
     group.add_argument("--device-id", metavar="ID", help="the name of this tool (default: host and process number)")
     group.add_argument(
@@ -82,8 +85,9 @@ def find_token(arguments: argparse.Namespace) -> str:
         try:
             return str(arguments.token_file.read_text(encoding="utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
+            step = file_step(error) if isinstance(error, OSError) else "name a file with a token, which is text"
             raise CallerError(
-                what="the token file cannot be read", value=str(arguments.token_file), next_step=str(error)
+                what="the token file cannot be read", value=str(arguments.token_file), next_step=step
             ) from error
     if token := os.environ.get("FLIGHT_TOKEN", ""):
         return token

@@ -28,12 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of `flight device-key`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, text in (("new", "make a key for a device"), ("remove", "forget the key of a device")):
-        action = actions.add_parser(name, help=text, allow_abbrev=False)
+        action = actions.add_parser(name, help=text, description=f"{text.capitalize()}.", allow_abbrev=False)
         action.add_argument("device", metavar="ID", help="the device id")
         action.add_argument(
             "--file",
             metavar="FILE",
-            help="the file of device keys (environment FLIGHT_DEVICE_KEYS; default ~/.flight/...)",
+            help="the file of device keys (environment FLIGHT_DEVICE_KEYS; default ~/.flight/device-keys)",
         )
 
 

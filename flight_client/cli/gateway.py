@@ -10,6 +10,8 @@ examples:
   flight gateway --engine redis://localhost       shares its events with every gateway on that Redis
   flight gateway --print-token --device my-dc     a token for one device; then paste it into the program
 
+Limits, trusted proxies and what else has no option are set in the environment: docs/operations.md lists them all.
+
 SIGTERM drains it: it takes no more connections, tells its clients when to come back, waits for them to go, and stops. A
 second SIGTERM or Ctrl-C stops it at once.
 """
@@ -54,7 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "amqp://HOST (environment REALTIME_BROKER_URL, the place for a URL with a password; default: log.sqlite in the "
         "state folder)",
     )
-    parser.add_argument("--state-dir", metavar="DIR", help="folder of key and log (default ~/.flight)")
+    parser.add_argument(
+        "--state-dir", metavar="DIR", help="folder of key and log (environment FLIGHT_STATE_DIR; default ~/.flight)"
+    )
     parser.add_argument("--key-file", metavar="FILE", help="key to check tokens with, instead of the development key")
     _configure_security(parser)
     parser.add_argument(

@@ -48,7 +48,7 @@ _BOTH = ["publish", "subscribe"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of `flight token`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    new = actions.add_parser("new", help="print a new token", allow_abbrev=False)
+    new = actions.add_parser("new", help="print a new token", description="Print a new token.", allow_abbrev=False)
     new.add_argument("--device", default="*", metavar="ID", help="a device id, or its beginning and * (default: any)")
     new.add_argument(
         "--role", action="append", metavar="ROLE", help=f"{', '.join(ROLES)}; repeatable (default: publish, subscribe)"
@@ -58,15 +58,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     new.add_argument("--org", default="", metavar="NAME", help="the organisation whose channels it opens")
     new.add_argument("--days", type=int, default=DEVELOPMENT_LIFETIME_S // _DAY_S, help="its life (default 30)")
-    old = actions.add_parser("revoke", help="accept a token no more", allow_abbrev=False)
+    old = actions.add_parser(
+        "revoke", help="accept a token no more",
+        description="Accept a token no more; running sessions with it end within 5 seconds.", allow_abbrev=False,
+    )  # fmt: skip
     old.add_argument("token", metavar="TOKEN", help="the token; - reads it from standard input")
     old.add_argument("--jwks", metavar="FILE", help="public keys of the gateway, where it has them")
     for action in (new, old):
-        action.add_argument("--state-dir", metavar="DIR", help="folder of the gateway's key (default ~/.flight)")
+        action.add_argument(
+            "--state-dir",
+            metavar="DIR",
+            help="folder of the gateway's key (environment FLIGHT_STATE_DIR; default ~/.flight)",
+        )
         action.add_argument("--key-file", "--key", metavar="FILE", help="key to use, instead of the development key")
-    keys = actions.add_parser("key", help="make a key pair", allow_abbrev=False)
+    keys = actions.add_parser("key", help="make a key pair", description="Make a key pair.", allow_abbrev=False)
     key_actions = keys.add_subparsers(dest="key_action", metavar="ACTION", required=True)
-    pair = key_actions.add_parser("new", help="write a private key and its public JWKS", allow_abbrev=False)
+    pair = key_actions.add_parser(
+        "new", help="write a private key and its public JWKS",
+        description="Write a private key and its public JWKS.", allow_abbrev=False,
+    )  # fmt: skip
     pair.add_argument("file", type=Path, metavar="FILE", help="the private key's file; it must not be there yet")
     pair.add_argument(
         "--jwks", type=Path, metavar="FILE", help="the public one (default: FILE with .jwks.json); added to those in it"

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flight_client.errors import CallerError, RefusedError
+from flight_client.errors import CallerError, RefusedError, file_step
 from flight_client.gateway.names import check_beginning, printable
 from flight_client.gateway.rights import ROLES, Identity, permits, valid_permission
 from flight_client.gateway.rule_file import RuleFile
@@ -75,9 +75,7 @@ class ChannelRules:
             if seen == self._seen:
                 return False
         except OSError as error:
-            raise _bad(
-                self._path, f"cannot be read ({error.strerror})", "give this user the right to read it"
-            ) from error
+            raise _bad(self._path, f"cannot be read ({error.strerror})", file_step(error)) from error
         data = RuleFile(_KIND, self._path).read()
         self._seen = seen
         rules = parse_rules(data, self._path)

@@ -14,7 +14,7 @@ import os
 import stat
 from pathlib import Path
 
-from flight_client.errors import CallerError, RefusedError
+from flight_client.errors import CallerError, RefusedError, file_step
 from flight_client.gateway.names import check_device_id, owner_of, printable
 from flight_client.gateway.rights import valid_organisation
 from flight_client.proof import read_device_key
@@ -29,7 +29,7 @@ def load_device_keys(path: Path) -> dict[str, bytes]:
             mode = os.fstat(stream.fileno()).st_mode
             data = stream.read(_FILE_BYTES + 1)
     except OSError as error:
-        raise _bad(path, f"cannot be read ({error.strerror})", "give this user the right to read it") from error
+        raise _bad(path, f"cannot be read ({error.strerror})", file_step(error)) from error
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise _bad(
             path, f"can be read by others (mode {stat.S_IMODE(mode):04o})", f"chmod 600 {path}, and make new keys"

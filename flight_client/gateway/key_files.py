@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from flight_client.errors import CallerError
+from flight_client.errors import CallerError, file_step
 from flight_client.gateway.keys import (
     CURVES,
     HS256,
@@ -54,10 +54,13 @@ def load_key(path: Path) -> SigningKey:
             mode = os.fstat(stream.fileno()).st_mode
             data = stream.read(4096)
     except OSError as error:
+        away = (
+            "" if isinstance(error, FileNotFoundError) else ", or move it away to have a new key made (old tokens end)"
+        )
         raise CallerError(
             what=f"the key file cannot be read ({error.strerror})",
             value=str(path),
-            next_step="give this user the right to read it, or move it away to have a new key made (old tokens end)",
+            next_step=f"{file_step(error)}{away}",
         ) from error
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise CallerError(

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from flight_client.errors import CallerError
+from flight_client.errors import CallerError, file_step
 from flight_client.gateway.jwks import JWKS_BYTES, parse_jwks
 from flight_client.gateway.jwks_fetch import Fetched, fetch_jwks
 from flight_client.gateway.jwks_source import is_url
@@ -138,7 +138,7 @@ class KeyRing(Mapping[str, VerifyKey]):
             raise CallerError(
                 what=f"the JWKS cannot be read ({error.strerror})",
                 value=self._source,
-                next_step="give this user the right to read it, or make one with `flight token key new`",
+                next_step=f"{file_step(error)}; `flight token key new` makes one",
             ) from error
         first = self._seen is None
         self._seen = seen  # a file that is wrong is complained about once

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from flight_client.errors import CallerError
+from flight_client.errors import CallerError, file_step
 from flight_client.gateway.names import printable
 
 FILE_BYTES = 1 << 20
@@ -43,7 +43,7 @@ class RuleFile:
             with self._path.open("rb") as stream:
                 return stream.read(FILE_BYTES + 1)
         except OSError as error:
-            raise self.bad(f"cannot be read ({error.strerror})", "give this user the right to read it") from error
+            raise self.bad(f"cannot be read ({error.strerror})", file_step(error)) from error
 
     def bad(self, problem: str, next_step: str) -> CallerError:
         """An error that names the file."""

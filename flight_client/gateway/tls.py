@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cryptography import x509  # joserfc, without which there is no gateway, brings it
 
-from flight_client.errors import CallerError
+from flight_client.errors import CallerError, file_step
 
 _log = logging.getLogger("flight.gateway")
 
@@ -104,7 +104,7 @@ def _check_readable(what: str, path: Path, option: str) -> int:
         raise CallerError(
             what=f"the {what} cannot be read ({error.strerror})",
             value=str(path),
-            next_step=f"give this user the right to read it, or name another file: {option} FILE",
+            next_step=f"{file_step(error)}, or name another file: {option} FILE",
         ) from error
 
 

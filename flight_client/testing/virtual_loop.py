@@ -67,7 +67,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.now_s += seconds
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run to the end of `work`, then end every task that is left."""
+        """Run to the end of `work`, then end every task and every asynchronous generator that is left."""
         asyncio.set_event_loop(self)
         try:
             return self.run_until_complete(work)
@@ -77,6 +77,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 task.cancel()
             if left:
                 self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self.run_until_complete(self.shutdown_asyncgens())
             asyncio.set_event_loop(None)
             self.close()
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -204,3 +205,58 @@ def test_the_module_and_the_script_are_the_same_command() -> None:
         done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("flight ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tail", "--token-file"],
+        ["capture", "show"],
+        ["replay"],
+        ["gateway", "--key-file"],
+        ["gateway", "--jwks"],
+        ["gateway", "--channels"],
+        ["gateway", "--alerts"],
+        ["gateway", "--device-keys"],
+        ["gateway", "--tls-key", "key.pem", "--tls-cert"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_is_not_there_is_said_so_with_its_path_and_nobody_asks_for_a_right(
+    words: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLIGHT_STATE_DIR", str(tmp_path / "state"))
+    missing = tmp_path / "nothing"
+    if words[0] == "gateway":
+        words = ["gateway", "--port", "0", "--engine", "memory:", *words[1:]]
+    assert frame.main([*words, str(missing)]) == frame.USAGE
+    said = capsys.readouterr().err
+    assert str(missing) in said
+    assert "check the path" in said
+    assert "right" not in said
+    assert "Errno" not in said
+
+
+def test_every_part_of_a_command_says_what_it_does_in_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["token", "new"],
+        ["token", "revoke"],
+        ["token", "key", "new"],
+        ["device-key", "new"],
+        ["capture", "record"],
+    ):
+        assert frame.main([*words, "--help"]) == frame.DONE
+        said = capsys.readouterr().out
+        sentence = said.split("\n\n")[1].strip()
+        assert sentence.endswith("."), said
+        assert sentence[0].isupper()
+
+
+def test_the_help_names_the_environments_folder_and_where_the_other_settings_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("gateway", "tail"):
+        assert frame.main([name, "--help"]) == frame.DONE
+        assert "FLIGHT_STATE_DIR" in capsys.readouterr().out
+    assert frame.main(["gateway", "--help"]) == frame.DONE
+    assert "docs/operations.md lists them all" in capsys.readouterr().out

@@ -56,7 +56,6 @@ class CountingRelay:
         self.bytes = 0
         self._to = port
         self.port = free_port()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -73,8 +72,10 @@ class CountingRelay:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        yield f"http://127.0.0.1:{self.port}"
-        server.close()
+        try:
+            yield f"http://127.0.0.1:{self.port}"
+        finally:
+            server.close()
 
 
 async def measure(name: str, gateway: RunningGateway) -> Measured:

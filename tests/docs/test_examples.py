@@ -29,7 +29,8 @@ def run(name: str, gateway: RunningGateway, *arguments: str, address: str = "") 
 
 
 def test_a_live_view_shows_what_the_sensor_sends(gateway: RunningGateway) -> None:
-    said = run("sensor_to_live_view", gateway, "2")
+    # The view ends with the sensor: on a busy machine it may have connected too late to see anything of a short one.
+    said = next((lines for seconds in ("1", "4", "20") if (lines := run("sensor_to_live_view", gateway, seconds))), [])
     assert said
     assert all(line.startswith("thermometer: 2") and line.endswith(" C") for line in said)
 

@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,10 @@ async def test_what_comes_right_behind_the_handshake_is_not_lost(secure: SecureB
         assert said.startswith(b"HTTP/1.1 200") if request is http else said[1] == spec.TYPE_WELCOME
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not for Windows")
 def test_the_same_holds_on_the_loop_that_the_command_runs_on(tmp_path: Path, authority: Authority) -> None:
-    uvloop = pytest.importorskip("uvloop")
+    import uvloop
+
     context = client_context(str(authority.ca_file))
     cert, key = authority.sign()
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from build_scripts import check_wheel
-from tests.project.tree import ROOT
+from tests.project.tree import ROOT, files
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -22,12 +23,30 @@ def run(command: list[str], folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the source distribution, so that this is complete too."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the source distribution and the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("dist")
     run([sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)], folder)
-    (built,) = folder.glob("*.whl")
-    return built
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (found,) = built.glob("*.whl")
+    return found
+
+
+@pytest.mark.timeout(300)
+def test_the_source_distribution_holds_every_file_of_the_project_and_no_other(built: Path) -> None:
+    """But for what only a clone or a forge needs: names that begin with a dot. What the build writes has no folder of ours."""
+    (source,) = built.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        held = {Path(*Path(member.name).parts[1:]) for member in archive if member.isfile()}
+    ours = {path for path in files() if not path.parts[0].startswith(".")}
+    assert not [path.as_posix() for path in sorted(ours - held)], "left out: look at MANIFEST.in"
+    written = {Path("PKG-INFO"), Path("setup.cfg")}
+    strangers = {path for path in held - ours - written if path.parts[0] != "flight_realtime.egg-info"}
+    assert not [path.as_posix() for path in sorted(strangers)], "strangers: look at MANIFEST.in"
 
 
 @pytest.mark.timeout(300)

@@ -2,7 +2,8 @@
 
 pytest-timeout raises in the main thread, once for a test. Where that is caught, or the test hangs again while it is cleared
 up, or the main thread waits in C, nothing would ever end the run; a run without an end says nothing about the other tests. A
-process that ends is a failure with the name of the test: pytest-xdist says so and begins another one.
+process that ends is a failure with the name of the test: pytest-xdist says so, and with `--max-worker-restart 0`, as the Makefile
+has it, begins no other one, which would be given the same test.
 """
 
 import faulthandler

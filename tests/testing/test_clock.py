@@ -1,7 +1,9 @@
 """Fake time: what passes, what does not, and what is told to who waits for ever."""
 
 import asyncio
+import sys
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -100,6 +102,26 @@ def test_what_a_coroutine_raises_comes_out_and_time_is_real_again() -> None:
     assert (time.monotonic, time.time) == REAL
 
 
+def test_an_asynchronous_generator_that_was_left_early_is_cleared_up() -> None:
+    steps: list[str] = []
+    kept = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            await asyncio.sleep(5)
+            steps.append("cleared up")
+
+    async def story() -> None:
+        kept.append(numbers())
+        steps.append(str(await anext(kept[0])))
+
+    FakeClock().run(story())
+    assert steps == ["1", "cleared up"]
+
+
 def test_an_error_that_only_the_loop_heard_of_fails_the_run() -> None:
     async def story() -> None:
         asyncio.get_running_loop().call_soon(lambda: 1 // 0)
@@ -126,8 +148,9 @@ def test_without_a_running_loop_there_is_nothing_to_take_over() -> None:
         pass
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not for Windows")
 def test_a_loop_of_another_kind_is_refused() -> None:
-    uvloop = pytest.importorskip("uvloop")
+    import uvloop
 
     async def take() -> None:
         with FakeClock():

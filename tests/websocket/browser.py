@@ -165,7 +165,9 @@ class Browser:
 
     async def start(self, url: str) -> None:
         """Connect."""
-        self._wire = await within(connect(url, max_size=1 << 24, compression=None, ping_interval=None), START_S)
+        self._wire = await within(
+            connect(url, max_size=1 << 24, compression=None, ping_interval=None, proxy=None), START_S
+        )
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:

@@ -91,7 +91,10 @@ class PythonPeer(Peer):
     async def connect(self, url: str, *protocols: str) -> Agreed:
         try:
             self._socket = await connect(
-                url.replace("http", "ws", 1), subprotocols=[Subprotocol(one) for one in protocols], max_size=1 << 24
+                url.replace("http", "ws", 1),
+                subprotocols=[Subprotocol(one) for one in protocols],
+                max_size=1 << 24,
+                proxy=None,
             )
         except InvalidStatus as error:
             return Agreed("", "", status=error.response.status_code)
