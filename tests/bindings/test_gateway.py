@@ -11,8 +11,8 @@ from tests.bindings.talker import Talker
 from tests.support.ports import free_port
 from tests.support.process import GatewayProcess
 
-WAYS = ["node-polling", "node-websocket", "go-polling"]
-POLLING = ["node-polling", "go-polling"]
+WAYS = ["node-polling", "node-longpoll", "node-websocket", "go-polling", "go-longpoll"]
+POLLING = ["node-polling", "node-longpoll", "go-polling", "go-longpoll"]
 
 
 class Way:
@@ -20,7 +20,9 @@ class Way:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        language, self.transport = name.split("-")
+        language, transport = name.split("-")
+        self.held = transport == "longpoll"
+        self.transport = "websocket" if transport == "websocket" else "polling"
         self.command: list[str | Path] = (
             ["node", built.typescript() / "programs" / "talk.js"]
             if language == "node"
@@ -30,6 +32,8 @@ class Way:
     def talk(self, gateway: GatewayProcess, **told: Any) -> Talker:
         if self.transport == "websocket":
             told["webSocket"] = True
+        if self.held:
+            told["holdMs"] = 20_000
         return Talker(self.command, told.pop("address", gateway.address), told.pop("token", gateway.token()), **told)
 
 
