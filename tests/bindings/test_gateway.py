@@ -100,6 +100,53 @@ def test_a_lost_reply_neither_loses_nor_doubles_an_event(gateway: GatewayProcess
         assert [line for line in talker.said if line[:2] == ["state", "reconnecting"]], "no reply was lost"
 
 
+def test_a_held_poll_is_no_delay_for_what_is_published_meanwhile(gateway: GatewayProcess) -> None:
+    """Both hold for 20 s: what one publishes while both wait is stored and heard all the same."""
+    channel = "held"
+    ways = [Way("node-longpoll"), Way("go-longpoll")]
+    with ways[0].talk(gateway, device="held-1", channel=channel) as one:
+        with ways[1].talk(gateway, device="held-2", channel=channel) as other:
+            one.hear("subscribed")
+            other.hear("subscribed")
+            for number, talker in enumerate((one, other, one, other)):
+                talker.tell("publish", str(number))
+                talker.hear("stored", str(number), "stored")
+            for talker in (one, other):
+                assert talker.heard_until("3") == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("name", ["node-websocket", "node-polling", "go-polling"])
+def test_a_pattern_hears_every_channel_that_fits_and_after_a_cut_those_that_begun_meanwhile(
+    gateway: GatewayProcess, name: str
+) -> None:
+    way = Way(name)
+    beginning = f"fits-{name}-"
+    with Way("node-websocket").talk(gateway, device="source", channel=f"{beginning}old") as source:
+        source.hear("subscribed")
+        source.tell("publish", "before")
+        source.hear("stored", "before")
+        with way.talk(gateway, device="watcher", channel=f"{beginning}*") as watcher:
+            watcher.hear("subscribed")
+            source.tell("publish", "old-1")
+            source.hear("stored", "old-1")
+            watcher.heard_until("old-1")
+            source.tell("publish-in", f"{beginning}new")
+            source.hear("stored", f"{beginning}new")
+            watcher.heard_until(f"{beginning}new")
+            gateway.kill()
+            watcher.hear("state", "reconnecting")
+            gateway.start()
+            for text in ("late", "later"):
+                source.tell("publish-in", f"{beginning}{text}")
+                source.hear("stored", f"{beginning}{text}")
+            source.tell("publish", "old-2")
+            source.hear("stored", "old-2")
+            while len(watcher.heard()) < 5:
+                watcher.hear("heard")
+    expected = ["old-1", "old-2", *(f"{beginning}{text}" for text in ("late", "later", "new"))]
+    assert sorted(watcher.heard()) == sorted(expected)
+
+
 def test_a_later_run_goes_on_with_the_last_entries(gateway: GatewayProcess, way: Way) -> None:
     channel = f"last-{way.name}"
     with way.talk(gateway, device="first-run", channel=channel) as talker:
