@@ -49,6 +49,9 @@ func (c *Connection) session(connected chan error) *Error {
 	if err != nil {
 		return asError(err)
 	}
+	if len(reply.Messages) > 0 && reply.Messages[0].Type == "error" {
+		return reply.Messages[0].asError()
+	}
 	if reply.PollKey == "" || len(reply.Messages) == 0 || reply.Messages[0].Type != "welcome" {
 		return peerError("the hello was not answered by a welcome", c.options.Address, look)
 	}
