@@ -79,6 +79,7 @@ export function gatewayError(message: Record<string, unknown>): RealtimeError {
 function shown(value: unknown): string {
   if (value instanceof Error) return value.cause instanceof Error ? `${value.message}: ${value.cause.message}` : value.message;
   if (typeof value === "string") return value.slice(0, 160);
+  if (typeof value === "number") return String(value); // JSON has no Infinity
   try {
     return (JSON.stringify(value) ?? String(value)).slice(0, 160);
   } catch {
