@@ -68,8 +68,11 @@ def test_the_hooks_follow_a_connection_and_are_told_apart_from_a_missing_react(f
         "1: 8.4MB",
         "2: unknown",
         "listeners left: 0",
+        "strict: 1: 8.4MB",
+        "left of strict: 0 0 0 0",
         "disconnected none",
         "connected vita 2",
+        "intervals left: 0",
     ]
 
 
