@@ -50,13 +50,18 @@ def once(name: str, make: Callable[[Path], None]) -> Path:
     return made
 
 
+def compiler() -> Path:
+    """tsc, of the version that is pinned."""
+    return npm.installed(HERE / "npm") / "node_modules" / ".bin" / "tsc"
+
+
 def typescript() -> Path:
     """A folder in which the package is installed as its users have it, with the compiled programs of the tests in `programs`."""
     packages = npm.installed(HERE / "npm")
     programs = HERE / "typescript"
 
     def make(folder: Path) -> None:
-        tsc = packages / "node_modules" / ".bin" / "tsc"
+        tsc = compiler()
         package = folder / "node_modules" / "@flight" / "realtime-types"
         package.parent.mkdir(parents=True)
         shutil.copytree(TYPESCRIPT, package, ignore=shutil.ignore_patterns("node_modules", "dist"))

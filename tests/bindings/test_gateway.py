@@ -104,15 +104,16 @@ def test_a_held_poll_is_no_delay_for_what_is_published_meanwhile(gateway: Gatewa
     """Both hold for 20 s: what one publishes while both wait is stored and heard all the same."""
     channel = "held"
     ways = [Way("node-longpoll"), Way("go-longpoll")]
-    with ways[0].talk(gateway, device="held-1", channel=channel) as one:
-        with ways[1].talk(gateway, device="held-2", channel=channel) as other:
-            one.hear("subscribed")
-            other.hear("subscribed")
-            for number, talker in enumerate((one, other, one, other)):
-                talker.tell("publish", str(number))
-                talker.hear("stored", str(number), "stored")
-            for talker in (one, other):
-                assert talker.heard_until("3") == ["0", "1", "2", "3"]
+    first = ways[0].talk(gateway, device="held-1", channel=channel)
+    second = ways[1].talk(gateway, device="held-2", channel=channel)
+    with first as one, second as other:
+        one.hear("subscribed")
+        other.hear("subscribed")
+        for number, talker in enumerate((one, other, one, other)):
+            talker.tell("publish", str(number))
+            talker.hear("stored", str(number), "stored")
+        for talker in (one, other):
+            assert talker.heard_until("3") == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize("name", ["node-websocket", "node-polling", "go-polling"])

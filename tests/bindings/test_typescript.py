@@ -134,3 +134,21 @@ def test_the_package_is_small(folder: Path, figure: Figure) -> None:
     packed = sum(len(gzip.compress(path.read_bytes())) for path in made.rglob("*.js"))
     figure(f"@flight/realtime-types: {size:,} bytes of JavaScript, {packed:,} compressed")
     assert size < 100_000
+
+
+def test_it_uses_nothing_that_node_18_does_not_have(folder: Path) -> None:
+    """Against the declarations of that version alone, without a browser's: what came later does not compile."""
+    package = folder / "node_modules" / "@flight" / "realtime-types"
+    probe = folder / "newer.ts"
+    said = {"target": "ES2022", "module": "NodeNext", "lib": "ES2022", "types": "node"}
+    flags = [
+        "--noEmit",
+        "--strict",
+        "--skipLibCheck",
+        *(word for name, value in said.items() for word in (f"--{name}", value)),
+    ]
+    tsc = built.compiler()
+    built.run(tsc, *flags, package / "src" / "index.ts", cwd=folder)
+    probe.write_text("export const socket = WebSocket; AbortSignal.any([]);\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="'WebSocket'"):
+        built.run(tsc, *flags, probe, cwd=folder)
