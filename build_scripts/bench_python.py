@@ -17,8 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.python import beside, ours, peers  # noqa: E402 - the folder above is not on the path before
-from benchmarks.python.rounds import ROUNDS, Work, measure  # noqa: E402 - as above
+from benchmarks.python import beside, ours, peers  # noqa: E402 - behind the line that makes it findable
+from benchmarks.python.rounds import ROUNDS, Work, measure  # noqa: E402 - behind the line that makes it findable
 
 OUT = ROOT / "build" / "bench" / "python.json"
 IMPORT_ROUNDS = 9

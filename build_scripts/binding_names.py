@@ -38,17 +38,6 @@ STRUCTS = {
     "command-result": "CommandResultData",
 }
 
-# Fields whose name in JSON is more than camelCase; docs/json.md lists them.
-_RENAMED = {
-    ("memory-update", "total_bytes"): "total",
-    ("memory-update", "used_bytes"): "used",
-    ("memory-update", "available_bytes"): "available",
-    ("memory-update", "budget_bytes"): "budget",
-    ("memory-update", "fragmentation"): "fragmentationRatio",
-    ("component-update", "memory_bytes"): "memoryUsage",
-    ("component-update", "created_age_ms"): "createdAt",
-}
-_MEMORY = {"total", "used", "available", "budget", "memoryUsage"}
 _TAIL_DOCS = {"json": "a bounded JSON object", "map": "text to text", "bytes": "base64", "text": "text"}
 
 Spec = dict[str, Any]
@@ -78,15 +67,15 @@ def pascal(name: str) -> str:
 
 def members(layout: dict[str, Any]) -> list[Member]:
     """The fields of a layout as JSON has them."""
-    found = [_fixed(layout["name"], field) for field in layout["fields"] if not field.get("reserved")]
+    found = [_fixed(field) for field in layout["fields"] if not field.get("reserved")]
     return found + [_tail(tail) for tail in layout["tail"]]
 
 
-def _fixed(layout: str, field: dict[str, Any]) -> Member:
-    name = _RENAMED.get((layout, field["name"]), camel(field["name"]))
+def _fixed(field: dict[str, Any]) -> Member:
+    name, form = field.get("json") or camel(field["name"]), field.get("json_form", "")
     optional = bool(field.get("optional"))
-    doc = "when it was made, in ms since 1970" if name == "createdAt" else field["doc"]
-    if name in _MEMORY:
+    doc = "when it was made, in ms since 1970" if form == "moment" else field["doc"]
+    if form == "memory":
         return Member(name, "memory", optional, doc)
     if "enum" in field:
         return Member(name, "enum", optional, doc, _ENUM_OF[field["enum"]])

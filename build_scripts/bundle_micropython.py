@@ -190,7 +190,7 @@ class _Scope(ast.NodeTransformer):
         return self.generic_visit(node)
 
     visit_FunctionDef = _named  # noqa: N815 - the name that ast wants
-    visit_ClassDef = _named  # noqa: N815 - as above
+    visit_ClassDef = _named  # noqa: N815 - the name that ast wants
 
 
 def _locals_clash(module: Module, renamed: set[str]) -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a program, Python looks in this folder only
 
 from build_scripts import generate_go, generate_python, generate_typescript  # noqa: E402 - behind the line that makes it findable
-from build_scripts.generate_python import KIND_STRUCT, has_wide  # noqa: E402 - the same
+from build_scripts.generate_python import KIND_STRUCT, has_wide  # noqa: E402 - behind the line that makes it findable
 
 SPEC = ROOT / "spec" / "flight.toml"
 NOTE = "Generated from spec/flight.toml by build_scripts/generate.py. Do not edit."

@@ -9,8 +9,8 @@ from pygments.lexers.special import TextLexer
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from build_scripts import docs_pages  # noqa: E402
-from flight_client.version import __version__  # noqa: E402
+from build_scripts import docs_pages  # noqa: E402 - behind the line that makes it findable
+from flight_client.version import __version__  # noqa: E402 - behind the line that makes it findable
 
 project = "Flight Realtime"
 author = "The Flight Realtime authors"

@@ -6,9 +6,9 @@
 The names below are the public ones; docs/ explains them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .lazy import on_first_use
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -281,12 +281,8 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: `flight doctor` must start where the core is missing, and fast."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    return value
+# `flight doctor` must start where the core is missing, and fast.
+__getattr__ = on_first_use(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -48,8 +48,7 @@ def check_seconds(name: str, value: object) -> None:
     """A time limit: None, or seconds from 0 on."""
     if value is None:
         return
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < math.inf:  # type: ignore[operator]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise refuse(name, "is not a time limit", value, "give seconds from 0 on, or None to wait as long as it takes")
 
 

@@ -299,8 +299,8 @@ class Client(Watching, Steering, Commanding):
             "retries": retries,
             "retry_interval_ms": retry_interval_ms,
         }
-        given = {key: value for key, value in said.items() if value is not None}
-        rules = ChannelRules(**given)  # type: ignore[arg-type]
+        given: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
+        rules = ChannelRules(**given)
         rules.check()
         known = self._channels.get(name)
         if known is None:

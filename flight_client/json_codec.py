@@ -20,7 +20,7 @@ All of this may be called from every thread.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from . import json_text
 from ._tables import CHANNELS
@@ -92,8 +92,8 @@ def from_json(kind: type[_Kind], value: object, *, lenient: bool = False) -> _Ki
         raise CallerError("this is no type with a JSON form", value=kind, next_step=f"give one of: {_known()}")
     try:
         if kind is RealtimeEvent:
-            return _event_from_json(value, lenient)  # type: ignore[return-value]
-        return _from_json(kind, value, lenient)  # type: ignore[no-any-return]
+            return cast("_Kind", _event_from_json(value, lenient))
+        return cast("_Kind", _from_json(kind, value, lenient))
     except CallerError as error:
         error.fault = "peer"
         raise

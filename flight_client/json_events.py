@@ -67,45 +67,37 @@ def _as_it_is(_name: str, value: Any) -> Any:
     return value
 
 
-# field of the layout -> name in JSON, where it is another one than camelCase
-_NAMES: dict[tuple[str, str], str] = {
-    ("memory-update", "total_bytes"): "total",
-    ("memory-update", "used_bytes"): "used",
-    ("memory-update", "available_bytes"): "available",
-    ("memory-update", "budget_bytes"): "budget",
-    ("memory-update", "fragmentation"): "fragmentationRatio",
-    ("component-update", "memory_bytes"): "memoryUsage",
-    ("component-update", "created_age_ms"): "createdAt",
-}
-_AS_MEMORY = {"total", "used", "available", "budget", "memoryUsage"}
 _OF_THE_GATEWAY = {"timestamp", "sessionId", "platform"}
 
 
 class _Member:
     """One field of an event on both sides."""
 
-    __slots__ = ("field", "name", "read", "relative", "write")
+    __slots__ = ("field", "memory", "name", "read", "relative", "write")
 
-    def __init__(self, event: str, field: str, kind: str) -> None:
-        self.field = field
-        self.name = _NAMES.get((event, field), camel(field))
-        self.relative = field == "created_age_ms"
+    def __init__(self, entry: dict[str, Any]) -> None:
+        """entry: the field in the spec's layout."""
+        form = entry.get("json_form", "")
+        self.field: str = entry["name"]
+        self.name: str = entry.get("json") or camel(self.field)
+        self.memory = form == "memory"
+        self.relative = form == "moment"
         self.write: Callable[[Any], Any] = _same
         self.read: Callable[[str, Any], Any] = _as_it_is
-        if self.name in _AS_MEMORY:
+        if self.memory:
             self.write, self.read = _memory, _bytes_of
-        elif kind == "bytes":
+        elif entry["kind"] == "bytes":
             self.write, self.read = _to_base64, _from_base64
 
 
 def members_of(layout: dict[str, Any]) -> list[tuple[str, str, bool]]:
     """Of a layout: field, name in JSON, and whether it is memory."""
-    return [(member.field, member.name, member.name in _AS_MEMORY) for member in _members(layout)]
+    return [(member.field, member.name, member.memory) for member in _members(layout)]
 
 
 def _members(layout: dict[str, Any]) -> list[_Member]:
     both = [*layout["fields"], *layout["tail"]]
-    return [_Member(layout["name"], entry["name"], entry["kind"]) for entry in both if not entry.get("reserved")]
+    return [_Member(entry) for entry in both if not entry.get("reserved")]
 
 
 def known_members(kind: str) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
@@ -100,7 +101,7 @@ def read_delivery(
     return found
 
 
-class Stream(Generic[T]):
+class Stream(ABC, Generic[T]):
     """An asynchronous iterator that a client fills. Cancelling a wait loses nothing; a slow reader loses the oldest, counted.
 
     It belongs to the client's loop. `async with` closes it at the end.
@@ -125,9 +126,9 @@ class Stream(Generic[T]):
         self._on_close = on_close
         self._check = check
 
+    @abstractmethod
     def put(self, event: RealtimeEvent) -> None:
         """An event for this stream arrived; the client calls this."""
-        raise NotImplementedError
 
     def _add(self, item: T) -> None:
         """Hand an item to the reader."""

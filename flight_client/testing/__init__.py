@@ -4,8 +4,9 @@ Nothing here opens a socket or waits for a real second. The names below are the 
 Importing this package imports nothing else: each name is fetched on first use. The gateway needs the extra `gateway`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from flight_client.lazy import on_first_use
 
 if TYPE_CHECKING:
     from .clock import FakeClock
@@ -60,12 +61,8 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: the pytest plugin is loaded by every test run, also where nobody uses it."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    return value
+# The pytest plugin is loaded by every test run, also where nobody uses it.
+__getattr__ = on_first_use(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

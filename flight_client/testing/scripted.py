@@ -213,12 +213,14 @@ class ScriptedPeer:
         """Go on with the session that this ATTACH names, or say that there is none."""
         asked = messages.read_attach(frame.payload, 0, len(frame.payload))
         session = self.session
-        known = asked is not None and session is not None and asked.session_id == self._session_id
-        if not known or not session.attach(asked.generation, asked.number, monotonic_ms()):  # type: ignore[union-attr]
+        if (
+            asked is None
+            or session is None
+            or asked.session_id != self._session_id
+            or not session.attach(asked.generation, asked.number, monotonic_ms())
+        ):
             self.say("reset", messages.ending(spec.CODE_UNKNOWN_SESSION))
             return
-        assert asked is not None
-        assert session is not None
         # What the script has left without an answer counts as never taken: it comes again.
         session._pending.clear()
         session._pending_bytes = 0

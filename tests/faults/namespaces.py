@@ -60,7 +60,7 @@ class Link:
 
     def connect(self) -> None:
         """Put a link between them."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of link says how
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

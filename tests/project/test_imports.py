@@ -15,6 +15,7 @@ FLOOR = {
     "_tables": 0,
     "_profiles": 0,
     "enums": 0,
+    "lazy": 0,
     "sizes": 0,
     "version": 0,
     "errors": 1,

@@ -28,7 +28,7 @@ class PackingConnection(_Packing, Connection):  # type: ignore[misc]  # the libr
     """Plain TCP."""
 
 
-class PackingSSLConnection(_Packing, SSLConnection):  # type: ignore[misc]  # as above
+class PackingSSLConnection(_Packing, SSLConnection):  # type: ignore[misc]  # the library's own types, as the one above
     """TLS."""
 
 
