@@ -194,16 +194,16 @@ export class Connection {
   /** Publish a message of the guide's form: its type is a type of event, its payload the event's data as JSON. */
   async send(message: RealtimeMessage, channel?: string): Promise<Ack> {
     const flaw = messageFlaw(message, this.#around.now());
-    if (flaw !== undefined) throw callerError(`the message may not be sent: ${flaw}`, message.id, "make it anew");
+    if (flaw !== undefined) throw callerError(`the message may not be sent: ${flaw}`, message?.id, "make it anew");
     const type = message.messageType;
     if (!isEventType(type)) throw callerError("the messageType is no type of event", type, "use one of EventType");
     const { priority, routing } = message;
     const data = payloadOf(message);
-    const critical = routing.requiresAck || priority === "critical" || isCriticalChannel(channel ?? channelOf(type));
+    const critical = routing?.requiresAck || priority === "critical" || isCriticalChannel(channel ?? channelOf(type));
     return this.publish(channel ?? channelOf(type), { type, data } as EventToPublish, {
       critical,
-      priority,
-      retry: routing.retryConfig,
+      ...(priority === undefined ? {} : { priority }),
+      ...(routing?.retryConfig === undefined ? {} : { retry: routing.retryConfig }),
     });
   }
 
