@@ -55,7 +55,13 @@ def test_the_plugin_imports_nothing_but_pytest_until_a_test_asks() -> None:
         "print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    loaded = ["flight_client", "flight_client.testing", "flight_client.testing.pytest_plugin", "flight_client.version"]
+    loaded = [
+        "flight_client",
+        "flight_client.lazy",
+        "flight_client.testing",
+        "flight_client.testing.pytest_plugin",
+        "flight_client.version",
+    ]
     assert done.stdout == f"{loaded}\n"
 
 
