@@ -161,6 +161,7 @@ soak: $(DEV) ## hours of what `make test` runs for seconds
 	@FLIGHT_REST_EXAMPLES=1000 $(VPY) -m pytest --quiet -s -o timeout=3600 tests/gateway/test_schemathesis.py
 	@FLIGHT_FAULT_RUNS=200 $(VPY) -m pytest --quiet tests/faults
 	@FLIGHT_ABUSE=1000 $(VPY) -m pytest --quiet -s -o timeout=600 tests/gateway/test_abuse.py
+	@FLIGHT_GO_RACE=1 $(VPY) -m pytest --quiet tests/bindings -k go
 	@FLIGHT_GATEWAY_KILLS=20 $(VPY) -m pytest --quiet tests/client/test_restart.py -k killed_gateway
 	@FLIGHT_BROKER_KILLS=20 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_redis.py -k under_load
 	@FLIGHT_BROKER_KILLS=10 $(VPY) -m pytest --quiet -s -o timeout=1200 tests/conformance/engines/test_rabbitmq.py -k by_a_kill

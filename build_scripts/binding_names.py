@@ -1,4 +1,8 @@
-"""What the bindings in other languages have in common: the fields of events as JSON names them, enums, profiles, constants."""
+"""What the bindings in other languages have in common: the fields of events as JSON names them, enums, profiles, constants.
+
+Each language gets all of it: that constants.ts and generated_constants.go say the same is meant, since neither package can import
+the other's, and nobody keeps them alike by hand.
+"""
 
 from __future__ import annotations
 
@@ -109,6 +113,18 @@ def constants(spec: Spec) -> list[tuple[str, int | str, str]]:
         ("retry_interval_ms", timing["retry_interval_ms"], "... each time this much later."),
         ("reconnect_spread_ms", timing["reconnect_spread_ms"], "The first attempt after a break comes within this."),
         ("healthy_ms", timing["healthy_ms"], "Only a connection that lived this long resets the backoff."),
+        (
+            "probe_first_ms",
+            timing["probe_first_ms"],
+            "After a step down to polling the WebSocket is tried again after this.",
+        ),
+        ("probe_base_ms", timing["probe_base_ms"], "... then after this, and twice as long each time."),
+        ("probe_cap_ms", timing["probe_cap_ms"], "... and this at most."),
+        (
+            "upgrade_healthy_ms",
+            timing["upgrade_healthy_ms"],
+            "A WebSocket that lived this long makes the waits short again.",
+        ),
         ("close_wait_ms", timing["close_wait_ms"], "close() ends within this."),
         ("letter_events", limits["letter_events"], "Dead letters that are kept."),
         ("pressure_queue_events", limits["pressure_queue_events"], "What a console keeps queued under pressure."),

@@ -11,8 +11,9 @@ from tests.bindings.talker import Talker
 from tests.support.ports import free_port
 from tests.support.process import GatewayProcess
 
+HELD = ["node-longpoll", "go-longpoll"]
 WAYS = ["node-polling", "node-websocket", "go-polling"]
-POLLING = ["node-polling", "go-polling"]
+POLLING = ["node-polling", "go-polling", *HELD]
 
 
 class Way:
@@ -20,7 +21,9 @@ class Way:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        language, self.transport = name.split("-")
+        language, transport = name.split("-")
+        self.held = transport == "longpoll"
+        self.transport = "websocket" if transport == "websocket" else "polling"
         self.command: list[str | Path] = (
             ["node", built.typescript() / "programs" / "talk.js"]
             if language == "node"
@@ -30,11 +33,19 @@ class Way:
     def talk(self, gateway: GatewayProcess, **told: Any) -> Talker:
         if self.transport == "websocket":
             told["webSocket"] = True
+        if self.held:
+            told["holdMs"] = 20_000
         return Talker(self.command, told.pop("address", gateway.address), told.pop("token", gateway.token()), **told)
 
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> Way:
+    return Way(request.param)
+
+
+@pytest.fixture(params=[*WAYS, *HELD])
+def every_way(request: pytest.FixtureRequest) -> Way:
+    """Long polling too, where it could make a difference."""
     return Way(request.param)
 
 
@@ -48,9 +59,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
     process.kill()
 
 
-def test_what_it_publishes_is_stored_and_heard_once_and_in_order(gateway: GatewayProcess, way: Way) -> None:
-    with way.talk(gateway, device="one", channel=f"order-{way.name}") as talker:
-        assert talker.hear("transport")[1] == way.transport
+def test_what_it_publishes_is_stored_and_heard_once_and_in_order(gateway: GatewayProcess, every_way: Way) -> None:
+    with every_way.talk(gateway, device="one", channel=f"order-{every_way.name}") as talker:
+        assert talker.hear("transport")[1] == every_way.transport
         talker.hear("subscribed")
         for text in ("a", "b", "c"):
             talker.tell("publish", text)
@@ -64,9 +75,9 @@ def test_what_it_publishes_is_stored_and_heard_once_and_in_order(gateway: Gatewa
 
 
 def test_after_a_gateway_was_killed_nothing_is_missing_and_nothing_comes_twice(
-    gateway: GatewayProcess, way: Way
+    gateway: GatewayProcess, every_way: Way
 ) -> None:
-    with way.talk(gateway, device="two", channel=f"cut-{way.name}") as talker:
+    with every_way.talk(gateway, device="two", channel=f"cut-{every_way.name}") as talker:
         talker.hear("subscribed")
         talker.tell("critical", "before")
         talker.hear("stored", "before")
@@ -94,6 +105,54 @@ def test_a_lost_reply_neither_loses_nor_doubles_an_event(gateway: GatewayProcess
             talker.hear("stored", text, "stored")
         assert talker.heard_until(texts[-1]) == texts
         assert [line for line in talker.said if line[:2] == ["state", "reconnecting"]], "no reply was lost"
+
+
+def test_a_held_poll_is_no_delay_for_what_is_published_meanwhile(gateway: GatewayProcess) -> None:
+    """Both hold for 20 s: what one publishes while both wait is stored and heard all the same."""
+    channel = "held"
+    ways = [Way("node-longpoll"), Way("go-longpoll")]
+    first = ways[0].talk(gateway, device="held-1", channel=channel)
+    second = ways[1].talk(gateway, device="held-2", channel=channel)
+    with first as one, second as other:
+        one.hear("subscribed")
+        other.hear("subscribed")
+        for number, talker in enumerate((one, other, one, other)):
+            talker.tell("publish", str(number))
+            talker.hear("stored", str(number), "stored")
+        for talker in (one, other):
+            assert talker.heard_until("3") == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("name", ["node-websocket", "node-polling", "go-polling"])
+def test_a_pattern_hears_every_channel_that_fits_and_after_a_cut_those_that_begun_meanwhile(
+    gateway: GatewayProcess, name: str
+) -> None:
+    way = Way(name)
+    beginning = f"fits-{name}-"
+    with Way("node-websocket").talk(gateway, device="source", channel=f"{beginning}old") as source:
+        source.hear("subscribed")
+        source.tell("publish", "before")
+        source.hear("stored", "before")
+        with way.talk(gateway, device="watcher", channel=f"{beginning}*") as watcher:
+            watcher.hear("subscribed")
+            source.tell("publish", "old-1")
+            source.hear("stored", "old-1")
+            watcher.heard_until("old-1")
+            source.tell("publish-in", f"{beginning}new")
+            source.hear("stored", f"{beginning}new")
+            watcher.heard_until(f"{beginning}new")
+            gateway.kill()
+            watcher.hear("state", "reconnecting")
+            gateway.start()
+            for text in ("late", "later"):
+                source.tell("publish-in", f"{beginning}{text}")
+                source.hear("stored", f"{beginning}{text}")
+            source.tell("publish", "old-2")
+            source.hear("stored", "old-2")
+            while len(watcher.heard()) < 5:
+                watcher.hear("heard")
+    expected = ["old-1", "old-2", *(f"{beginning}{text}" for text in ("late", "later", "new"))]
+    assert sorted(watcher.heard()) == sorted(expected)
 
 
 def test_a_later_run_goes_on_with_the_last_entries(gateway: GatewayProcess, way: Way) -> None:

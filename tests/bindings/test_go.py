@@ -14,6 +14,11 @@ def programs() -> Path:
     return built.go() / "bin"
 
 
+@pytest.fixture(scope="module")
+def hostile(programs: Path) -> list[str]:
+    return output(programs / "hostile")
+
+
 def output(program: Path) -> list[str]:
     done = subprocess.run([program], capture_output=True, text=True, timeout=HANG_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -38,6 +43,35 @@ def test_unknown_numbers_are_never_zero_and_bad_input_is_explained(programs: Pat
         "caller: the message is too old, or dated ahead (36000000 ms); make it anew",
         "caller: the payload is larger than the 896 bytes that psp takes (897); send less at once",
     ]
+
+
+def test_servers_that_are_none_are_told_apart_and_never_followed_elsewhere(hostile: list[str]) -> None:
+    told = dict(line.split(": ", 1) for line in hostile[:12])
+    assert {name: reason.split(":")[0] for name, reason in told.items() if name != "elsewhere"} == {
+        "garbled": "peer", "a list": "peer", "no messages": "peer", "no welcome": "peer", "huge": "peer", "redirect": "peer",
+        "not found": "peer", "bad gateway": "link", "wrong type": "peer", "beyond int64": "peer", "refused": "caller",
+    }  # fmt: skip
+    assert told["elsewhere"] == "0", "the token was carried on by a redirect"
+    assert "OTHER/v1/poll" in told["redirect"]
+    assert "over 16777216 bytes" in told["huge"]
+
+
+def test_what_cannot_be_is_the_callers_mistake_and_a_refused_critical_batch_a_dead_letter(hostile: list[str]) -> None:
+    words = [
+        "no context", "context canceled", "hidden: it may hold a secret", "handler is nil", "no place to start", "<nil> 0",
+        "already subscribed", "nothing to publish", "an event is nil", "cannot be written as JSON", "unknown priority",
+        "larger than 120000 bytes", "not yours", "not yours", "refused c true forbidden", "is closed", "is closed", "is closed",
+    ]  # fmt: skip
+    lines = hostile[12:-1]
+    assert len(lines) == len(words)
+    for line, expected in zip(lines, words, strict=True):
+        assert expected in line
+    assert "secret@" not in "".join(lines)
+    assert lines[1].endswith("true"), "errors.Is does not find the context's error"
+
+
+def test_close_leaves_no_goroutine_behind(hostile: list[str]) -> None:
+    assert hostile[-1] == "goroutines left: 0"
 
 
 def test_the_module_needs_nothing_but_the_standard_library() -> None:

@@ -37,6 +37,16 @@ func checkChannel(name string) error {
 	return callerError("the name of the channel is not valid", name, "use 1 to 64 of a-z, 0-9, '.', '-', '_' and '/'")
 }
 
+var channelPattern = regexp.MustCompile(`^[a-z0-9._/-]{0,63}\*$`)
+
+// checkChannels takes a pattern too: a beginning of names and a `*`.
+func checkChannels(name string) error {
+	if channelPattern.MatchString(name) {
+		return nil
+	}
+	return checkChannel(name)
+}
+
 // ChannelOf is the channel that carries this type of event where nothing else is said, "" where there is none.
 func ChannelOf(event EventType) string {
 	for _, known := range knownChannels {

@@ -2,13 +2,14 @@ package realtime
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"sync"
 	"time"
 )
 
-// bodyMessages that one request carries at most.
-const bodyMessages = 16
+// bodyBytes that the messages of one request have together; the gateway takes 131,072.
+const bodyBytes = 120_000
 
 // Connection is a connection to a gateway: it carries all channels, comes back by itself, and goes on where it was. Its
 // methods may be called from every goroutine.
@@ -39,15 +40,17 @@ type Connection struct {
 
 	connectedAt time.Time
 
-	queue []outgoing
+	queue []json.RawMessage
 
 	requests map[string]func(*incoming, *Error)
 
 	lastRequest int
 
-	channels map[string]*followed
+	channels, patterns map[string]*followed
 
 	outbox outbox
+
+	letters letters
 
 	anew, closing bool
 
@@ -56,8 +59,12 @@ type Connection struct {
 	told []func()
 }
 
-// EstablishConnection connects to a gateway; it is connected when this returns without an error.
+// EstablishConnection connects to a gateway; it is connected when this returns without an error. ctx bounds the attempt, not the
+// connection: Close ends that.
 func EstablishConnection(ctx context.Context, info ClientInfo, platform, authToken string, options Options) (*Connection, error) {
+	if ctx == nil {
+		return nil, callerError("there is no context", "nil", "give context.Background()")
+	}
 	found, err := profileOf(platform)
 	if err != nil {
 		return nil, err
@@ -68,7 +75,7 @@ func EstablishConnection(ctx context.Context, info ClientInfo, platform, authTok
 	c := &Connection{
 		info: info, platform: found, options: options, token: authToken,
 		state: ConnectionStateDisconnected, done: make(chan struct{}), wake: make(chan struct{}, 1),
-		requests: map[string]func(*incoming, *Error){}, channels: map[string]*followed{},
+		requests: map[string]func(*incoming, *Error){}, channels: map[string]*followed{}, patterns: map[string]*followed{},
 	}
 	timeout := time.Duration(found.connectTimeoutMs) * time.Millisecond
 	c.poller = poller{options.HTTPClient, options.Address, timeout}
@@ -82,22 +89,29 @@ func EstablishConnection(ctx context.Context, info ClientInfo, platform, authTok
 }
 
 func (c *Connection) open(ctx context.Context) error {
+	limited := ctx
 	if c.options.Timeout > 0 {
-		limited, cancel := context.WithTimeout(ctx, c.options.Timeout)
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, c.options.Timeout)
 		defer cancel()
-		ctx = limited
 	}
 	connected := make(chan error, 1)
 	c.turn(ConnectionStateConnecting, "", 0)
 	go c.run(connected)
 	select {
 	case err := <-connected:
+		if err != nil {
+			<-c.done
+		}
 		return err
-	case <-ctx.Done():
+	case <-limited.Done():
 		c.mu.Lock()
 		err := c.lastError
 		c.mu.Unlock()
 		c.Close()
+		if ctx.Err() != nil {
+			return endedError("the context was over before a gateway answered", ctx.Err())
+		}
 		if err != nil {
 			return err
 		}
@@ -112,63 +126,6 @@ func (c *Connection) State() ConnectionState {
 	return c.state
 }
 
-// Subscribe hears the events of a channel from now on; it returns when the gateway has said yes.
-func (c *Connection) Subscribe(ctx context.Context, channel string, start Start, handler Handler) error {
-	if err := checkChannel(channel); err != nil {
-		return err
-	}
-	f := &followed{handler: handler, start: start, begun: make(chan error, 1)}
-	if err := c.follow(channel, f); err != nil {
-		return err
-	}
-	select {
-	case err := <-f.begun:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (c *Connection) follow(channel string, f *followed) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.checkOpen(); err != nil {
-		return err
-	}
-	if c.channels[channel] != nil {
-		return callerError("already subscribed to", channel, "unsubscribe first, or share the handler")
-	}
-	c.channels[channel] = f
-	if c.outbox.ready {
-		c.askFor(channel, f)
-	}
-	return nil
-}
-
-// Unsubscribe hears nothing more of a channel.
-func (c *Connection) Unsubscribe(channel string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.channels[channel] == nil {
-		return
-	}
-	delete(c.channels, channel)
-	if c.outbox.ready {
-		c.ask(outgoing{"type": "unsubscribe", "channel": channel}, func(*incoming, *Error) {})
-	}
-}
-
-// Position is how far a channel was heard: a later run gives it as Start.After. Nil before anything is known.
-func (c *Connection) Position(channel string) *Position {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f := c.channels[channel]; f != nil && f.at != nil {
-		at := *f.at
-		return &at
-	}
-	return nil
-}
-
 // PublishOptions of one Publish; the zero value does what the channel says.
 type PublishOptions struct {
 	// Critical events are stored once, acknowledged, and sent again after a cut.
@@ -178,6 +135,9 @@ type PublishOptions struct {
 
 	// Retry of critical events that the gateway could not store, by default three times after 2 s.
 	Retry *RetryConfig
+
+	// Expires: after so long they are not sent any more, and refused with the code "expired". 0: they wait for ever.
+	Expires time.Duration
 }
 
 // Pending is what Queue gave: a batch on its way.
@@ -186,10 +146,10 @@ type Pending struct{ batch *batch }
 // Wait returns when the gateway has stored the events, once. When ctx ends first they may be stored all the same.
 func (p *Pending) Wait(ctx context.Context) (Ack, error) {
 	select {
-	case found := <-p.batch.done:
-		return found.ack, found.err
+	case <-p.batch.done:
+		return p.batch.ack, p.batch.err
 	case <-ctx.Done():
-		return Ack{}, ctx.Err()
+		return Ack{}, endedError("the context was over before the events were stored", ctx.Err())
 	}
 }
 
@@ -207,22 +167,14 @@ func (c *Connection) Queue(channel string, options PublishOptions, events ...Eve
 	if err := checkChannel(channel); err != nil {
 		return nil, err
 	}
-	listed := make([]map[string]any, len(events))
-	for place, data := range events {
-		listed[place] = map[string]any{"type": data.TypeOfEvent(), "data": data}
+	b, err := newBatch(channel, options, events)
+	if err != nil {
+		return nil, err
 	}
-	b := &batch{
-		message: outgoing{"type": "publish", "channel": channel, "events": listed},
-		events:  int64(len(events)), retry: RetryConfig{RetryCount, RetryIntervalMs}, done: make(chan outcome, 1),
+	if err := c.add(b); err != nil {
+		return nil, err
 	}
-	b.critical = options.Critical || options.Priority == MessagePriorityCritical || isCriticalChannel(channel)
-	if options.Priority != "" {
-		b.message["priority"] = options.Priority
-	}
-	if options.Retry != nil {
-		b.retry = *options.Retry
-	}
-	return &Pending{b}, c.add(b)
+	return &Pending{b}, nil
 }
 
 func (c *Connection) add(b *batch) error {
@@ -231,13 +183,40 @@ func (c *Connection) add(b *batch) error {
 	if err := c.checkOpen(); err != nil {
 		return err
 	}
+	if !b.expires.IsZero() {
+		b.timer = time.AfterFunc(time.Until(b.expires), c.outbox.expire)
+	}
 	return c.outbox.add(b)
 }
 
-// RenewToken goes on with a new token of the same subject.
+// RenewToken goes on with a new token of the same subject; without a session the next one begins with it.
 func (c *Connection) RenewToken(ctx context.Context, token string) error {
+	if token == "" {
+		return callerError("there is no token", `""`, "make a new one for the same subject")
+	}
 	answered := make(chan error, 1)
+	if err := c.renew(token, answered); err != nil {
+		return err
+	}
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return endedError("the context was over before the token was taken", ctx.Err())
+	}
+}
+
+func (c *Connection) renew(token string, answered chan error) error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.checkOpen(); err != nil {
+		return err
+	}
+	if !c.outbox.ready {
+		c.token = token
+		answered <- nil
+		return nil
+	}
 	c.ask(outgoing{"type": "token", "token": token}, func(_ *incoming, err *Error) {
 		if err == nil {
 			c.token = token
@@ -246,33 +225,38 @@ func (c *Connection) RenewToken(ctx context.Context, token string) error {
 		}
 		answered <- err
 	})
-	c.mu.Unlock()
-	select {
-	case err := <-answered:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
 
-// Close says goodbye; what was published and not stored is refused. It ends within a second.
+// Close says goodbye; what was published and not stored is refused. It ends within two seconds. Called by a handler, it returns
+// before that handler has.
 func (c *Connection) Close() {
 	c.mu.Lock()
 	if c.over() {
 		c.mu.Unlock()
+		c.waitFor(c.done)
 		return
 	}
 	c.closing = true
-	c.queue = append(c.queue, outgoing{"type": "close"})
+	if !c.outbox.ready { // nobody is there to hear a goodbye
+		c.cancel()
+	}
+	c.queue = append(c.queue, json.RawMessage(`{"type":"close"}`))
 	c.mu.Unlock()
 	c.turn(ConnectionStateClosed, "Close was called", 0)
 	c.poke()
-	select {
-	case <-c.done:
-	case <-time.After(CloseWaitMs * time.Millisecond):
-	}
+	c.waitFor(c.done)
 	c.cancel()
-	<-c.done
+	c.waitFor(c.done)
+}
+
+func (c *Connection) waitFor(done chan struct{}) {
+	timer := time.NewTimer(CloseWaitMs * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }
 
 func (c *Connection) over() bool {
@@ -290,28 +274,15 @@ func (c *Connection) checkOpen() error {
 func (c *Connection) ask(message outgoing, answer func(*incoming, *Error)) {
 	c.lastRequest++
 	id := strconv.Itoa(c.lastRequest)
-	asked := outgoing{"id": id}
-	for name, value := range message {
-		asked[name] = value
+	message["id"] = id
+	text, err := json.Marshal(message)
+	if err != nil {
+		answer(nil, callerError("the message cannot be written as JSON", err, "give finite numbers and valid text"))
+		return
 	}
 	c.requests[id] = answer
-	c.queue = append(c.queue, asked)
+	c.queue = append(c.queue, text)
 	c.poke()
-}
-
-func (c *Connection) askFor(channel string, f *followed) {
-	c.ask(f.request(channel), func(answer *incoming, err *Error) {
-		if err == nil {
-			if f.at == nil {
-				f.at = &Position{answer.Epoch, answer.Offset}
-			}
-			f.begin(nil)
-		} else if err.Fault != FaultLink { // after a cut it is asked for again
-			delete(c.channels, channel)
-			f.begin(err)
-			c.tell(func() { c.onError(err) })
-		}
-	})
 }
 
 func (c *Connection) beginAnew() { c.anew = true }

@@ -30,6 +30,9 @@ type Error struct {
 	// Fatal: the same again will not help.
 	Fatal bool
 
+	// Cause is what lies behind, such as context.Canceled; nil for none.
+	Cause error
+
 	// RetryAfter is when the gateway asks to come back.
 	RetryAfter time.Duration
 }
@@ -38,12 +41,33 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s (%s); %s", e.Fault, e.What, e.Value, e.NextStep)
 }
 
+// Unwrap is for errors.Is and errors.As.
+func (e *Error) Unwrap() error { return e.Cause }
+
 func callerError(what string, value any, nextStep string) *Error {
 	return &Error{Fault: FaultCaller, Code: "caller", What: what, Value: fmt.Sprint(value), NextStep: nextStep, Fatal: true}
 }
 
 func linkError(what string, value any, nextStep string) *Error {
 	return &Error{Fault: FaultLink, Code: "link", What: what, Value: fmt.Sprint(value), NextStep: nextStep}
+}
+
+func peerError(what string, value any, nextStep string) *Error {
+	return &Error{Fault: FaultPeer, Code: "malformed", What: what, Value: bounded(fmt.Sprint(value)), NextStep: nextStep}
+}
+
+// endedError: the caller's context was over first.
+func endedError(what string, err error) *Error {
+	return &Error{
+		Fault: FaultCaller, Code: "context", What: what, Value: err.Error(), NextStep: "give it more time", Cause: err,
+	}
+}
+
+func bounded(text string) string {
+	if len(text) > 160 {
+		return text[:160]
+	}
+	return text
 }
 
 func asError(err error) *Error {

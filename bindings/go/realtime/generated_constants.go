@@ -230,6 +230,18 @@ const ReconnectSpreadMs = 250
 // HealthyMs: only a connection that lived this long resets the backoff.
 const HealthyMs = 10000
 
+// ProbeFirstMs: after a step down to polling the WebSocket is tried again after this.
+const ProbeFirstMs = 5000
+
+// ProbeBaseMs: ... then after this, and twice as long each time.
+const ProbeBaseMs = 30000
+
+// ProbeCapMs: ... and this at most.
+const ProbeCapMs = 600000
+
+// UpgradeHealthyMs: a WebSocket that lived this long makes the waits short again.
+const UpgradeHealthyMs = 60000
+
 // CloseWaitMs: close() ends within this.
 const CloseWaitMs = 1000
 

@@ -36,6 +36,14 @@ type RealtimeMessage struct {
 	Routing MessageRouting `json:"routing"`
 }
 
+func (p MessagePriority) known() bool {
+	switch p {
+	case MessagePriorityLow, MessagePriorityNormal, MessagePriorityHigh, MessagePriorityCritical:
+		return true
+	}
+	return false
+}
+
 // CreateMessageRouting is how a message of this priority is sent: with the platform's retries, none for an unknown platform.
 // A critical message is always acknowledged.
 func CreateMessageRouting(platform string, priority MessagePriority, requiresAck bool) MessageRouting {

@@ -1,9 +1,16 @@
 package realtime
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // maxBatches that wait to be stored.
 const maxBatches = 256
+
+// batchBytes of one batch; the gateway takes 131,072 bytes in a request, and a token has its place there too.
+const batchBytes = 120_000
 
 // Ack is what the gateway says of a batch that it stored.
 type Ack struct {
@@ -16,27 +23,58 @@ type Ack struct {
 	LeftOut map[string]int
 }
 
-type outcome struct {
-	ack Ack
-
-	err error
-}
-
-// batch is what one Publish gave.
+// batch is what one Publish gave. ack and err are set before done is closed.
 type batch struct {
-	message outgoing
+	channel string
 
-	events int64
+	events json.RawMessage
+
+	count int64
+
+	priority MessagePriority
 
 	critical bool
 
 	retry RetryConfig
 
+	expires time.Time
+
+	timer *time.Timer
+
 	counter int64
 
 	retries int
 
-	done chan outcome
+	done chan struct{}
+
+	ack Ack
+
+	err error
+}
+
+func (b *batch) expired() bool { return !b.expires.IsZero() && !time.Now().Before(b.expires) }
+
+func (b *batch) message() outgoing {
+	message := outgoing{"type": "publish", "channel": b.channel, "events": b.events}
+	if b.priority != "" {
+		message["priority"] = b.priority
+	}
+	if b.counter > 0 {
+		message["counter"] = b.counter
+	}
+	return message
+}
+
+func (b *batch) settle(answer *incoming, err *Error) {
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	if err != nil {
+		b.err = err
+	} else {
+		b.ack = Ack{answer.Status, answer.Stored, answer.LeftOut}
+	}
+	close(b.done)
 }
 
 // outbox keeps what is to be published, under the lock of its connection. Critical batches have numbers, go one at a time,
@@ -52,14 +90,17 @@ type outbox struct {
 	nextCounter int64
 
 	ready, sending bool
+
+	timer *time.Timer
 }
 
 func (o *outbox) add(b *batch) error {
+	o.sweep()
 	if len(o.lossy)+len(o.critical) >= maxBatches {
 		if len(o.lossy) == 0 {
 			return callerError("the queue is full", maxBatches, "wait for the batches before")
 		}
-		o.lossy[0].done <- outcome{err: callerError("given up for newer events", "lossy", "publish less, or as critical")}
+		o.lossy[0].settle(nil, callerError("given up for newer events", o.lossy[0].channel, "publish less, or as critical"))
 		o.lossy = o.lossy[1:]
 	}
 	if b.critical {
@@ -69,6 +110,38 @@ func (o *outbox) add(b *batch) error {
 	}
 	o.pump()
 	return nil
+}
+
+// expire gives up a batch whose time is over, unless it is on its way: its answer will say what became of it.
+func (o *outbox) expire() {
+	o.connection.mu.Lock()
+	defer o.connection.mu.Unlock()
+	o.sweep()
+	o.pump()
+}
+
+func (o *outbox) sweep() {
+	o.lossy = o.unexpired(o.lossy)
+	if !o.sending {
+		o.critical = o.unexpired(o.critical)
+	} else if len(o.critical) > 0 {
+		o.critical = append(o.critical[:1:1], o.unexpired(o.critical[1:])...)
+	}
+}
+
+func (o *outbox) unexpired(batches []*batch) []*batch {
+	var left []*batch
+	for _, b := range batches {
+		if b.expired() {
+			what, next := "not sent before its time was over", "give it more time, or publish it anew"
+			err := &Error{Fault: FaultLink, Code: "expired", What: what, Value: b.channel, NextStep: next}
+			o.connection.letters.keep("expired", b, err)
+			b.settle(nil, err)
+			continue
+		}
+		left = append(left, b)
+	}
+	return left
 }
 
 func (o *outbox) welcome(incarnation string, mark int64) {
@@ -81,13 +154,23 @@ func (o *outbox) welcome(incarnation string, mark int64) {
 		o.nextCounter = mark + 1
 	}
 	o.ready, o.sending = true, false
+	o.sweep()
 	o.pump()
 }
 
-func (o *outbox) fail(err error) {
-	o.ready = false
-	for _, b := range append(o.lossy, o.critical...) {
-		b.done <- outcome{err: err}
+// pause: there is no session now.
+func (o *outbox) pause() {
+	o.ready, o.sending = false, false
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+}
+
+func (o *outbox) fail(err *Error) {
+	o.pause()
+	for _, b := range append(append([]*batch(nil), o.lossy...), o.critical...) {
+		o.connection.letters.keep("closed", b, err)
+		b.settle(nil, err)
 	}
 	o.lossy, o.critical = nil, nil
 }
@@ -97,8 +180,7 @@ func (o *outbox) pump() {
 		return
 	}
 	for _, b := range o.lossy {
-		done := b.done
-		o.connection.ask(b.message, func(answer *incoming, err *Error) { settle(done, answer, err) })
+		o.connection.ask(b.message(), b.settle)
 	}
 	o.lossy = nil
 	if len(o.critical) == 0 || o.sending {
@@ -107,31 +189,41 @@ func (o *outbox) pump() {
 	first := o.critical[0]
 	if first.counter == 0 {
 		first.counter = o.nextCounter
-		o.nextCounter += first.events
+		o.nextCounter += first.count
 	}
-	first.message["counter"] = first.counter
 	o.sending = true
-	o.connection.ask(first.message, func(answer *incoming, err *Error) { o.answered(first, answer, err) })
+	o.connection.ask(first.message(), func(answer *incoming, err *Error) { o.answered(first, answer, err) })
 }
 
 func (o *outbox) answered(b *batch, answer *incoming, err *Error) {
 	if err != nil && err.Fault == FaultLink {
 		return // welcome sends it again
 	}
-	if err != nil && err.Code == "store" && b.retries < b.retry.MaxRetries {
+	if err != nil && passing(err.Code) && b.retries < b.retry.MaxRetries && !b.expired() {
 		b.retries++
-		time.AfterFunc(time.Duration(b.retry.RetryIntervalMs)*time.Millisecond, o.again)
+		wait := time.Duration(b.retry.RetryIntervalMs) * time.Millisecond
+		if err.RetryAfter > wait {
+			wait = err.RetryAfter
+		}
+		o.timer = time.AfterFunc(wait, o.again)
 		return
 	}
 	o.critical = o.critical[1:]
 	o.sending = false
-	settle(b.done, answer, err)
+	if err != nil {
+		o.connection.letters.keep("refused", b, err)
+	}
+	b.settle(answer, err)
 	if err != nil && err.Code == "store" {
 		// Its number is used up: newer ones of this incarnation would be refused until it came.
 		o.incarnation, o.ready = "", false
 		o.connection.beginAnew()
 	}
 	o.pump()
+}
+
+func passing(code string) bool {
+	return code == "store" || code == "busy" || code == "too-many" || code == "expired-token"
 }
 
 func (o *outbox) again() {
@@ -141,10 +233,41 @@ func (o *outbox) again() {
 	o.pump()
 }
 
-func settle(done chan outcome, answer *incoming, err *Error) {
-	if err != nil {
-		done <- outcome{err: err}
-		return
+// newBatch reads what is to be published once: what the caller changes later does not change it.
+func newBatch(channel string, options PublishOptions, events []EventData) (*batch, error) {
+	if len(events) == 0 {
+		return nil, callerError("there is nothing to publish", "no events", "give one event or more")
 	}
-	done <- outcome{ack: Ack{answer.Status, answer.Stored, answer.LeftOut}}
+	if options.Priority != "" && !options.Priority.known() {
+		return nil, callerError("unknown priority", options.Priority, "use low, normal, high or critical")
+	}
+	if options.Expires < 0 {
+		return nil, callerError("Expires is negative", options.Expires, "give a time, or 0 for ever")
+	}
+	listed := make([]map[string]any, len(events))
+	for place, data := range events {
+		if data == nil {
+			return nil, callerError("an event is nil", place, "give a pointer to one of the structs whose names end in Data")
+		}
+		listed[place] = map[string]any{"type": data.TypeOfEvent(), "data": data}
+	}
+	text, err := json.Marshal(listed)
+	if err != nil {
+		return nil, callerError("the events cannot be written as JSON", err, "give finite numbers, and nil where one is unknown")
+	}
+	if len(text) > batchBytes {
+		return nil, callerError(fmt.Sprintf("the events are larger than %d bytes", batchBytes), len(text), "publish fewer at once")
+	}
+	b := &batch{
+		channel: channel, events: text, count: int64(len(events)), priority: options.Priority,
+		retry: RetryConfig{RetryCount, RetryIntervalMs}, done: make(chan struct{}),
+	}
+	b.critical = options.Critical || options.Priority == MessagePriorityCritical || isCriticalChannel(channel)
+	if options.Retry != nil {
+		b.retry = *options.Retry
+	}
+	if options.Expires > 0 {
+		b.expires = time.Now().Add(options.Expires)
+	}
+	return b, nil
 }

@@ -1,11 +1,18 @@
 package realtime
 
-import "time"
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
 
 // run is the connection's goroutine: one session after the other until it is closed, or cannot go on.
 func (c *Connection) run(connected chan error) {
 	defer close(c.done)
 	defer c.cancel()
+	if c.options.ownTransport {
+		defer c.options.HTTPClient.CloseIdleConnections()
+	}
 	for !c.isOver() {
 		err := c.session(connected)
 		if err.Fatal || err.Code == "replaced" { // two clients of one name would push each other out for ever
@@ -38,9 +45,15 @@ func (c *Connection) isOver() bool {
 
 // session says hello and polls until something ends it.
 func (c *Connection) session(connected chan error) *Error {
-	reply, err := c.poller.post(c.ctx, c.hello())
+	reply, err := c.poller.post(c.ctx, c.hello(), 0)
 	if err != nil {
 		return asError(err)
+	}
+	if len(reply.Messages) > 0 && reply.Messages[0].Type == "error" {
+		return reply.Messages[0].asError()
+	}
+	if reply.PollKey == "" || len(reply.Messages) == 0 || reply.Messages[0].Type != "welcome" {
+		return peerError("the hello was not answered by a welcome", c.options.Address, look)
 	}
 	if err := c.takeAll(reply.Messages); err != nil {
 		return err
@@ -50,7 +63,11 @@ func (c *Connection) session(connected chan error) *Error {
 	for {
 		request.Number++
 		request.Messages, request.Token = c.next()
-		reply, err := c.exchange(&request)
+		begun, hold := time.Now(), time.Duration(0)
+		if len(request.Messages) == 0 && c.options.Hold > 0 && !c.isOver() {
+			hold = c.options.Hold
+		}
+		reply, err := c.exchange(&request, hold)
 		if err != nil {
 			return err
 		}
@@ -60,7 +77,11 @@ func (c *Connection) session(connected chan error) *Error {
 		if c.isOver() && c.empty() {
 			return linkError("closed", c.options.Address, "")
 		}
-		c.rest(hasEvents(reply.Messages))
+		held := time.Duration(0)
+		if hold > 0 { // a reply that was held has waited already; one that was not must not make us run
+			held = time.Since(begun)
+		}
+		c.rest(hasEvents(reply.Messages), held)
 	}
 }
 
@@ -75,14 +96,18 @@ func (c *Connection) hello() outgoing {
 }
 
 // next takes what one request carries.
-func (c *Connection) next() ([]outgoing, string) {
+func (c *Connection) next() ([]json.RawMessage, string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	count := len(c.queue)
-	if count > bodyMessages {
-		count = bodyMessages
+	count, size := 0, 0
+	for _, message := range c.queue {
+		size += len(message)
+		if count > 0 && size > bodyBytes {
+			break
+		}
+		count++
 	}
-	messages := append([]outgoing{}, c.queue[:count]...)
+	messages := append([]json.RawMessage{}, c.queue[:count]...)
 	c.queue = c.queue[count:]
 	return messages, c.token
 }
@@ -94,10 +119,14 @@ func (c *Connection) empty() bool {
 }
 
 // exchange makes the same request until it is answered: by its number the gateway carries it out once.
-func (c *Connection) exchange(request *pollRequest) (*pollReply, *Error) {
+func (c *Connection) exchange(request *pollRequest, hold time.Duration) (*pollReply, *Error) {
 	troubled := false
 	for {
-		reply, err := c.poller.post(c.ctx, request)
+		reply, interrupted, err := c.held(request, hold)
+		hold = 0
+		if interrupted && err != nil {
+			continue
+		}
 		if err == nil {
 			if troubled && !c.isOver() {
 				c.turn(ConnectionStateConnected, "", 0)
@@ -115,6 +144,30 @@ func (c *Connection) exchange(request *pollRequest) (*pollReply, *Error) {
 			return nil, cause
 		}
 	}
+}
+
+// held makes a request whose reply may be held. When something is to be sent meanwhile it is given up, to go again with its
+// number, which ends the hold: two requests on two ways could arrive in the wrong order.
+func (c *Connection) held(request *pollRequest, hold time.Duration) (reply *pollReply, interrupted bool, err error) {
+	if hold == 0 {
+		reply, err = c.poller.post(c.ctx, request, 0)
+		return reply, false, err
+	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-c.wake:
+			interrupted = true
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	reply, err = c.poller.post(ctx, request, hold)
+	cancel()
+	<-over
+	return reply, interrupted, err
 }
 
 // trouble says so and waits for the next attempt.
@@ -153,13 +206,16 @@ func (c *Connection) trouble(err *Error) {
 }
 
 // rest lies between two polls; something to send ends it.
-func (c *Connection) rest(more bool) {
+func (c *Connection) rest(more bool, held time.Duration) {
 	if !c.empty() {
 		return
 	}
 	wait := c.options.UpdateInterval
 	if floor := time.Duration(c.platform.pollFloorMs) * time.Millisecond; more && floor < wait {
 		wait = floor
+	}
+	if wait -= held; wait <= 0 {
+		return
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -173,7 +229,7 @@ func (c *Connection) rest(more bool) {
 // cutOff answers every request of a session that is over.
 func (c *Connection) cutOff(err *Error) {
 	c.mu.Lock()
-	c.outbox.ready = false
+	c.outbox.pause()
 	c.queue = nil
 	cut := c.requests
 	c.requests = map[string]func(*incoming, *Error){}
@@ -189,9 +245,11 @@ func (c *Connection) finish(err *Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.outbox.fail(err)
-	for channel, f := range c.channels {
-		f.begin(err)
-		delete(c.channels, channel)
+	for _, table := range []map[string]*followed{c.channels, c.patterns} {
+		for name, f := range table {
+			f.begin(err)
+			delete(table, name)
+		}
 	}
 }
 

@@ -21,8 +21,7 @@ func (c *Connection) takeAll(messages []incoming) *Error {
 
 func (c *Connection) take(message *incoming) *Error {
 	if message.Type == "welcome" {
-		c.welcome(message)
-		return nil
+		return c.welcome(message)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,6 +41,8 @@ func (c *Connection) take(message *incoming) *Error {
 		if call := c.options.OnTokenEnded; call != nil {
 			c.tell(func() { call(time.Duration(message.GraceMs) * time.Millisecond) })
 		}
+	case "subscribed":
+		c.announced(message)
 	default:
 		c.deliver(message)
 	}
@@ -49,18 +50,26 @@ func (c *Connection) take(message *incoming) *Error {
 }
 
 // welcome begins a session: all channels go on, then what waits to be stored.
-func (c *Connection) welcome(message *incoming) {
-	if c.isOver() {
-		return
+func (c *Connection) welcome(message *incoming) *Error {
+	if c.isOver() || c.isReady() { // a session has one
+		return nil
+	}
+	if message.Incarnation == "" || message.Mark < 0 {
+		return peerError("the welcome has no incarnation, or no mark", message.Incarnation, look)
 	}
 	c.turn(ConnectionStateConnected, "", 0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.connectedAt = time.Now()
-	for channel, f := range c.channels {
-		c.askFor(channel, f)
-	}
+	c.resume()
 	c.outbox.welcome(message.Incarnation, message.Mark)
+	return nil
+}
+
+func (c *Connection) isReady() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.outbox.ready
 }
 
 // complaint is an error without an id: it is about the connection.
@@ -81,20 +90,24 @@ func (c *Connection) deliver(message *incoming) {
 	switch message.Type {
 	case "events":
 		at := Position{message.Epoch, message.Offset}
+		before := f.at
 		if !f.news(at) {
 			return
 		}
+		if previous := message.PreviousOffset; before != nil && before.Epoch == at.Epoch && previous != nil && *previous > before.Offset {
+			c.lost(Gap{message.Channel, "missing", before.Offset, *previous}) // a mistake of the gateway
+		}
+		handlers := c.handlersOf(message.Channel, f)
 		delivery := Delivery{message.Channel, message.DeviceID, message.Platform, at, message.Critical, message.ReceivedAt}
 		for _, event := range message.Events {
-			event := event
-			c.tell(func() { f.handler(event, delivery) })
+			for _, handler := range handlers {
+				event, handler := event, handler
+				c.tell(func() { handler(event, delivery) })
+			}
 		}
 	case "gap":
 		f.at = &Position{message.Epoch, message.To}
-		if call := c.options.OnGap; call != nil {
-			gap := Gap{message.Channel, message.Reason, message.After, message.To}
-			c.tell(func() { call(gap) })
-		}
+		c.lost(Gap{message.Channel, message.Reason, message.After, message.To})
 	case "unsubscribed":
 		delete(c.channels, message.Channel)
 		reason := "no reason was given"
@@ -102,6 +115,13 @@ func (c *Connection) deliver(message *incoming) {
 			reason = message.Error.Message
 		}
 		err := callerError("the channel is not followed any more: "+reason, message.Channel, "ask for the permission")
+		f.begin(err)
 		c.tell(func() { c.onError(err) })
+	}
+}
+
+func (c *Connection) lost(gap Gap) {
+	if call := c.options.OnGap; call != nil {
+		c.tell(func() { call(gap) })
 	}
 }

@@ -17,6 +17,8 @@ type incoming struct {
 
 	Offset int64 `json:"offset"`
 
+	PreviousOffset *int64 `json:"previousOffset"`
+
 	DeviceID string `json:"deviceId"`
 
 	Platform string `json:"platform"`
@@ -69,5 +71,15 @@ func (m *incoming) asError() *Error {
 		fault = FaultCaller
 	}
 	after := time.Duration(m.RetryAfterMs) * time.Millisecond
-	return &Error{fault, m.Code, m.Message, m.Value, m.NextStep, m.Fatal, after}
+	if after < 0 || after > 24*time.Hour { // a longer wait would be a mistake
+		after = 0
+	}
+	what, next := m.Message, m.NextStep
+	if what == "" {
+		what = "the gateway refused without a reason"
+	}
+	if next == "" {
+		next = "look at the gateway's log"
+	}
+	return &Error{Fault: fault, Code: m.Code, What: what, Value: m.Value, NextStep: next, Fatal: m.Fatal, RetryAfter: after}
 }

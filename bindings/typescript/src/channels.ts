@@ -33,9 +33,14 @@ export function channelOf(type: EventType): string {
 }
 
 /** Throws for a name that no gateway takes. */
-export function checkChannel(name: string): void {
-  if (NAME.test(name)) return;
+export function checkChannel(name: unknown): void {
+  if (typeof name === "string" && NAME.test(name)) return;
   throw callerError("the name of the channel is not valid", name, "use 1 to 64 of a-z, 0-9, '.', '-', '_' and '/'");
+}
+
+/** The same for what may be a pattern: a beginning of names and a `*`. */
+export function checkChannels(name: unknown): void {
+  if (typeof name !== "string" || !/^[a-z0-9._/-]{0,63}\*$/.test(name)) checkChannel(name);
 }
 
 export function isCriticalChannel(name: string): boolean {

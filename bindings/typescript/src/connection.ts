@@ -1,7 +1,7 @@
 /** A connection to a gateway: it carries all channels, comes back by itself, and goes on where it was. */
 
 import { CLOSE_WAIT_MS, ConnectionState, type EventType } from "./generated/constants.js";
-import { isCriticalChannel, channelOf, checkChannel } from "./channels.js";
+import { isCriticalChannel, channelOf, checkChannel, checkChannels } from "./channels.js";
 import type { ClientInfo } from "./client_info.js";
 import { Backoff } from "./client/backoff.js";
 import type { Link, Message } from "./client/link.js";
@@ -9,49 +9,20 @@ import { Listeners } from "./client/listeners.js";
 import { Outbox, type Ack } from "./client/outbox.js";
 import { PollingLink } from "./client/polling.js";
 import { Requests } from "./client/requests.js";
-import { StreamLink, type WebSocketConstructor } from "./client/stream.js";
-import { Subscriptions, type EventHandler, type Gap, type Start } from "./client/subscriptions.js";
+import { Returning } from "./client/returning.js";
+import { StreamLink } from "./client/stream.js";
+import { checkStart, Subscriptions, type EventHandler, type Gap, type Start } from "./client/subscriptions.js";
 import { MACHINE, Pause, type Surroundings } from "./client/surroundings.js";
+import { eventsToSend } from "./client/writing.js";
+import { addressOf, checkGiven, checkPublish, holdOf } from "./connection_options.js";
+import type { ConnectionOptions, PublishOptions, StateChange } from "./connection_options.js";
 import { callerError, gatewayError, linkError, RealtimeError } from "./errors.js";
 import { isEventType, type EventToPublish, type RealtimeEvent } from "./events.js";
-import { messageFlaw, type RealtimeMessage, type RetryConfig } from "./messages.js";
+import { messageFlaw, type RealtimeMessage } from "./messages.js";
 import { platformProfile, type PlatformProfile } from "./platform.js";
 import { enrol, strike } from "./registry.js";
 import { RealtimeErrorHandler } from "./recovery.js";
 import { randomName, subjectOf } from "./utils.js";
-
-export interface ConnectionOptions {
-  /** Of the gateway; by default the page's own origin, else http://127.0.0.1:8080. */
-  address?: string;
-  /** One device has one session. By default the one that the token names, else a random one. */
-  deviceId?: string;
-  /** Given: WebSocket first, then polling. Node.js before 22 has none of its own: give the one of the package `ws`. */
-  webSocket?: WebSocketConstructor;
-  /** Between two polls when nothing is urgent, in ms; by default the platform's. */
-  updateInterval?: number;
-  /** How long establishConnection() tries, in ms; 0: for ever. By default the platform's. */
-  timeoutMs?: number;
-  /** Heard from the first attempt on. */
-  onState?: (change: StateChange) => void;
-  /** What the machine gives; tests put in their own. */
-  surroundings?: Partial<Surroundings>;
-}
-
-export interface StateChange {
-  state: ConnectionState;
-  /** A sentence; "" where all is well. */
-  reason: string;
-  /** Until the next attempt, in ms; 0 where none is planned. */
-  nextAttemptMs: number;
-}
-
-export interface PublishOptions {
-  /** Stored once, acknowledged, and sent again after a cut. By default what the channel says. */
-  critical?: boolean;
-  priority?: "low" | "normal" | "high" | "critical";
-  /** Of critical events that the gateway could not store. */
-  retry?: RetryConfig;
-}
 
 export class Connection {
   readonly id: string;
@@ -80,6 +51,8 @@ export class Connection {
   #token: string;
   #link: Link | undefined;
   #stream: boolean;
+  readonly #returning: Returning | undefined;
+  #ready = false;
   #failures = 0;
   #connectedAt = 0;
   #serverHintMs = 0;
@@ -90,9 +63,7 @@ export class Connection {
     token: string,
     options: ConnectionOptions = {},
   ) {
-    if (typeof token !== "string" || token === "") {
-      throw callerError("there is no token", token ?? "undefined", "make one with `flight gateway --print-token`");
-    }
+    checkGiven(clientInfo, token, options);
     this.#around = { ...MACHINE, ...options.surroundings };
     this.#profile = platformProfile(platform);
     this.#options = options;
@@ -105,13 +76,18 @@ export class Connection {
     this.#outbox = new Outbox(this.#around, { ask: (message) => this.#ask(message), beginAnew: () => this.#restart() });
     this.#subscriptions = new Subscriptions({
       ask: (message) => this.#ask(message),
-      connected: () => this.state === ConnectionState.Connected,
+      ready: () => this.#ready,
       onGap: (gap) => {
         this.counts.gaps += 1;
         this.onGap.tell(gap);
       },
       onError: (error) => this.onError.tell(error),
     });
+    const { webSocket } = options;
+    if (webSocket !== undefined) {
+      const limitMs = this.#profile.connectTimeoutMs;
+      this.#returning = new Returning(webSocket, this.#around, this.address, limitMs, () => this.#return());
+    }
     if (options.onState !== undefined) this.onState.add(options.onState);
     this.id = enrol(this);
   }
@@ -128,6 +104,9 @@ export class Connection {
 
   /** Resolves when it is connected for the first time; rejects when that cannot be, or nobody answers in time. */
   open(): Promise<void> {
+    if (this.state !== ConnectionState.Disconnected) {
+      return Promise.reject(callerError("the connection was opened before", this.state, "make a new one"));
+    }
     const timeoutMs = this.#options.timeoutMs ?? this.#profile.connectTimeoutMs;
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
@@ -139,7 +118,8 @@ export class Connection {
       const stop = this.onState.add(({ state }) => {
         if (state === ConnectionState.Connected) resolve();
         else if (state === ConnectionState.Failed) reject(this.lastError);
-        else if (state !== ConnectionState.Closed) return;
+        else if (state === ConnectionState.Closed) reject(this.lastError ?? linkError("the connection was closed", this.address, "make a new one"));
+        else return;
         this.#around.clearTimeout(timer);
         stop();
       });
@@ -148,10 +128,12 @@ export class Connection {
     });
   }
 
-  /** Hear the events of a channel; the answer stops that again. */
+  /** Hear the events of a channel, or of all that fit a pattern such as `vm-*`; the answer stops that again. */
   async subscribe(channel: string, handler: EventHandler, start: Start = "live"): Promise<() => Promise<void>> {
     this.#checkOpen();
-    checkChannel(channel);
+    checkChannels(channel);
+    checkStart(start);
+    if (typeof handler !== "function") throw callerError("the handler is no function", handler, "give (event, delivery) => ...");
     const counted: EventHandler = (event, delivery) => {
       this.#note(event);
       handler(event, delivery);
@@ -162,11 +144,17 @@ export class Connection {
 
   /** Hear all events of some types, in the channels that every tool knows. */
   async listen(types: readonly EventType[], handler: EventHandler, start: Start = "live"): Promise<() => Promise<void>> {
-    const stops = types.map((type) =>
-      this.subscribe(channelOf(type), (event, delivery) => void (event.type === type && handler(event, delivery)), start),
+    const channels = types.map((type) => [type, channelOf(type)] as const);
+    const asked = channels.map(([type, channel]) =>
+      this.subscribe(channel, (event, delivery) => void (event.type === type && handler(event, delivery)), start),
     );
-    const all = await Promise.all(stops);
-    return async () => void (await Promise.all(all.map((stop) => stop())));
+    const answers = await Promise.allSettled(asked);
+    const stops = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    const stop = async (): Promise<void> => void (await Promise.all(stops.map((each) => each())));
+    const refused = answers.find((answer) => answer.status === "rejected");
+    if (refused?.status !== "rejected") return stop;
+    await stop(); // all of them, or none
+    throw refused.reason;
   }
 
   /** How far a channel was heard: a later run gives it as the start of subscribe(). */
@@ -182,9 +170,10 @@ export class Connection {
   ): Promise<Ack> {
     this.#checkOpen();
     checkChannel(channel);
-    const list = Array.isArray(events) ? (events as readonly EventToPublish[]) : [events as EventToPublish];
+    checkPublish(options);
+    const list = eventsToSend(events);
     const critical = options.critical ?? (options.priority === "critical" || isCriticalChannel(channel));
-    const { priority, retry } = options;
+    const { priority, retry, expiresMs } = options;
     try {
       const ack = await this.#outbox.add({
         channel,
@@ -192,6 +181,7 @@ export class Connection {
         critical,
         ...(priority === undefined ? {} : { priority }),
         ...(retry === undefined ? {} : { retry }),
+        ...(expiresMs === undefined ? {} : { expiresMs }),
       });
       this.counts.published += list.length;
       return ack;
@@ -204,30 +194,33 @@ export class Connection {
   /** Publish a message of the guide's form: its type is a type of event, its payload the event's data as JSON. */
   async send(message: RealtimeMessage, channel?: string): Promise<Ack> {
     const flaw = messageFlaw(message, this.#around.now());
-    if (flaw !== undefined) throw callerError(`the message may not be sent: ${flaw}`, message.id, "make it anew");
+    if (flaw !== undefined) throw callerError(`the message may not be sent: ${flaw}`, message?.id, "make it anew");
     const type = message.messageType;
     if (!isEventType(type)) throw callerError("the messageType is no type of event", type, "use one of EventType");
     const { priority, routing } = message;
-    const data: unknown = JSON.parse(message.payload);
-    const critical = routing.requiresAck || priority === "critical" || isCriticalChannel(channel ?? channelOf(type));
+    const data = payloadOf(message);
+    const critical = routing?.requiresAck || priority === "critical" || isCriticalChannel(channel ?? channelOf(type));
     return this.publish(channel ?? channelOf(type), { type, data } as EventToPublish, {
       critical,
-      priority,
-      retry: routing.retryConfig,
+      ...(priority === undefined ? {} : { priority }),
+      ...(routing?.retryConfig === undefined ? {} : { retry: routing.retryConfig }),
     });
   }
 
   /** A new token of the same subject, before the present one ends. */
   async renewToken(token: string): Promise<void> {
+    this.#checkOpen();
+    if (typeof token !== "string" || token === "") throw callerError("there is no token", token, "make a new one for the same subject");
+    const link = this.#link;
+    // Without a session the next hello shows it; within one it counts once the gateway has taken it.
+    if (link !== undefined && this.#ready) await this.#ask({ type: "token", token });
     this.#token = token;
-    if (this.#link === undefined) return;
-    await this.#ask({ type: "token", token });
-    this.#link.token = token;
+    if (link !== undefined) link.token = token;
   }
 
   /** Give up lossy batches that wait, and keep fewer from now on. */
   setMaxQueueSize(batches: number): void {
-    if (!(batches >= 1)) throw callerError("the queue needs room for one batch", batches, "give a number from 1 on");
+    if (!(typeof batches === "number" && batches >= 1)) throw callerError("the queue needs room for one batch", batches, "give a number from 1 on");
     this.#outbox.maxBatches = batches;
     this.#outbox.trim(batches);
   }
@@ -275,9 +268,11 @@ export class Connection {
     };
     const around = this.#around;
     const interval = this.#options.updateInterval ?? this.#profile.updateInterval;
+    const profile = this.#profile;
+    const limits = { profile, updateIntervalMs: interval, holdMs: holdOf(this.#options, profile), backoff: this.#backoff };
     link = this.#stream
-      ? new StreamLink(this.#options.webSocket!, around, this.address, this.#profile, this.#token, hello, events)
-      : new PollingLink(around, this.address, this.#profile, interval, this.#backoff, this.#token, hello, events);
+      ? new StreamLink(this.#options.webSocket!, around, this.address, profile, this.#token, hello, events)
+      : new PollingLink(around, this.address, limits, this.#token, hello, events);
     this.#link = link;
   }
 
@@ -294,10 +289,15 @@ export class Connection {
   }
 
   #welcome(message: Message): void {
+    if (this.#ready) return; // a session has one
     if (this.#connectedAt > 0) this.counts.reconnects += 1;
     this.#connectedAt = this.#around.now();
     this.#failures = 0;
+    this.#ready = true;
     this.#turn(ConnectionState.Connected, "");
+    if (!this.#ready) return; // a listener closed it
+    if (this.#stream) this.#returning?.stop();
+    else this.#returning?.start();
     this.#subscriptions.resume();
     this.#outbox.welcome(String(message["incarnation"]), Number(message["mark"]));
   }
@@ -319,12 +319,18 @@ export class Connection {
   }
 
   #ended(error: RealtimeError): void {
-    const wasConnected = this.state === ConnectionState.Connected;
+    const wasConnected = this.#ready;
+    const link = this.#link;
     this.#link = undefined;
+    this.#ready = false;
     if (this.#over()) return;
-    if (error.fatal) return void this.#failed(error);
+    link?.abort();
+    if (error.fatal || error.code === "replaced") return void this.#failed(error);
     this.#outbox.pause();
-    if (wasConnected) this.#backoff.lived(this.#around.now() - this.#connectedAt);
+    this.#returning?.stop();
+    const livedMs = wasConnected ? this.#around.now() - this.#connectedAt : 0;
+    if (this.#stream && wasConnected) this.#returning?.lived(livedMs);
+    if (wasConnected) this.#backoff.lived(livedMs);
     else this.#stepDown(error);
     const hintMs = Math.max(error.retryAfterMs, this.#serverHintMs);
     this.#serverHintMs = 0;
@@ -341,8 +347,26 @@ export class Connection {
     if (this.#failures > this.#profile.maxRetries || strategy === "fallback-to-polling") this.#stream = false;
   }
 
+  /** From polling to the WebSocket, which works again: once nothing is on its way, so that nothing is lost on it. */
+  #return(): void {
+    const link = this.#link;
+    if (link === undefined || !this.#ready || this.#over()) return;
+    this.#stream = true;
+    this.#failures = 0;
+    this.#ready = false;
+    this.#outbox.pause();
+    this.#requests.onIdle(() => {
+      if (this.#link !== link || this.#over()) return;
+      this.#link = undefined;
+      const limit = new Pause(this.#around);
+      void Promise.race([link.close().finally(() => limit.wake()), limit.wait(CLOSE_WAIT_MS)]).then(() => {
+        link.abort();
+        if (!this.#over() && this.#link === undefined) this.#connect();
+      });
+    });
+  }
+
   #restart(): void {
-    void this.#link?.close();
     this.#ended(linkError("a critical batch was given up", this.address, "nothing: a new incarnation begins"));
   }
 
@@ -355,6 +379,8 @@ export class Connection {
   async #finish(error: RealtimeError): Promise<void> {
     const link = this.#link;
     this.#link = undefined;
+    this.#ready = false;
+    this.#returning?.stop();
     strike(this);
     this.#pause.wake();
     this.#outbox.fail(error);
@@ -363,6 +389,7 @@ export class Connection {
     if (link === undefined) return;
     const limit = new Pause(this.#around);
     await Promise.race([link.close().finally(() => limit.wake()), limit.wait(CLOSE_WAIT_MS)]);
+    link.abort();
   }
 
   #turn(state: ConnectionState, reason: string, nextAttemptMs = 0): void {
@@ -384,9 +411,10 @@ export async function establishConnection(
   return connection;
 }
 
-function addressOf(given: string | undefined): string {
-  const page = (globalThis as { location?: { origin?: string } }).location?.origin;
-  const address = (given ?? page ?? "http://127.0.0.1:8080").replace(/\/+$/, "");
-  if (/^https?:\/\/[^/]+$/.test(address)) return address;
-  throw callerError("the address is none of a gateway", address, "write http://HOST:PORT or https://HOST:PORT");
+function payloadOf(message: RealtimeMessage): unknown {
+  try {
+    return JSON.parse(message.payload);
+  } catch {
+    throw callerError("the payload is no JSON", message.payload, "give the event's data as JSON");
+  }
 }

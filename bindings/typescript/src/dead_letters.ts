@@ -3,8 +3,11 @@
 import { LETTER_EVENTS } from "./generated/constants.js";
 
 export interface DeadLetter {
-  /** refused: the gateway did. handler: this program's handler threw. application: sendToDeadLetterQueue(). */
-  cause: "refused" | "handler" | "application";
+  /**
+   * refused: the gateway did. expired: not sent in its time. closed: the connection ended first. handler: this program's handler
+   * threw. application: sendToDeadLetterQueue().
+   */
+  cause: "refused" | "expired" | "closed" | "handler" | "application";
   message: unknown;
   reason: string;
 }

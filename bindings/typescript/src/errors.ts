@@ -48,10 +48,23 @@ export function linkError(what: string, value: unknown, nextStep = "nothing: it 
   return new RealtimeError({ fault: "link", code: "link", what, value: shown(value), nextStep });
 }
 
+/** Nobody heard it in the time that its sender gave it. */
+export function expiredError(channel: string, expiresMs: number): RealtimeError {
+  const nextStep = "give it more time, or publish it anew";
+  return new RealtimeError({ fault: "link", code: "expired", what: `not sent within ${expiresMs} ms`, value: channel, nextStep });
+}
+
+/** What answers there does not keep to the protocol. fatal: nor will it the next time. */
+export function peerError(what: string, value: unknown, nextStep: string, fatal = false): RealtimeError {
+  return new RealtimeError({ fault: "peer", code: "malformed", what, value: shown(value), nextStep, fatal });
+}
+
 /** An `error` of the gateway, which has all the parts. */
 export function gatewayError(message: Record<string, unknown>): RealtimeError {
   const text = (name: string): string => (typeof message[name] === "string" ? (message[name] as string) : "");
-  const retryAfterMs = typeof message["retryAfterMs"] === "number" ? message["retryAfterMs"] : 0;
+  const hint = message["retryAfterMs"];
+  // A day at most: a longer wait would be a mistake, and beyond 24.8 days timers fire at once.
+  const retryAfterMs = typeof hint === "number" && hint > 0 ? Math.min(hint, 86_400_000) : 0;
   return new RealtimeError({
     fault: message["fault"] === "caller" ? "caller" : "peer",
     code: text("code") || "malformed",
@@ -65,6 +78,11 @@ export function gatewayError(message: Record<string, unknown>): RealtimeError {
 
 function shown(value: unknown): string {
   if (value instanceof Error) return value.cause instanceof Error ? `${value.message}: ${value.cause.message}` : value.message;
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return (text ?? String(value)).slice(0, 160);
+  if (typeof value === "string") return value.slice(0, 160);
+  if (typeof value === "number") return String(value); // JSON has no Infinity
+  try {
+    return (JSON.stringify(value) ?? String(value)).slice(0, 160);
+  } catch {
+    return String(value).slice(0, 160); // a cycle, or a BigInt
+  }
 }

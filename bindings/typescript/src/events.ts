@@ -1,6 +1,7 @@
 /** Events as programs see them, and how they are told apart. */
 
 import { EventType } from "./generated/constants.js";
+import { humanReadable as humanReadableOf } from "./utils.js";
 import { MAY_BE_UNKNOWN, type EventDataByType, type EventOrigin, type MemorySize } from "./generated/event_data.js";
 
 /** An event of one type. */
@@ -45,18 +46,27 @@ export function isEventType(name: unknown): name is EventType {
   return Object.values(EventType).some((known) => known === name);
 }
 
+const MEMORY: ReadonlySet<string> = new Set(["total", "used", "available", "budget", "memoryUsage"]);
+
+function readMemory(value: unknown): MemorySize {
+  const { bytes, humanReadable } = (value ?? {}) as { bytes?: unknown; humanReadable?: unknown };
+  const known = typeof bytes === "number" ? bytes : NaN;
+  return { bytes: known, humanReadable: typeof humanReadable === "string" ? humanReadable : humanReadableOf(known) };
+}
+
 /**
- * An event from its JSON; undefined for a type that this version does not know.
+ * An event from its JSON; undefined for a type that this version does not know, and for what is no event.
  * A number that is unknown is null there, and NaN here: every comparison with NaN is false, and no sum with it looks right.
  */
 export function readEvent(json: unknown): RealtimeEvent | undefined {
-  const { type, data } = json as { type: unknown; data: Record<string, unknown> };
-  if (!isEventType(type)) return undefined;
-  const read: Record<string, unknown> = { ...data };
+  const { type, data } = (json ?? {}) as { type?: unknown; data?: unknown };
+  if (!isEventType(type) || typeof data !== "object" || data === null) return undefined;
+  const read: Record<string, unknown> = { ...(data as object) };
   for (const name of MAY_BE_UNKNOWN[type]) {
     const value = read[name];
-    if (value === null || value === undefined) read[name] = NaN;
-    else if (typeof value === "object" && (value as MemorySize).bytes === null) read[name] = { ...value, bytes: NaN };
+    const memory = MEMORY.has(name);
+    if (memory) read[name] = readMemory(value);
+    else if (typeof value !== "number") read[name] = NaN;
   }
   return { type, data: read } as unknown as RealtimeEvent;
 }

@@ -59,6 +59,7 @@ export function useRealtimeMetrics(
   refreshMs: number,
   connectionId = "",
 ): { metrics: ConnectionMetrics; platformPerformance: readonly PlatformPerformance[] } {
+  if (!(refreshMs >= 1)) throw callerError("refreshMs is no time in ms", refreshMs, "give 1 or more");
   const { useEffect, useState } = react();
   const [figures, setFigures] = useState(() => measure(connectionId));
   useEffect(() => {

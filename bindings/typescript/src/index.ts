@@ -5,6 +5,7 @@ export * from "./generated/event_data.js";
 export * from "./channels.js";
 export * from "./client_info.js";
 export * from "./connection.js";
+export type { ConnectionOptions, PublishOptions, StateChange } from "./connection_options.js";
 export * from "./dead_letters.js";
 export * from "./errors.js";
 export * from "./events.js";

@@ -40,6 +40,7 @@ export function createMessageRouting(platform: string, priority: MessagePriority
 
 /** Why a message may not be sent; undefined where it may. */
 export function messageFlaw(message: RealtimeMessage, nowMs: number = Date.now()): string | undefined {
+  if (typeof message !== "object" || message === null) return "it is no object";
   if (!message.id || !message.messageType || !message.timestamp) return "id, messageType or timestamp is missing";
   if (typeof message.payload !== "string") return "payload is not text";
   const bytes = new TextEncoder().encode(message.payload).length;

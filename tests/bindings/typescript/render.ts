@@ -1,5 +1,6 @@
 // The hooks under React's own renderer for tests, on a connection whose gateway is played here.
 import { useRealtimeEvents, Connection, type RealtimeEvent } from "@flight/realtime-types";
+import { StrictMode } from "react";
 import { Dashboard, MemoryMonitor, element } from "./panels.js";
 
 try {
@@ -74,6 +75,32 @@ await act(async () => monitor.unmount());
 await until(() => !subscribed.has("memory-updates"));
 console.log("listeners left:", subscribed.size);
 
+// In strict mode React mounts twice: one subscription, each event once, and nothing left of either.
+let strict: any;
+await act(async () => {
+  strict = create(element(StrictMode, null, element(MemoryMonitor, { connectionId: connection.id, platform: "psp" })));
+});
+await until(() => subscribed.has("memory-updates"));
+heard("memory-updates", update(memory(8808038, "8.4MB")));
+await until(() => text(strict.toJSON()) !== "waiting");
+console.log("strict:", text(strict.toJSON()));
+await act(async () => strict.unmount());
+await until(() => !subscribed.has("memory-updates"));
+const { onError, onGap, onState } = connection;
+console.log("left of strict:", subscribed.size, onError.size, onGap.size, onState.size);
+
+const ticking = new Set<unknown>();
+const { setInterval: begin, clearInterval: end } = globalThis;
+globalThis.setInterval = ((call: () => void, ms: number) => {
+  const timer = begin(call, ms);
+  ticking.add(timer);
+  return timer;
+}) as typeof setInterval;
+globalThis.clearInterval = ((timer: any) => {
+  ticking.delete(timer);
+  end(timer);
+}) as typeof clearInterval;
+
 const events: RealtimeEvent[] = [];
 await connection.listen(["system-monitoring"], (event) => void events.push(event));
 heard("system-monitoring", report("s1"));
@@ -92,3 +119,4 @@ const connected = await shown();
 await connection.close();
 console.log((await shown()) + " none");
 console.log(connected);
+console.log("intervals left:", ticking.size);

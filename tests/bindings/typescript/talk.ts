@@ -14,6 +14,7 @@ const told = JSON.parse(words) as {
   webSocket?: boolean;
   lose?: boolean;
   timeoutMs?: number;
+  holdMs?: number;
   start?: Start;
 };
 const say = (...parts: unknown[]): void => console.log(parts.map((part) => JSON.stringify(part)).join(" "));
@@ -34,6 +35,7 @@ const options: ConnectionOptions = {
   timeoutMs: told.timeoutMs ?? 60_000,
   onState: ({ state, reason, nextAttemptMs }) => say("state", state, Math.round(nextAttemptMs), reason),
 };
+if (told.holdMs) options.holdMs = told.holdMs;
 if (told.lose) options.surroundings = { fetch: leaky };
 // @ts-ignore: the package brings no types, and needs none here
 if (told.webSocket) options.webSocket = (await import("ws")).WebSocket;
@@ -79,6 +81,10 @@ async function obey(command: string, text: string): Promise<void> {
   }
   if (command === "subscribe") {
     await connection.subscribe(text, () => {}).then(() => say("subscribed"), failed);
+    return;
+  }
+  if (command === "publish-in") {
+    await connection.publish(text, { type: "log", data: { text } }).then((ack) => say("stored", text, ack.status), failed);
     return;
   }
   const event: EventToPublish = { type: "log", data: { text } };

@@ -25,4 +25,6 @@ export interface Link {
   send(message: Message): void;
   /** Say goodbye and end; resolves when that is done, or cannot be. */
   close(): Promise<void>;
+  /** End now, whatever is on its way. */
+  abort(): void;
 }

@@ -1,5 +1,7 @@
 /** Functions of the application that hear of something; one that throws harms nobody else. */
 
+import { callerError } from "../errors.js";
+
 export class Listeners<Value> {
   readonly #calls = new Set<(value: Value) => void>();
 
@@ -9,6 +11,7 @@ export class Listeners<Value> {
 
   /** The answer takes it away again. */
   add(call: (value: Value) => void): () => void {
+    if (typeof call !== "function") throw callerError("the listener is no function", call, "give (value) => ...");
     this.#calls.add(call);
     return () => void this.#calls.delete(call);
   }

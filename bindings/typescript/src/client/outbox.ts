@@ -6,8 +6,8 @@
  */
 
 import { RETRY_COUNT, RETRY_INTERVAL_MS } from "../generated/constants.js";
-import { keepDeadLetter } from "../dead_letters.js";
-import { callerError, RealtimeError } from "../errors.js";
+import { keepDeadLetter, type DeadLetter } from "../dead_letters.js";
+import { callerError, expiredError, type RealtimeError } from "../errors.js";
 import type { EventToPublish } from "../events.js";
 import type { RetryConfig } from "../messages.js";
 import type { Message } from "./link.js";
@@ -27,9 +27,15 @@ export interface Batch {
   critical: boolean;
   priority?: string;
   retry?: RetryConfig;
+  /** After so many ms it is not sent any more; 0: for ever. */
+  expiresMs?: number;
 }
 
 interface Queued extends Batch {
+  timer?: unknown;
+  /** On its way: what became of it will be told. */
+  asked: boolean;
+  expired: boolean;
   counter: number;
   retries: number;
   resolve(ack: Ack): void;
@@ -72,7 +78,9 @@ export class Outbox {
         reject(callerError("the queue is full", `${this.maxBatches} batches`, "wait for those before, or raise setMaxQueueSize()"));
         return;
       }
-      const entry: Queued = { ...batch, counter: 0, retries: 0, resolve, reject };
+      const entry: Queued = { ...batch, asked: false, expired: false, counter: 0, retries: 0, resolve, reject };
+      const { expiresMs = 0 } = batch;
+      if (expiresMs > 0) entry.timer = this.around.setTimeout(() => this.#expire(entry), expiresMs);
       (batch.critical ? this.#critical : this.#lossy).push(entry);
       this.#pump();
     });
@@ -99,27 +107,54 @@ export class Outbox {
   pause(): void {
     this.#ready = false;
     this.around.clearTimeout(this.#retryTimer);
+    for (const entry of this.#critical) {
+      entry.asked = false;
+      if (entry.expired) this.#expire(entry);
+    }
   }
 
   fail(error: RealtimeError): void {
     this.pause();
-    for (const entry of [...this.#lossy.splice(0), ...this.#critical.splice(0)]) entry.reject(error);
+    for (const entry of this.#lossy.splice(0)) this.#giveUp(entry, error, "closed");
+    for (const entry of this.#critical.splice(0)) this.#giveUp(entry, error, "closed");
+  }
+
+  /** Its time is over. One that is on its way stays: its answer will say what became of it. */
+  #expire(entry: Queued): void {
+    if (entry.asked) {
+      entry.expired = true;
+      return;
+    }
+    this.#lossy = this.#lossy.filter((other) => other !== entry);
+    this.#critical = this.#critical.filter((other) => other !== entry);
+    this.#giveUp(entry, expiredError(entry.channel, entry.expiresMs!), "expired");
+    this.#pump();
+  }
+
+  #giveUp(entry: Queued, error: RealtimeError, cause: DeadLetter["cause"]): void {
+    this.around.clearTimeout(entry.timer);
+    const { channel, events } = entry;
+    if (entry.critical) keepDeadLetter({ cause, message: { channel, events }, reason: error.message });
+    entry.reject(error);
   }
 
   #dropOldest(): boolean {
     const entry = this.#lossy.shift();
-    entry?.reject(callerError("given up for newer events", entry.channel, "publish less, or as critical"));
-    return entry !== undefined;
+    if (entry === undefined) return false;
+    this.#giveUp(entry, callerError("given up for newer events", entry.channel, "publish less, or as critical"), "refused");
+    return true;
   }
 
   #pump(): void {
     if (!this.#ready) return;
     for (const entry of this.#lossy.splice(0)) {
+      this.around.clearTimeout(entry.timer);
       this.owner.ask(message(entry)).then((answer) => entry.resolve(ackOf(answer)), entry.reject);
     }
     const first = this.#critical[0];
     if (first === undefined || this.#sending) return;
     this.#sending = true;
+    first.asked = true;
     if (first.counter === 0) {
       first.counter = this.#nextCounter;
       this.#nextCounter += first.events.length;
@@ -133,6 +168,7 @@ export class Outbox {
   #settle(entry: Queued, tell: () => void): void {
     this.#critical = this.#critical.filter((other) => other !== entry);
     this.#sending = false;
+    this.around.clearTimeout(entry.timer);
     tell();
     this.#pump();
   }
@@ -140,23 +176,22 @@ export class Outbox {
   #refused(entry: Queued, error: RealtimeError): void {
     if (error.fault === "link") return; // welcome() sends it again
     const retry = entry.retry ?? { maxRetries: RETRY_COUNT, retryIntervalMs: RETRY_INTERVAL_MS };
-    if (error.code === "store" && entry.retries < retry.maxRetries) {
+    const passing = error.code === "store" || error.code === "busy" || error.code === "too-many" || error.code === "expired-token";
+    if (passing && !entry.expired && entry.retries < retry.maxRetries) {
       entry.retries += 1;
       this.#retryTimer = this.around.setTimeout(() => {
         this.#sending = false;
         this.#pump();
-      }, retry.retryIntervalMs);
+      }, Math.max(retry.retryIntervalMs, error.retryAfterMs));
       return;
     }
-    const { channel, events } = entry;
-    keepDeadLetter({ cause: "refused", message: { channel, events }, reason: error.message });
     // Its number is used up where the store failed: newer ones of this incarnation would be refused until it came.
     const anew = error.code === "store";
     if (anew) {
       this.#incarnation = "";
       this.#ready = false;
     }
-    this.#settle(entry, () => entry.reject(error));
+    this.#settle(entry, () => this.#giveUp(entry, error, "refused"));
     if (anew) this.owner.beginAnew();
   }
 }

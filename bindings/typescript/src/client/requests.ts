@@ -11,6 +11,7 @@ interface Waiting {
 export class Requests {
   readonly #waiting = new Map<string, Waiting>();
   #last = 0;
+  #whenIdle: (() => void) | undefined;
 
   ask(send: (message: Message) => void, message: Message): Promise<Message> {
     const id = String(++this.#last);
@@ -27,6 +28,7 @@ export class Requests {
     this.#waiting.delete(message.id!);
     if (message.type === "error") waiting.reject(gatewayError(message));
     else waiting.resolve(message);
+    this.#settle();
     return true;
   }
 
@@ -34,5 +36,19 @@ export class Requests {
     const cut = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { reject } of cut) reject(error);
+    this.#settle();
+  }
+
+  /** Once, when nothing waits any more. */
+  onIdle(call: () => void): void {
+    this.#whenIdle = call;
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#waiting.size > 0 || this.#whenIdle === undefined) return;
+    const call = this.#whenIdle;
+    this.#whenIdle = undefined;
+    call();
   }
 }

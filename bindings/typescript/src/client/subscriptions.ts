@@ -1,6 +1,9 @@
 /**
  * What this program listens to, and how far it has heard. After a cut each channel goes on behind its last (epoch, offset):
  * what came meanwhile follows, nothing twice; what the gateway no longer has is told as a gap.
+ *
+ * A pattern (`vm-*`) is followed by the gateway, which announces each of its channels; from then on that is a channel like others
+ * here. After a cut the channels go on first, then the pattern with all that the log has: so one that began meanwhile comes whole.
  */
 
 import { keepDeadLetter } from "../dead_letters.js";
@@ -43,55 +46,69 @@ interface Followed {
 
 export interface SubscriptionsOwner {
   ask(message: Message): Promise<Message>;
-  connected(): boolean;
+  /** Whether a session takes requests. */
+  ready(): boolean;
   onGap(gap: Gap): void;
   onError(error: RealtimeError): void;
 }
 
+/** What the gateway keeps of a channel, at most. */
+const WHOLE: Start = { last: 0xffff };
+
 export class Subscriptions {
   readonly #channels = new Map<string, Followed>();
+  readonly #patterns = new Map<string, Followed>();
 
   constructor(private readonly owner: SubscriptionsOwner) {}
 
   /** Resolves once the gateway has said yes. */
-  async add(channel: string, handler: EventHandler, start: Start): Promise<void> {
-    const known = this.#channels.get(channel);
+  async add(name: string, handler: EventHandler, start: Start): Promise<void> {
+    const table = this.#table(name);
+    const known = table.get(name);
     if (known !== undefined) {
+      if (start !== "live") throw callerError("already subscribed to, and under way", name, 'begin with "live" to join in');
       known.handlers.add(handler);
       return known.begun;
     }
-    let tell!: Followed["tell"];
-    const begun = new Promise<void>((resolve, reject) => (tell = { resolve, reject }));
-    const followed: Followed = { start, at: undefined, handlers: new Set([handler]), begun, tell };
-    this.#channels.set(channel, followed);
-    if (this.owner.connected()) this.#ask(channel, followed);
-    return begun;
+    if (isPattern(name) && start !== "live" && !("last" in start)) {
+      throw callerError("a pattern has no place to go on from", name, 'begin with "live" or { last }, and with its channels before');
+    }
+    const followed = made(start, undefined, handler);
+    table.set(name, followed);
+    if (this.owner.ready()) this.#ask(name, followed);
+    return followed.begun;
   }
 
-  async remove(channel: string, handler: EventHandler): Promise<void> {
-    const followed = this.#channels.get(channel);
+  async remove(name: string, handler: EventHandler): Promise<void> {
+    const followed = this.#table(name).get(name);
     followed?.handlers.delete(handler);
     if (followed === undefined || followed.handlers.size > 0) return;
-    this.#channels.delete(channel);
-    if (this.owner.connected()) await this.owner.ask({ type: "unsubscribe", channel }).catch(() => undefined);
+    if (isPattern(name)) return this.#removePattern(name);
+    if (this.#patternsOf(name).length > 0) return; // a pattern still listens
+    this.#channels.delete(name);
+    await this.#leave(name);
   }
 
   /** How far a channel was heard: what a later run gives as its start. */
   position(channel: string): { epoch: string; offset: number } | undefined {
-    return this.#channels.get(channel)?.at;
+    const at = this.#channels.get(channel)?.at;
+    return at === undefined ? undefined : { ...at };
   }
 
   resume(): void {
     for (const [channel, followed] of this.#channels) this.#ask(channel, followed);
+    for (const [pattern, followed] of this.#patterns) this.#ask(pattern, followed);
   }
 
   fail(error: RealtimeError): void {
-    for (const { tell } of this.#channels.values()) tell.reject(error);
+    for (const { tell } of [...this.#channels.values(), ...this.#patterns.values()]) tell.reject(error);
     this.#channels.clear();
+    this.#patterns.clear();
   }
 
   take(message: Message): void {
     const channel = String(message["channel"]);
+    if (message.type === "subscribed") return this.#announced(channel, message);
     const followed = this.#channels.get(channel);
     if (followed === undefined) return;
     if (message.type === "events") this.#deliver(followed, message);
@@ -99,33 +116,80 @@ export class Subscriptions {
     else if (message.type === "unsubscribed") {
       this.#channels.delete(channel);
       const reason = (message["error"] as { message?: string } | undefined)?.message ?? "no reason was given";
-      this.owner.onError(callerError(`the channel is not followed any more: ${reason}`, channel, "ask for the permission"));
+      const error = callerError(`the channel is not followed any more: ${reason}`, channel, "ask for the permission");
+      followed.tell.reject(error);
+      this.owner.onError(error);
     }
   }
 
-  #ask(channel: string, followed: Followed): void {
-    this.owner.ask({ type: "subscribe", channel, ...startOf(followed) }).then(
+  #table(name: string): Map<string, Followed> {
+    return isPattern(name) ? this.#patterns : this.#channels;
+  }
+
+  #patternsOf(channel: string): Followed[] {
+    return [...this.#patterns].filter(([pattern]) => channel.startsWith(pattern.slice(0, -1))).map(([, followed]) => followed);
+  }
+
+  #ask(name: string, followed: Followed): void {
+    this.owner.ask({ type: "subscribe", channel: name, ...startOf(followed) }).then(
       (answer) => {
-        followed.at ??= { epoch: String(answer["epoch"]), offset: Number(answer["offset"]) };
+        if (isPattern(name)) followed.start = WHOLE; // once a pattern listens, nothing of its channels may be left out
+        else followed.at ??= { epoch: String(answer["epoch"]), offset: Number(answer["offset"]) };
         followed.tell.resolve();
       },
       (error: RealtimeError) => {
         if (error.fault === "link") return; // resume() asks again
-        if (this.#channels.get(channel) === followed) this.#channels.delete(channel);
+        // Its pattern was quicker: the gateway follows it already.
+        if (error.code === "too-many" && !isPattern(name) && this.#patternsOf(name).length > 0) return followed.tell.resolve();
+        if (this.#table(name).get(name) === followed) this.#table(name).delete(name);
         followed.tell.reject(error);
         this.owner.onError(error);
       },
     );
   }
 
+  /** A pattern has found a channel. */
+  #announced(channel: string, message: Message): void {
+    const at = { epoch: String(message["epoch"]), offset: Number(message["offset"]) };
+    const known = this.#channels.get(channel);
+    if (known !== undefined) known.at ??= at;
+    else if (this.#patternsOf(channel).length > 0) {
+      const followed = made("live", at);
+      followed.tell.resolve();
+      this.#channels.set(channel, followed);
+    }
+  }
+
+  /** The gateway leaves a pattern's channels with it: those that somebody else here wants are asked for again. */
+  async #removePattern(pattern: string): Promise<void> {
+    this.#patterns.delete(pattern);
+    const asked = [this.#leave(pattern)];
+    for (const [channel, followed] of [...this.#channels]) {
+      if (!channel.startsWith(pattern.slice(0, -1))) continue;
+      asked.push(this.#leave(channel));
+      if (followed.handlers.size === 0 && this.#patternsOf(channel).length === 0) this.#channels.delete(channel);
+      else if (this.owner.ready()) this.#ask(channel, followed);
+    }
+    await Promise.all(asked);
+  }
+
+  async #leave(name: string): Promise<void> {
+    if (this.owner.ready()) await this.owner.ask({ type: "unsubscribe", channel: name }).catch(() => undefined);
+  }
+
   #deliver(followed: Followed, message: Message): void {
-    const delivery = message as unknown as Delivery;
-    const { epoch, offset } = delivery;
-    if (followed.at?.epoch === epoch && offset <= followed.at.offset) return;
+    const delivery = message as unknown as Delivery & { previousOffset?: unknown };
+    const { channel, epoch, offset, previousOffset } = delivery;
+    const before = followed.at?.epoch === epoch ? followed.at.offset : undefined;
+    if (before !== undefined && offset <= before) return;
     followed.at = { epoch, offset };
+    if (before !== undefined && typeof previousOffset === "number" && previousOffset > before) {
+      this.owner.onGap({ channel, reason: "missing", after: before, to: previousOffset }); // a mistake of the gateway
+    }
+    const handlers = [...new Set([followed, ...this.#patternsOf(channel)].flatMap((each) => [...each.handlers]))];
     for (const json of message["events"] as unknown[]) {
       const event = readEvent(json);
-      if (event !== undefined) for (const handler of [...followed.handlers]) this.#call(handler, event, delivery);
+      if (event !== undefined) for (const handler of handlers) this.#call(handler, event, delivery);
     }
   }
 
@@ -146,8 +210,28 @@ export class Subscriptions {
   }
 }
 
+export function isPattern(name: string): boolean {
+  return name.endsWith("*");
+}
+
+/** Throws for a start that no gateway takes. */
+export function checkStart(start: unknown): asserts start is Start {
+  if (start === "live") return;
+  const { last, epoch, offset } = (start ?? {}) as { last?: unknown; epoch?: unknown; offset?: unknown };
+  if (Number.isInteger(last) && (last as number) >= 0 && (last as number) <= 0xffff) return;
+  if (typeof epoch === "string" && Number.isSafeInteger(offset) && (offset as number) >= 0) return;
+  throw callerError("this is no place to start", start, 'give "live", { last: 0 to 65535 }, or what position() gave');
+}
+
+function made(start: Start, at: Followed["at"], ...handlers: EventHandler[]): Followed {
+  let tell!: Followed["tell"];
+  const begun = new Promise<void>((resolve, reject) => (tell = { resolve, reject }));
+  begun.catch(() => undefined); // whoever asked hears it; a channel of a pattern has nobody who asked
+  return { start, at, handlers: new Set(handlers), begun, tell };
+}
+
 function startOf({ start, at }: Followed): object {
   const from = at ?? start;
   if (from === "live") return { start: "live" };
-  return "last" in from ? { start: "last", count: from.last } : { start: "after", ...from };
+  return "last" in from ? { start: "last", count: from.last } : { start: "after", epoch: from.epoch, offset: from.offset };
 }

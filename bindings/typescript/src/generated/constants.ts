@@ -140,6 +140,18 @@ export const RECONNECT_SPREAD_MS = 250;
 /** Only a connection that lived this long resets the backoff. */
 export const HEALTHY_MS = 10000;
 
+/** After a step down to polling the WebSocket is tried again after this. */
+export const PROBE_FIRST_MS = 5000;
+
+/** ... then after this, and twice as long each time. */
+export const PROBE_BASE_MS = 30000;
+
+/** ... and this at most. */
+export const PROBE_CAP_MS = 600000;
+
+/** A WebSocket that lived this long makes the waits short again. */
+export const UPGRADE_HEALTHY_MS = 60000;
+
 /** close() ends within this. */
 export const CLOSE_WAIT_MS = 1000;
 

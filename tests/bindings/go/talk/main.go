@@ -21,7 +21,7 @@ type told struct {
 
 	Lose bool
 
-	TimeoutMs int64
+	TimeoutMs, HoldMs int64
 
 	Start struct{ Last int }
 }
@@ -76,6 +76,7 @@ func main() {
 	if words.TimeoutMs > 0 {
 		options.Timeout = time.Duration(words.TimeoutMs) * time.Millisecond
 	}
+	options.Hold = time.Duration(words.HoldMs) * time.Millisecond
 	if words.Lose {
 		options.HTTPClient = &http.Client{Transport: &leaky{}}
 	}
@@ -119,6 +120,17 @@ func obey(ctx context.Context, connection *realtime.Connection, channel string) 
 			return
 		}
 		text := command[1]
+		if command[0] == "subscribe" {
+			if err := connection.Subscribe(ctx, text, realtime.Start{}, func(realtime.Event, realtime.Delivery) {}); err != nil {
+				failed(err)
+			} else {
+				say("subscribed")
+			}
+			continue
+		}
+		if command[0] == "publish-in" {
+			channel = text
+		}
 		data := &realtime.LogData{Level: realtime.LogLevelInfo, Text: text}
 		publish := realtime.PublishOptions{Critical: command[0] == "critical"}
 		pending, err := connection.Queue(channel, publish, data)
