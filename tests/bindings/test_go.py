@@ -70,6 +70,11 @@ def test_what_cannot_be_is_the_callers_mistake_and_a_refused_critical_batch_a_de
     assert lines[1].endswith("true"), "errors.Is does not find the context's error"
 
 
+def test_publishing_through_an_outage_is_bounded(programs: Path) -> None:
+    """256 batches wait and as many are on their way; each of the others was told that it made room."""
+    assert output(programs / "outage") == ["given up: 1488 told: 2000"]
+
+
 def test_close_leaves_no_goroutine_behind(hostile: list[str]) -> None:
     assert hostile[-1] == "goroutines left: 0"
 

@@ -128,6 +128,11 @@ def test_a_closed_connection_leaves_neither_socket_nor_timer(hostile: list[str])
     assert hostile[-1] == "left: 0 0"
 
 
+def test_publishing_through_an_outage_is_bounded_and_does_not_hurry_the_next_attempt(folder: Path) -> None:
+    lines = output(folder, "outage.js").splitlines()
+    assert lines == ["attempts while it waits: 0 given up: 1488 kept: 512 in time: 0", "told: 2000"]
+
+
 def test_the_package_is_small(folder: Path, figure: Figure) -> None:
     """Bytes of JavaScript as tsc writes it, with its comments; React's part is not loaded by those who do not use it."""
     made = folder / "node_modules" / "@flight" / "realtime-types" / "dist"

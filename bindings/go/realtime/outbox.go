@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxBatches that wait to be stored.
+// maxBatches that wait to be sent; as many lossy ones may be on their way beside them.
 const maxBatches = 256
 
 // batchBytes of one batch; the gateway takes 131,072 bytes in a request, and a token has its place there too.
@@ -91,6 +91,12 @@ type outbox struct {
 
 	ready, sending bool
 
+	// underWay counts lossy batches that were asked and not answered: while a session lives on without a link, no more are.
+	underWay int
+
+	// round counts sessions: a retry that belongs to an earlier one does nothing.
+	round int
+
 	timer *time.Timer
 }
 
@@ -154,6 +160,7 @@ func (o *outbox) welcome(incarnation string, mark int64) {
 		o.nextCounter = mark + 1
 	}
 	o.ready, o.sending = true, false
+	o.round++
 	o.sweep()
 	o.pump()
 }
@@ -161,6 +168,7 @@ func (o *outbox) welcome(incarnation string, mark int64) {
 // pause: there is no session now.
 func (o *outbox) pause() {
 	o.ready, o.sending = false, false
+	o.round++
 	if o.timer != nil {
 		o.timer.Stop()
 	}
@@ -179,10 +187,16 @@ func (o *outbox) pump() {
 	if !o.ready {
 		return
 	}
-	for _, b := range o.lossy {
-		o.connection.ask(b.message(), b.settle)
+	for len(o.lossy) > 0 && o.underWay < maxBatches {
+		first := o.lossy[0]
+		o.lossy = o.lossy[1:]
+		o.underWay++
+		o.connection.ask(first.message(), func(answer *incoming, err *Error) {
+			o.underWay--
+			first.settle(answer, err)
+			o.pump()
+		})
 	}
-	o.lossy = nil
 	if len(o.critical) == 0 || o.sending {
 		return
 	}
@@ -205,7 +219,8 @@ func (o *outbox) answered(b *batch, answer *incoming, err *Error) {
 		if err.RetryAfter > wait {
 			wait = err.RetryAfter
 		}
-		o.timer = time.AfterFunc(wait, o.again)
+		round := o.round
+		o.timer = time.AfterFunc(wait, func() { o.again(round) })
 		return
 	}
 	o.critical = o.critical[1:]
@@ -226,9 +241,12 @@ func passing(code string) bool {
 	return code == "store" || code == "busy" || code == "too-many" || code == "expired-token"
 }
 
-func (o *outbox) again() {
+func (o *outbox) again(round int) {
 	o.connection.mu.Lock()
 	defer o.connection.mu.Unlock()
+	if round != o.round { // the timer had run out already when the session was lost
+		return
+	}
 	o.sending = false
 	o.pump()
 }

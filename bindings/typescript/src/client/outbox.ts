@@ -56,6 +56,8 @@ export class Outbox {
   #nextCounter = 1;
   #ready = false;
   #sending = false;
+  /** Lossy batches without an answer: while a session lives on without a link, no more than `maxBatches` are asked. */
+  #underWay = 0;
   #retryTimer: unknown;
 
   constructor(
@@ -147,10 +149,7 @@ export class Outbox {
 
   #pump(): void {
     if (!this.#ready) return;
-    for (const entry of this.#lossy.splice(0)) {
-      this.around.clearTimeout(entry.timer);
-      this.owner.ask(message(entry)).then((answer) => entry.resolve(ackOf(answer)), entry.reject);
-    }
+    while (this.#lossy.length > 0 && this.#underWay < this.maxBatches) this.#send(this.#lossy.shift()!);
     const first = this.#critical[0];
     if (first === undefined || this.#sending) return;
     this.#sending = true;
@@ -162,6 +161,20 @@ export class Outbox {
     this.owner.ask(message(first)).then(
       (answer) => this.#settle(first, () => first.resolve(ackOf(answer))),
       (error: RealtimeError) => this.#refused(first, error),
+    );
+  }
+
+  #send(entry: Queued): void {
+    this.around.clearTimeout(entry.timer);
+    this.#underWay += 1;
+    const answered = (tell: () => void): void => {
+      this.#underWay -= 1;
+      tell();
+      this.#pump();
+    };
+    this.owner.ask(message(entry)).then(
+      (answer) => answered(() => entry.resolve(ackOf(answer))),
+      (error: RealtimeError) => answered(() => entry.reject(error)),
     );
   }
 

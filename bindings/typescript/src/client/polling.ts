@@ -37,6 +37,7 @@ export class PollingLink implements Link {
   #request: AbortController | undefined;
   #held = false;
   #interrupted = false;
+  #resting = false;
   #running: Promise<void>;
 
   constructor(
@@ -60,6 +61,7 @@ export class PollingLink implements Link {
     this.#closing = true;
     if (this.#key !== "") this.send({ type: "close" });
     this.#wake();
+    this.#pause.wake();
     await this.#running;
   }
 
@@ -75,7 +77,7 @@ export class PollingLink implements Link {
       this.#interrupted = true;
       this.#request?.abort();
     }
-    this.#pause.wake();
+    if (this.#resting) this.#pause.wake(); // what waits behind a failed attempt waits its time
   }
 
   async #run(hello: Message): Promise<void> {
@@ -107,7 +109,10 @@ export class PollingLink implements Link {
     // A reply that was held has waited already; one that was not, though it might have been, must not make us run.
     const heldMs = holdMs > 0 ? Math.max(0, this.around.now() - begunAt) : 0;
     const waitMs = more ? this.limits.profile.pollFloorMs : this.limits.updateIntervalMs;
-    if (waitMs > heldMs) await this.#pause.wait(waitMs - heldMs);
+    if (waitMs <= heldMs) return;
+    this.#resting = true;
+    await this.#pause.wait(waitMs - heldMs);
+    this.#resting = false;
   }
 
   #take(): Message[] {
