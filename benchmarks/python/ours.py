@@ -27,6 +27,8 @@ class Emitting:
         self.channel: Any = self.client.channel("memory-updates")
         self.frame_times: Any = self.client.channel("frame-times")
         self._frame = bytearray(16384)
+        self._bound: Any = self.channel.emitter(MemoryUpdate)
+        self._bound_number: Any = self.frame_times.emitter(FrameTime)
 
     def pack(self) -> None:
         """The frame's share: everything that waits, by the C core, sealed."""
@@ -52,34 +54,28 @@ class Emitting:
         self.pack()
 
     def number(self) -> None:
-        """One number, in the readable form."""
-        emit = self.frame_times.emit
+        """One number, bound: emit = channel.emitter(FrameTime)."""
+        emit = self._bound_number
         for number in range(MANY):
-            emit(FrameTime(number, number, number, 1))
+            emit(number, number, number, 1)
         self.pack()
 
     def bulk(self) -> None:
-        """Events that were written before, one after the other."""
-        emit = self.channel.emit_encoded
-        for layout, body in _BODIES:
-            emit(layout, body, 0, False, None, None)
+        """Many events in one call: channel.emit_many(events)."""
+        self.channel.emit_many(_EVENTS)
         self.pack()
 
     def works(self) -> list[Work]:
-        """What there is to measure; the bound form where there is one."""
-        found = [
+        """What there is to measure."""
+        return [
             Work("method", self.method, MANY, "channel.emit(MemoryUpdate(...)) and a share of the frame"),
-            Work("number", self.number, MANY, "channel.emit(FrameTime(...)): there is no bound form of one number"),
-            Work(
-                "bulk", self.bulk, MANY, "64 events written before, each by emit_encoded(): there is no call for many"
-            ),
+            Work("number", self.number, MANY, "emit = channel.emitter(FrameTime), emit(n, n, n, 1)"),
+            Work("bulk", self.bulk, MANY, f"channel.emit_many() of {MANY} events made before"),
+            Work("bound", self.bound, MANY, "emit = channel.emitter(MemoryUpdate), a share of the frame"),
         ]
-        if hasattr(self.channel, "emitter"):
-            self._bound = self.channel.emitter(MemoryUpdate)
-            found.append(Work("bound", self.bound, MANY, "emit = channel.emitter(MemoryUpdate), a share of the frame"))
-        return found
 
 
+_EVENTS = [MemoryUpdate(*values[5:9]) for values in VALUES]
 _BODIES = [encode_event(MemoryUpdate(*values[5:9]), wide=True) for values in VALUES]
 
 

@@ -1,13 +1,14 @@
 """An agent on a host: reports this process's memory until Ctrl-C, and says what became of every report.
 
-FLIGHT_GATEWAY=... FLIGHT_TOKEN=... python host_agent.py [REPORTS]
+FLIGHT_GATEWAY=... FLIGHT_TOKEN=... python host_agent.py [REPORTS]      (needs flight-realtime[tools])
 """
 
 import asyncio
 import itertools
 import os
-import resource
 import sys
+
+import psutil
 
 from flight_client import Client, MemoryUpdate, StateChange
 
@@ -21,9 +22,9 @@ async def main(reports: int | None) -> None:
     client.on_state(on_state)
     async with client:
         memory = client.channel("examples/agent", expires_ms=60_000)
+        own = psutil.Process()
         for _ in range(reports) if reports else itertools.count():
-            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            memory.emit(MemoryUpdate(used_bytes=used))
+            memory.emit(MemoryUpdate(used_bytes=own.memory_info().rss))
             await asyncio.sleep(0.1 if reports else 1)
         await client.flush(10)
     counters = client.counters()
