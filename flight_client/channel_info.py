@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from . import checks
+from . import arguments
 from .enums import ChannelType
 from .platform_config import get_platform_config
 from .rules import check_name
@@ -28,12 +28,12 @@ class ChannelInfo:
 
     def __post_init__(self) -> None:
         """Check every value, and take "log" for ChannelType.LOG."""
-        checks.text("id", self.id)
+        arguments.text("id", self.id)
         check_name(self.id)
-        object.__setattr__(self, "channel_type", checks.word("channel_type", self.channel_type, ChannelType))
-        permissions = checks.words("required_permissions", self.required_permissions, 64)
+        object.__setattr__(self, "channel_type", arguments.word("channel_type", self.channel_type, ChannelType))
+        permissions = arguments.words("required_permissions", self.required_permissions, 64)
         object.__setattr__(self, "required_permissions", permissions)
-        object.__setattr__(self, "metadata", checks.text_map("metadata", self.metadata))
+        object.__setattr__(self, "metadata", arguments.text_map("metadata", self.metadata))
 
 
 def create_memory_updates_channel(platform: str) -> ChannelInfo:

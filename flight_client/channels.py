@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from ._tables import CHANNELS
-from .arguments import check_count, check_flag, check_key, check_kind, check_seconds
+from .arguments import check_flag, check_key, check_kind, check_seconds, whole
 from .clock import monotonic_ms
 from .emitters import Emitter, all_of, bind, check_event_type
 from .errors import CallerError, FlightError, NotStoredError
@@ -241,7 +241,7 @@ class Channel:
     ) -> tuple[QueuedEvent, bool]:
         lasts_ms = self.rules.expires_ms
         if expires_ms is not None:
-            check_count("expires_ms", expires_ms, 0, NUMBER_LIMIT // 2 - 1)
+            whole("expires_ms", expires_ms, 0, NUMBER_LIMIT // 2 - 1)
             lasts_ms = expires_ms
         if critical is not None:
             check_flag("critical", critical)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import checks
+from . import arguments
 from .enums import Capability, ClientType
 from .platform_config import get_platform_capabilities, profile_named
 from .session.spec import PLATFORM_BYTES, VERSION_BYTES
@@ -27,12 +27,12 @@ class ClientInfo:
 
     def __post_init__(self) -> None:
         """Check every value, and take "host-tool" for ClientType.HOST_TOOL."""
-        object.__setattr__(self, "client_type", checks.word("client_type", self.client_type, ClientType))
-        checks.text("platform", self.platform, PLATFORM_BYTES)
-        checks.text("version", self.version, VERSION_BYTES)
+        object.__setattr__(self, "client_type", arguments.word("client_type", self.client_type, ClientType))
+        arguments.text("platform", self.platform, PLATFORM_BYTES)
+        arguments.text("version", self.version, VERSION_BYTES)
         names = [
-            str(checks.word("capabilities", name, Capability))
-            for name in checks.words("capabilities", self.capabilities)
+            str(arguments.word("capabilities", name, Capability))
+            for name in arguments.words("capabilities", self.capabilities)
         ]
         object.__setattr__(self, "capabilities", names)
 
@@ -45,7 +45,7 @@ def create_flight_core_client_info(platform: str, version: str) -> ClientInfo:
     """
     kind = profile_named(platform)["client_type"]
     if kind != ClientType.FLIGHT_CORE_NATIVE:
-        raise checks.wrong(
+        raise arguments.refuse(
             "platform", f"is of the type {kind}, not flight-core-native", platform, "make ClientInfo(...) yourself"
         )
     return ClientInfo(ClientType.FLIGHT_CORE_NATIVE, platform, version, get_platform_capabilities(platform))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import checks
+from . import arguments
 from ._tables import NAMES
 from .client import Client
 from .client_info import ClientInfo
@@ -32,11 +32,15 @@ async def establish_connection(
     Raises CallerError for a value that cannot work, RefusedError when the gateway refuses for good, and LinkError when the time is
     over; nothing stays open then. The client belongs to the event loop that this is awaited on.
     """
-    checks.kind("client_info", client_info, ClientInfo, "make it with create_flight_core_client_info()")
-    if checks.text("platform", platform) != client_info.platform:
-        raise checks.wrong("platform", "is not the one of client_info", platform, f"say {client_info.platform!r} twice")
+    arguments.check_kind(
+        "client_info", client_info, ClientInfo, "a ClientInfo", "make it with create_flight_core_client_info()"
+    )
+    if arguments.text("platform", platform) != client_info.platform:
+        raise arguments.refuse(
+            "platform", "is not the one of client_info", platform, f"say {client_info.platform!r} twice"
+        )
     if not callable(auth_token):
-        checks.text("auth_token", auth_token)
+        arguments.text("auth_token", auth_token)
     bits = _capability_bits(client_info)
     if address is None:
         address = os.environ.get("FLIGHT_GATEWAY") or DEFAULT_ADDRESS
@@ -60,7 +64,7 @@ def _capability_bits(client_info: ClientInfo) -> int:
     beyond = bits & ~get_platform(client_info.platform).capability_bits
     if beyond:
         names = ", ".join(name for name, bit in NAMES["capabilities"].items() if bit & beyond)
-        raise checks.wrong(
+        raise arguments.refuse(
             "capabilities", f"name what {client_info.platform} cannot do", names, "announce the profile's, or fewer"
         )
     return bits

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from .arguments import check_count, check_function, check_kind, texts
+from .arguments import check_function, check_kind, texts, whole
 from .clock import monotonic_ms
 from .driver import Driver
 from .error_handler import RealtimeErrorHandler
@@ -157,7 +157,7 @@ class Handling:
         channels_of(types, named)
         self._check_rules(retries, retry_interval_ms)
         if history is not None:
-            check_count("history", history, 0, MOST_HISTORY)
+            whole("history", history, 0, MOST_HISTORY)
 
         def take(handler: _Handler) -> _Handler:
             check_function("handler", handler)

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
-from .arguments import check_count
+from .arguments import whole
 from .errors import CallerError, LinkError
 from .platforms import Platform
 from .session.device.channels import ChannelState
@@ -38,9 +38,9 @@ class Wanted(NamedTuple):
     def check(self) -> None:
         """Raises CallerError for what cannot be asked."""
         channels_of(self.types, [self.channel])
-        check_count("limit", self.limit, 1, STREAM_EVENTS)
+        whole("limit", self.limit, 1, STREAM_EVENTS)
         if self.after is not None:
-            check_count("after", self.after, 0, (1 << 63) - 1)
+            whole("after", self.after, 0, (1 << 63) - 1)
 
 
 class _Collector(Stream[RealtimeEvent]):

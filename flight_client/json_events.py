@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flight_client._tables import LAYOUTS
-from flight_client.checks import SAFE_INTEGER
+from flight_client.arguments import SAFE_INTEGER
 from flight_client.errors import EventError
 from flight_client.events import EVENT_TYPES, Event
 from flight_client.session.spec import MAX_MESSAGE_AGE_MS, MAX_MESSAGE_FUTURE_MS

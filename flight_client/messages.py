@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import checks
+from . import arguments
 from .enums import MessagePriority
 from .platform_config import profile_named
 from .session.spec import NUMBER_LIMIT, PLATFORM_BYTES
@@ -22,8 +22,8 @@ class RetryConfig:
 
     def __post_init__(self) -> None:
         """Check both numbers."""
-        checks.whole("max_retries", self.max_retries, 0, 0xFFFF)
-        checks.whole("retry_interval_ms", self.retry_interval_ms, 0, NUMBER_LIMIT // 2 - 1)
+        arguments.whole("max_retries", self.max_retries, 0, 0xFFFF)
+        arguments.whole("retry_interval_ms", self.retry_interval_ms, 0, NUMBER_LIMIT // 2 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,14 @@ class MessageRouting:
 
     def __post_init__(self) -> None:
         """Check both."""
-        checks.truth("requires_ack", self.requires_ack)
-        checks.kind("retry_config", self.retry_config, RetryConfig, "give RetryConfig(max_retries, retry_interval_ms)")
+        arguments.truth("requires_ack", self.requires_ack)
+        arguments.check_kind(
+            "retry_config",
+            self.retry_config,
+            RetryConfig,
+            "a RetryConfig",
+            "give RetryConfig(max_retries, retry_interval_ms)",
+        )
 
     @property
     def max_retries(self) -> int:
@@ -69,11 +75,13 @@ class RealtimeMessage:
     def __post_init__(self) -> None:
         """Check the types, and take "high" for MessagePriority.HIGH."""
         for name in ("id", "message_type", "payload"):
-            checks.text(name, getattr(self, name), empty=True)
-        checks.text("platform", self.platform, PLATFORM_BYTES)
-        checks.whole("timestamp_ms", self.timestamp_ms)
-        object.__setattr__(self, "priority", checks.word("priority", self.priority, MessagePriority))
-        checks.kind("routing", self.routing, MessageRouting, "make it with create_message_routing()")
+            arguments.text(name, getattr(self, name), empty=True)
+        arguments.text("platform", self.platform, PLATFORM_BYTES)
+        arguments.whole("timestamp_ms", self.timestamp_ms)
+        object.__setattr__(self, "priority", arguments.word("priority", self.priority, MessagePriority))
+        arguments.check_kind(
+            "routing", self.routing, MessageRouting, "a MessageRouting", "make it with create_message_routing()"
+        )
 
 
 def create_message_routing(platform: str, priority: MessagePriority | str, requires_ack: bool) -> MessageRouting:
@@ -83,6 +91,6 @@ def create_message_routing(platform: str, priority: MessagePriority | str, requi
     Raises CallerError for an unknown platform or priority, and a requires_ack that is no bool.
     """
     profile = profile_named(platform)
-    urgent = checks.word("priority", priority, MessagePriority) is MessagePriority.CRITICAL
-    wanted = checks.truth("requires_ack", requires_ack)
+    urgent = arguments.word("priority", priority, MessagePriority) is MessagePriority.CRITICAL
+    wanted = arguments.truth("requires_ack", requires_ack)
     return MessageRouting(wanted or urgent, RetryConfig(profile["max_retries"], profile["retry_interval_ms"]))

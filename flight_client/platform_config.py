@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from . import checks
+from . import arguments
 from .enums import Capability, ConnectionMode
 from .errors import CallerError
 from .platforms import PLATFORMS, add_platform, get_platform
@@ -37,8 +37,8 @@ class BatchingConfig:
 
     def __post_init__(self) -> None:
         """Raises CallerError for a value that cannot work."""
-        checks.whole("max_events", self.max_events, 1, 1024)
-        checks.whole("max_delay_ms", self.max_delay_ms, 0, _LONGEST_MS)
+        arguments.whole("max_events", self.max_events, 1, 1024)
+        arguments.whole("max_delay_ms", self.max_delay_ms, 0, _LONGEST_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +71,31 @@ class PlatformConfig:
 
     def __post_init__(self) -> None:
         """Check every value, and take "polling" for ConnectionMode.POLLING."""
-        if _NAME.fullmatch(checks.text("platform", self.platform)) is None:
-            raise checks.wrong(
+        if _NAME.fullmatch(arguments.text("platform", self.platform)) is None:
+            raise arguments.refuse(
                 "platform", "is no name", self.platform, f"use 1 to {PLATFORM_BYTES} of a-z, 0-9 and '-'"
             )
         memory_bytes(self.memory_constraint)
-        mode = checks.word("connection_mode", self.connection_mode, ConnectionMode)
+        mode = arguments.word("connection_mode", self.connection_mode, ConnectionMode)
         object.__setattr__(self, "connection_mode", mode)
-        checks.whole("update_interval_ms", self.update_interval_ms, 1, _LONGEST_MS)
-        checks.whole("max_retries", self.max_retries, 0, 0xFFFF)
-        checks.whole("connect_timeout_ms", self.connect_timeout_ms, 1, _LONGEST_MS)
-        checks.whole("retry_interval_ms", self.retry_interval_ms, 1, _LONGEST_MS)
+        arguments.whole("update_interval_ms", self.update_interval_ms, 1, _LONGEST_MS)
+        arguments.whole("max_retries", self.max_retries, 0, 0xFFFF)
+        arguments.whole("connect_timeout_ms", self.connect_timeout_ms, 1, _LONGEST_MS)
+        arguments.whole("retry_interval_ms", self.retry_interval_ms, 1, _LONGEST_MS)
         if self.max_connections is not None:
-            checks.whole("max_connections", self.max_connections, 1, 0xFFFF)
+            arguments.whole("max_connections", self.max_connections, 1, 0xFFFF)
         if self.batching is not None:
-            checks.kind(
-                "batching", self.batching, BatchingConfig, "give BatchingConfig(max_events, max_delay_ms), or None"
+            arguments.check_kind(
+                "batching",
+                self.batching,
+                BatchingConfig,
+                "a BatchingConfig",
+                "give BatchingConfig(max_events, max_delay_ms), or None",
             )
         if self.billing_enabled is not None:
-            checks.truth("billing_enabled", self.billing_enabled)
+            arguments.truth("billing_enabled", self.billing_enabled)
         if self.subscription_tier is not None:
-            checks.text("subscription_tier", self.subscription_tier, 64, empty=True)
+            arguments.text("subscription_tier", self.subscription_tier, 64, empty=True)
         object.__setattr__(self, "capabilities", _capabilities(self.capabilities))
 
 
@@ -149,13 +153,13 @@ def register_platform(config: PlatformConfig, *, like: str = "", number: int = 0
 
     Raises CallerError for a name of the specification, a number that another platform has, and an unknown `like`.
     """
-    checks.kind("config", config, PlatformConfig, "give PlatformConfig(platform=..., ...)")
+    arguments.check_kind("config", config, PlatformConfig, "a PlatformConfig", "give PlatformConfig(platform=..., ...)")
     known = PLATFORMS.get(config.platform)
     if known is not None and known["id"] < _OWN_NUMBERS:
         raise CallerError(
             "this platform is part of the specification", value=config.platform, next_step="register another name"
         )
-    checks.whole("number", number, 0, 255)
+    arguments.whole("number", number, 0, 255)
     chosen = number or _OWN_NUMBERS + zlib.crc32(config.platform.encode()) % _OWN_NUMBERS
     taken = next((p["name"] for p in PLATFORMS.values() if p["id"] == chosen and p["name"] != config.platform), None)
     if taken is not None or chosen < _OWN_NUMBERS:
@@ -167,7 +171,7 @@ def register_platform(config: PlatformConfig, *, like: str = "", number: int = 0
 
 def profile_named(platform: object) -> dict[str, Any]:
     """Every value of a platform. Raises CallerError for an unknown name."""
-    checks.text("platform", platform)
+    arguments.text("platform", platform)
     return PLATFORMS[get_platform(platform).name]
 
 
@@ -177,20 +181,22 @@ def memory_bytes(constraint: object) -> int:
         return 0
     found = _MEMORY.fullmatch(constraint) if isinstance(constraint, str) else None
     if found is None:
-        raise checks.wrong("memory_constraint", "is no size", constraint, 'write "16MB", "256KB", or "host"')
+        raise arguments.refuse("memory_constraint", "is no size", constraint, 'write "16MB", "256KB", or "host"')
     return int(found[1]) * _UNITS[found[2]]
 
 
 def _capabilities(given: object) -> list[str]:
-    found = checks.words("capabilities", given)
+    found = arguments.words("capabilities", given)
     for name in found:
-        checks.word("capabilities", name, Capability)
+        arguments.word("capabilities", name, Capability)
     if Capability.POLLING_MODE in found:
-        raise checks.wrong(
+        raise arguments.refuse(
             "capabilities", "name polling-mode, which the connection mode says", given, "leave it out here"
         )
     if Capability.BASIC_MESSAGING not in found:
-        raise checks.wrong("capabilities", "lack basic-messaging", given, "add it: without it there is no messaging")
+        raise arguments.refuse(
+            "capabilities", "lack basic-messaging", given, "add it: without it there is no messaging"
+        )
     return [str(name) for name in found]
 
 

@@ -8,7 +8,7 @@ import gc
 import logging
 from collections.abc import Callable
 
-from .arguments import check_count, check_function, check_kind
+from .arguments import check_function, check_kind, whole
 from .errors import CallerError
 from .events import MemoryUpdate, encode_event
 from .outbox import Outbox
@@ -179,7 +179,7 @@ class PressureControl:
     def set_queue(self, events: int) -> int:
         """Client.set_max_queue_size()."""
         most = self.platform.lossy_slots
-        check_count("events", events, 1, most)
+        whole("events", events, 1, most)
         self._wanted = events
         dropped = self._outbox.shrink(events)
         self._set_queue()

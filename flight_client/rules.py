@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ._tables import NAMES
-from .arguments import check_count, check_text
+from .arguments import check_text, whole
 from .errors import CallerError
 from .session.spec import CHANNEL_NAME_BYTES, NUMBER_LIMIT, RETRY_COUNT, RETRY_INTERVAL_MS
 
@@ -54,4 +54,4 @@ class ChannelRules:
             if value not in known:
                 raise CallerError(what=f"unknown {name}", value=value, next_step=f"use one of: {', '.join(known)}")
         for name in ("expires_ms", "retries", "retry_interval_ms"):
-            check_count(name, getattr(self, name), 0, NUMBER_LIMIT // 2 - 1)  # times are compared by their difference
+            whole(name, getattr(self, name), 0, NUMBER_LIMIT // 2 - 1)  # times are compared by their difference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from .arguments import check_count, check_function
+from .arguments import check_function, whole
 from .clock import monotonic_ms
 from .driver import Driver
 from .error_handler import RealtimeErrorHandler
@@ -62,7 +62,7 @@ class Steering:
         self._driver.check_thread()
         for name, value in (("link_bytes_per_s", link_bytes_per_s), ("events_per_s", events_per_s)):
             if value is not None:
-                check_count(name, value, 0, NUMBER_LIMIT - 1)
+                whole(name, value, 0, NUMBER_LIMIT - 1)
         if link_bytes_per_s is not None:
             self._session.sender.limit_link(link_bytes_per_s)
         if events_per_s is not None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self
 
-from .arguments import check_count
+from .arguments import whole
 from .errors import EventError, FlightError
 from .events import Event, decode_event
 from .platforms import platform_name
@@ -210,7 +210,7 @@ class Stream(ABC, Generic[T]):
     def take(self, limit: int) -> list[T]:
         """What is there now, at most so many."""
         self._check()
-        check_count("limit", limit, 0, STREAM_EVENTS)
+        whole("limit", limit, 0, STREAM_EVENTS)
         return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
 
 

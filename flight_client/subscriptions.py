@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from ._tables import CHANNELS, NAMES
-from .arguments import check_count, check_flag, texts
+from .arguments import check_flag, texts, whole
 from .errors import CallerError, FlightError, FrameError
 from .last_values import LastValues
 from .observe import Gap
@@ -72,7 +72,7 @@ class Subscriptions:
         """Client.events()."""
         names = channels_of(types, channels)
         if history is not None:
-            check_count("history", history, 0, MOST_HISTORY)
+            whole("history", history, 0, MOST_HISTORY)
         check_flag("last", last)
         if last and history is not None:
             raise CallerError(

@@ -7,7 +7,7 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from .arguments import check_count, check_seconds
+from .arguments import check_seconds, whole
 from .metrics import MetricsSample
 from .presence import Presence, PresenceStream
 from .streams import STREAM_EVENTS, RealtimeEvent, Stream
@@ -79,7 +79,7 @@ class SyncStream(Generic[T]):
 
     def take(self, limit: int) -> list[T]:
         """What is there now, at most so many; never waits."""
-        check_count("limit", limit, 0, STREAM_EVENTS)
+        whole("limit", limit, 0, STREAM_EVENTS)
         first = [self._fetched.popleft() for _ in range(min(limit, len(self._fetched)))]
         return first + self._background.call(lambda: self._stream.take(limit - len(first)))
 

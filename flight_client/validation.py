@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
-from . import checks
+from . import arguments
 from .errors import CallerError
 from .json_codec import from_json
 from .messages import RealtimeMessage
@@ -67,9 +67,9 @@ def validate_realtime_message(
     transit_ms: how long ago the session says that the message was made, in milliseconds; for consoles and boards, whose
     clock is not asked. May be called from every thread. Raises CallerError only for wrong values of the other arguments.
     """
-    checks.truth("explain", explain)
-    now = time.time_ns() // 1_000_000 if now_ms is None else checks.whole("now_ms", now_ms)
-    transit = 0 if transit_ms is None else checks.whole("transit_ms", transit_ms)
+    arguments.truth("explain", explain)
+    now = time.time_ns() // 1_000_000 if now_ms is None else arguments.whole("now_ms", now_ms)
+    transit = 0 if transit_ms is None else arguments.whole("transit_ms", transit_ms)
     reason = _reason(message, now, transit)
     return Validation(not reason, reason) if explain else not reason
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .arguments import check_count
+from .arguments import whole
 from .driver import Driver
 from .errors import CallerError, FlightError
 from .history import History
@@ -67,7 +67,7 @@ class Watching:
         What the platforms report (memory-update, system-monitoring, frame-time) is subscribed to on their usual channels,
         beginning with the last values. Raises as events() does.
         """
-        check_count("interval_ms", interval_ms, SHORTEST_MS, LONGEST_MS)
+        whole("interval_ms", interval_ms, SHORTEST_MS, LONGEST_MS)
         self._check_listening()
         kept = self._subscriptions
         stream = MetricsStream(interval_ms, self._look, kept.forget, kept.history_events, kept.check)

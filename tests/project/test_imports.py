@@ -19,7 +19,6 @@ FLOOR = {
     "sizes": 0,
     "version": 0,
     "errors": 1,
-    "checks": 2,
     "session": 2,
     "wire": 2,
     "arguments": 2,
