@@ -162,7 +162,8 @@ class Commanding(Handling):
 
         One at a time, in order. What the handler answers (bytes, at most 320) goes back to who asked; where it raises, the
         answer says so and nothing is tried again. A request that was carried out is only answered again when it comes again.
-        A command that is older than its asker waits for is left.
+        A command that is older than its asker waits for is left. The gateway hears of it a moment later: `await listening()`
+        where a tool may ask at once.
         """
         self._driver.check_thread()
         check_function("handler", handler)

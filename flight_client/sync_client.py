@@ -172,6 +172,10 @@ class SyncClient(SyncSteering):
         )
         return SyncEventStream(stream, self, timeout_s)
 
+    def listening(self, timeout_s: float | None = None) -> bool:
+        """As Client.listening(): waits until the gateway has all that was subscribed to."""
+        return self._background.wait(lambda: self._client.listening(timeout_s))
+
     def metrics(self, interval_ms: int = 1000, *, timeout_s: float | None = None) -> SyncMetricsStream:
         """As Client.metrics(), for an ordinary `for`; timeout_s as in events()."""
         check_seconds("timeout_s", timeout_s)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .arguments import whole
+from .arguments import check_seconds, whole
 from .driver import Driver
 from .errors import CallerError, FlightError
 from .history import History
@@ -14,6 +15,8 @@ from .observe import ConnectionState, Counters
 from .platform_config import PlatformConfig, get_platform_config
 from .platforms import Platform
 from .presence import PRESENCE, PRESENCE_HISTORY, PresenceStream
+from .session.device.machine import DeviceSession
+from .session.spec import MODE_SUBSCRIBE, STATE_READY
 from .streams import EventStream, Stream
 from .subscriptions import Subscriptions, channels_of
 
@@ -27,6 +30,7 @@ class Watching:
     _driver: Driver
     _subscriptions: Subscriptions
     _history: History
+    _session: DeviceSession
 
     if TYPE_CHECKING:  # the client has them
 
@@ -42,6 +46,8 @@ class Watching:
             """Client.counters()."""
 
         def _ended_by(self) -> FlightError | None: ...
+
+        async def _until(self, condition: Callable[[], bool]) -> None: ...
 
     def events(
         self, *types: str, channels: Iterable[str] | None = None, history: int | None = None, last: bool = False
@@ -60,6 +66,30 @@ class Watching:
         """
         self._check_listening()
         return self._subscriptions.open(types, channels, history, last)
+
+    async def listening(self, timeout_s: float | None = None) -> bool:
+        """Wait until the gateway has all that was subscribed to: what is emitted anywhere from then on is heard here.
+
+        events(), on_event() and on_command() come back before that; a command that is quicker is not heard until it is asked
+        again. A channel that was refused counts as answered: its streams say so.
+
+        Returns False when `timeout_s` passed first. Raises CallerError before connect(), on a closed client and for a bad
+        argument; RefusedError when the gateway refused the client for good.
+        """
+        self._check_listening()
+        self._check_connecting()
+        check_seconds("timeout_s", timeout_s)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._until(self._all_opened)
+        except TimeoutError:
+            return False
+        return True
+
+    def _all_opened(self) -> bool:
+        session = self._session
+        asked = [channel for channel in session.channels.items if channel.mode & MODE_SUBSCRIBE]
+        return session.state == STATE_READY and all(channel.opened for channel in asked)
 
     def metrics(self, interval_ms: int = 1000) -> MetricsStream:
         """A sample every `interval_ms` (10 to 3,600,000): `.metrics` of this client, `.platform_performance` by platform.

@@ -20,7 +20,8 @@ async def load_level(command: CommandRequest) -> bytes:
 
 async def main() -> None:
     async with Client(GATEWAY, token=TOKEN, device_id="examples-console") as device:
-        device.on_command(load_level, "load-level")  # who asks before it listens has to ask again
+        device.on_command(load_level, "load-level")
+        await device.listening()  # who asks before that has to ask again
         async with Client(GATEWAY, token=TOKEN, device_id="examples-tool") as tool:
             print((await tool.command("examples-console", "load-level", b"7", timeout_s=5)).decode())
             try:

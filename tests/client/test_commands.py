@@ -316,7 +316,7 @@ async def test_plain_programs_use_the_same_words(bench: Bench) -> None:
             SyncClient(address, token=token, device_id="tool-1") as tool,
         ):
             device.on_command(lambda command: b"pong", "ping")
-            device._background.wait(lambda: subscribed(device._client))
+            assert device.listening(20)
             stream = device.on_event(lambda event: found.append(event.type), "log", channels=["log"])
             found.append(tool.command("device-1", "ping", timeout_s=20))
             stream.close()
