@@ -30,15 +30,14 @@ def test_without_subscriptions_there_is_nothing_to_wait_for() -> None:
 
 def test_it_waits_through_an_outage_as_long_as_it_may() -> None:
     async def story(scene: Scene) -> None:
-        wire = scene.wire()
-        device = scene.client("device-1", wire)
+        device = scene.client("device-1", scene.wire())
         await device.connect()
-        wire.silent |= {"websocket", "polling"}
+        scene.gateway.crash()
         device.events(channels=["log"])
         begun_s = scene.loop.time()
         assert not await device.listening(5)
         assert scene.loop.time() - begun_s == pytest.approx(5)
-        wire.disarm()
+        await scene.gateway.start()
         assert await device.listening()
 
     play(story)
