@@ -9,20 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-# Name of the enum -> its table in the spec, and what it says. A value is its JSON form.
-ENUMS: dict[str, tuple[str, str]] = {
-    "ClientType": ("client_types", "What kind of program a client is."),
-    "ChannelType": ("channels", "The channels that every tool knows, by what travels on them."),
-    "MessagePriority": ("priorities", "What goes first, the lowest first here; critical is also acknowledged."),
-    "ConnectionState": ("connection_states", "Where a connection stands."),
-    "ConnectionMode": ("connection_modes", "How a platform reaches a gateway: wifi is sockets first, then polling."),
-    "Capability": ("capabilities", "What a client can do; it may announce less than its platform has, never more."),
-    "ComponentState": ("component_states", "What a component of a program does."),
-    "V6REventType": ("v6r_event_types", "What happened to a virtual machine."),
-    "CommandCode": ("command_codes", "What became of a command."),
-    "LogLevel": ("log_levels", "How bad a line of a log is, the mildest first."),
-    "EventType": ("event_types", "The types of events."),
-}
+from build_scripts.public_enums import ENUMS
+
 _ENUM_OF = {table: name for name, (table, _) in ENUMS.items()}
 
 # The guide's names of the events' data.
@@ -85,17 +73,6 @@ def _fixed(field: dict[str, Any]) -> Member:
 def _tail(tail: dict[str, Any]) -> Member:
     doc = f"{_TAIL_DOCS[tail['kind']]}, at most {tail['limit']} bytes"
     return Member(camel(tail["name"]), tail["kind"], bool(tail.get("optional")), doc)
-
-
-def enum_values(spec: Spec, table: str) -> list[str]:
-    """The JSON values of an enum, in the order of the spec."""
-    if table == "connection_modes":
-        return list(dict.fromkeys(profile["connection_mode"] for profile in spec["profiles"]))
-    if table == "event_types":
-        return [layout["name"] for layout in spec["layouts"]]
-    if table == "channels":
-        return [channel["type"] for channel in spec["channels"].values()]
-    return list(spec[table])
 
 
 def constants(spec: Spec) -> list[tuple[str, int | str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from build_scripts import binding_names as names
 from build_scripts.binding_names import Member, Spec
+from build_scripts.public_enums import ENUMS, enum_values
 
 _TYPES = {
     "memory": "MemorySize",
@@ -32,9 +33,9 @@ def exported(name: str) -> str:
 def write_constants(spec: Spec, note: str) -> str:
     """Enums, limits, channels and platforms."""
     out = _head(note)
-    for name, (table, doc) in names.ENUMS.items():
+    for name, (table, doc) in ENUMS.items():
         out += [f"// {name}: {doc[0].lower()}{doc[1:]}", f"type {name} string", ""]
-        for value in names.enum_values(spec, table):
+        for value in enum_values(spec, table):
             out += [f'// {name}{exported(value)} is "{value}" in JSON.']
             out += [f'const {name}{exported(value)} {name} = "{value}"', ""]
     for key, number, doc in names.constants(spec):

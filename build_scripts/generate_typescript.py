@@ -7,6 +7,7 @@ from typing import Any
 
 from build_scripts import binding_names as names
 from build_scripts.binding_names import Member, Spec
+from build_scripts.public_enums import ENUMS, enum_values
 
 _TYPES = {
     "memory": "MemorySize",
@@ -22,9 +23,9 @@ _TYPES = {
 def write_constants(spec: Spec, note: str) -> str:
     """Enums, limits, channels and platforms."""
     out = [f"// {note}", ""]
-    for name, (table, doc) in names.ENUMS.items():
+    for name, (table, doc) in ENUMS.items():
         out += [f"/** {doc} */", f"export const {name} = {{"]
-        out += [f'  {names.pascal(value)}: "{value}",' for value in names.enum_values(spec, table)]
+        out += [f'  {names.pascal(value)}: "{value}",' for value in enum_values(spec, table)]
         out += ["} as const;", f"export type {name} = (typeof {name})[keyof typeof {name}];", ""]
     for name, value, doc in names.constants(spec):
         out += [f"/** {doc} */", f"export const {name.upper()} = {json.dumps(value)};", ""]

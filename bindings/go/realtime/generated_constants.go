@@ -44,7 +44,7 @@ const ChannelTypeCommands ChannelType = "commands"
 // ChannelTypeCommandResults is "command-results" in JSON.
 const ChannelTypeCommandResults ChannelType = "command-results"
 
-// MessagePriority: what goes first, the lowest first here; critical is also acknowledged.
+// MessagePriority: what goes first, the lowest first here; `critical` is also acknowledged.
 type MessagePriority string
 
 // MessagePriorityLow is "low" in JSON.
@@ -59,7 +59,7 @@ const MessagePriorityHigh MessagePriority = "high"
 // MessagePriorityCritical is "critical" in JSON.
 const MessagePriorityCritical MessagePriority = "critical"
 
-// ConnectionState: where a connection stands.
+// ConnectionState: where a client stands, as its user sees it.
 type ConnectionState string
 
 // ConnectionStateDisconnected is "disconnected" in JSON.
@@ -80,7 +80,7 @@ const ConnectionStateClosed ConnectionState = "closed"
 // ConnectionStateFailed is "failed" in JSON.
 const ConnectionStateFailed ConnectionState = "failed"
 
-// ConnectionMode: how a platform reaches a gateway: wifi is sockets first, then polling.
+// ConnectionMode: how a platform reaches a gateway: `wifi` is sockets first, then polling.
 type ConnectionMode string
 
 // ConnectionModePolling is "polling" in JSON.
@@ -92,7 +92,7 @@ const ConnectionModeWifi ConnectionMode = "wifi"
 // ConnectionModeWebsocket is "websocket" in JSON.
 const ConnectionModeWebsocket ConnectionMode = "websocket"
 
-// Capability: what a client can do; it may announce less than its platform has, never more.
+// Capability: what a client can do; a device may announce less than its profile, never more.
 type Capability string
 
 // CapabilityBasicMessaging is "basic-messaging" in JSON.
@@ -170,7 +170,7 @@ const LogLevelWarning LogLevel = "warning"
 // LogLevelError is "error" in JSON.
 const LogLevelError LogLevel = "error"
 
-// EventType: the types of events.
+// EventType: the types of events, one for each layout of the specification.
 type EventType string
 
 // EventTypeMemoryUpdate is "memory-update" in JSON.

@@ -22,7 +22,7 @@ export const ChannelType = {
 } as const;
 export type ChannelType = (typeof ChannelType)[keyof typeof ChannelType];
 
-/** What goes first, the lowest first here; critical is also acknowledged. */
+/** What goes first, the lowest first here; `critical` is also acknowledged. */
 export const MessagePriority = {
   Low: "low",
   Normal: "normal",
@@ -31,7 +31,7 @@ export const MessagePriority = {
 } as const;
 export type MessagePriority = (typeof MessagePriority)[keyof typeof MessagePriority];
 
-/** Where a connection stands. */
+/** Where a client stands, as its user sees it. */
 export const ConnectionState = {
   Disconnected: "disconnected",
   Connecting: "connecting",
@@ -42,7 +42,7 @@ export const ConnectionState = {
 } as const;
 export type ConnectionState = (typeof ConnectionState)[keyof typeof ConnectionState];
 
-/** How a platform reaches a gateway: wifi is sockets first, then polling. */
+/** How a platform reaches a gateway: `wifi` is sockets first, then polling. */
 export const ConnectionMode = {
   Polling: "polling",
   Wifi: "wifi",
@@ -50,7 +50,7 @@ export const ConnectionMode = {
 } as const;
 export type ConnectionMode = (typeof ConnectionMode)[keyof typeof ConnectionMode];
 
-/** What a client can do; it may announce less than its platform has, never more. */
+/** What a client can do; a device may announce less than its profile, never more. */
 export const Capability = {
   BasicMessaging: "basic-messaging",
   MemoryUpdates: "memory-updates",
@@ -96,7 +96,7 @@ export const LogLevel = {
 } as const;
 export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel];
 
-/** The types of events. */
+/** The types of events, one for each layout of the specification. */
 export const EventType = {
   MemoryUpdate: "memory-update",
   ComponentUpdate: "component-update",
