@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 import pytest
 
@@ -93,7 +94,8 @@ async def test_last_values_are_asked_for_where_the_channel_is_followed_and_nothi
 async def test_history_that_somebody_reads_does_not_make_an_old_value_the_last_one(bench: Bench) -> None:
     device = await stored(bench, 1)
     tool, reader = await bench.tool("component-update")
-    await asyncio.sleep(0.002)  # so that what follows was received later, by the gateway's clock
+    stored_ms = time.time_ns() // 1_000_000
+    await eventually(lambda: time.time_ns() // 1_000_000 > stored_ms, "the next ms of the gateway's clock")
     await within(device.channel(CHANNEL).publish(component(1)))
     await reader.take(1)
     await Reader(tool.events("component-update", history=10)).take(2)
