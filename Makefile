@@ -28,7 +28,7 @@ BENCHED := $(VENV)/.installed-bench
 TIMES := build/times.txt
 SET_UP := build/set-up.txt
 
-BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find csrc/include csrc/src -name '*.[ch]' 2>/dev/null)
+BUILT_FROM := pyproject.toml setup.py build_scripts/build_core.py $(shell find csrc/include csrc/src csrc/python -name '*.[ch]' 2>/dev/null)
 
 # Of a stamp that was made elsewhere, or with a Python that is gone, nothing is worth keeping.
 stale = $(shell { [ "$$(cat $(1) 2>/dev/null)" = "$(CURDIR)" ] && $(VPY) -c '' 2>/dev/null; } || echo always)
@@ -92,6 +92,7 @@ format: $(DEV) ## put the code into the project's style
 generate: ## write the generated files from spec/flight.toml
 	@build_scripts/install_deps "$(PYTHON)"
 	@$(PYTHON) build_scripts/generate.py
+	@$(PYTHON) build_scripts/compare.py
 	@! test -x $(VPY) || { $(VPY) build_scripts/make_vectors.py && $(VPY) build_scripts/make_settings.py && $(VPY) -m build_scripts.make_traces; }
 
 .PHONY: amalgamate
@@ -155,6 +156,7 @@ prove: $(DEV) ## C core: bounded proofs with ESBMC, each checked by a seeded bug
 
 .PHONY: soak
 soak: $(DEV) ## hours of what `make test` runs for seconds
+	@$(VPY) -m build_scripts.sanitize_fast
 	@FLIGHT_TWIN_STEPS=1000000 $(VPY) -m pytest --quiet tests/twin/test_lockstep.py
 	@$(VPY) -m tests.simulation --seeds 1..25000
 	@$(VPY) -m tests.model

@@ -20,6 +20,9 @@ It needs a C compiler and the headers of Python {version}. Install them and try 
 If the compiler is there, its own messages stand above this text; CC=... chooses another one.
 """
 
+PARTS_OF_FAST = ("clock", "emitter", "fields", "module", "reader", "ring")
+CORE_OF_FAST = ("batch", "delta_pack", "pack", "ring")
+
 NO_CFFI = """
 flight-realtime: cffi is missing, which describes the C core to Python. Install it and try again:
     python -m pip install "cffi>=2"
@@ -52,7 +55,33 @@ try:
 except ImportError:
     stop(NO_CFFI)
 
+# As in build_core.py: nothing for debuggers.
+NO_TABLES = ["-fno-asynchronous-unwind-tables"]
+STRIP = ["-Wl,-s"] if sys.platform.startswith("linux") else []
+
+# The short way of events (csrc/python/), with the sources of the core that it needs.
+FAST = Extension(
+    "flight_client._fast",
+    sources=[
+        *(f"csrc/python/fast_{name}.c" for name in PARTS_OF_FAST),
+        *(f"csrc/src/flight_{name}.c" for name in CORE_OF_FAST),
+    ],
+    depends=[
+        "csrc/python/fast.h",
+        "csrc/include/flight.h",
+        "csrc/include/flight_emit.h",
+        "csrc/src/flight_slots.h",
+        "csrc/src/flight_delta.h",
+    ],
+    include_dirs=["csrc/include"],
+    define_macros=[("FLIGHT_SESSION", "0"), ("FLIGHT_POLLING", "0"), ("FLIGHT_WEBSOCKET", "0")],
+    extra_compile_args=[] if sys.platform == "win32" else ["-g0", "-fvisibility=hidden", *NO_TABLES],
+    extra_link_args=STRIP,
+    py_limited_api=True,
+)
+
 setup(
+    ext_modules=[FAST],
     cffi_modules=["build_scripts/build_core.py:ffibuilder"],
     cmdclass={"build_ext": BuildCore},
     # One wheel for every CPython from 3.11 on; cffi sets the limited API on the extension by itself.

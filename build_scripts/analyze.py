@@ -65,11 +65,12 @@ TIDY = [
 def gcc() -> str:
     """What gcc's analyzer says, nothing where all is well."""
     found = []
-    for source in [*ctools.core_sources(), *ctools.console_sources(), *ctools.host_ports()]:
+    sources = [*ctools.core_sources(), *ctools.console_sources(), *ctools.host_ports(), *ctools.python_sources()]
+    for source in sources:
         command: list[str | Path] = [
             ctools.find_tool("gcc", package="gcc"),
             *GCC,
-            f"-I{ctools.INCLUDE}",
+            *ctools.python_includes(),
             "-c",
             source,
             "-o",
@@ -91,6 +92,7 @@ def cppcheck(mixtures: int = 12) -> str:
             f"-I{ctools.CORE}",
             ctools.CORE,
             *ctools.host_ports(),
+            *ctools.python_sources(),
         ]
     )
     return done.stdout + done.stderr
@@ -110,8 +112,9 @@ def clang_tidy() -> str:
         *ctools.core_sources(),
         *ctools.console_sources(),
         *ctools.host_ports(),
+        *ctools.python_sources(),
     ]
-    done = ctools.run([*command, "--", "-std=c99", f"-I{ctools.INCLUDE}"])
+    done = ctools.run([*command, "--", "-std=c99", *ctools.python_includes()])
     return done.stdout if done.returncode == 0 else done.stdout + done.stderr
 
 

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +74,16 @@ def codec_sources() -> list[Path]:
 def session_sources() -> list[Path]:
     """The C files of the session: tests/twin is their test program."""
     return sorted(CORE.glob("flight_session*.c"))
+
+
+def python_sources() -> list[Path]:
+    """flight_client._fast, which is C for CPython alone."""
+    return sorted((ROOT / "csrc" / "python").glob("*.c"))
+
+
+def python_includes() -> list[str]:
+    """Where its headers are: the core's, and those of the Python that runs this."""
+    return [f"-I{INCLUDE}", f"-isystem{sysconfig.get_paths()['include']}"]
 
 
 def twin_sources() -> list[Path]:

@@ -338,6 +338,27 @@ def write_board_profiles(spec: dict[str, Any]) -> str:
     return "\n".join([*out, "}", ""])
 
 
+# What the first table of the profiles has no room for, with what it says to a reader.
+PROFILE_DETAILS = {
+    "connect_timeout_ms": "for opening a transport, and for the greeting",
+    "connect_retry_interval_ms": "the first ceiling of the wait between two attempts",
+    "retry_interval_ms": "between two sendings of one message, in create_message_routing()",
+    "max_connections": "of a device per channel; 0 = any number",
+    "critical_slots": "slots of the queue of critical events",
+    "lossy_slots": "slots of the queue of lossy events",
+    "batch_events": "events that make a batch full",
+    "batch_delay_ms": "how long lossy events collect",
+    "history_events": "events that a stream keeps as `recent`, and last values",
+    "link_bytes_per_s": "what the link drains; 0 = faster than the queues can fill it",
+}
+
+
+def docs_profile_details(profiles: list[dict[str, Any]]) -> list[str]:
+    """Values down, platforms across: there are more values than a page is wide."""
+    rows = [[key, *(cell(p[key]) for p in profiles), text] for key, text in PROFILE_DETAILS.items()]
+    return markdown(["value", *(p["name"] for p in profiles), "what it is"], rows)
+
+
 def write_docs(spec: dict[str, Any]) -> str:
     out = ["# Reference of the specification", "", f"<!-- {NOTE} -->", ""]
     out += ["## Platform profiles", ""]
@@ -361,6 +382,7 @@ def write_docs(spec: dict[str, Any]) -> str:
     )
     rows = [[cell(profile[key]) for key in keys] for profile in spec["profiles"]]
     out += markdown(list(keys), rows)
+    out += ["", *docs_profile_details(spec["profiles"])]
     out += ["", "## Frame types and flags", ""]
     out += markdown(["type", "value"], [[k, str(v)] for k, v in spec["types"].items()])
     out += [""]

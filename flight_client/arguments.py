@@ -8,8 +8,8 @@ unless a caller says otherwise: what a page cannot read exactly is not written a
 
 from __future__ import annotations
 
-import math
 import reprlib
+import sys
 from collections.abc import Hashable, Iterable
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -66,7 +66,7 @@ def check_seconds(name: str, value: object) -> None:
     """A time limit: None, or seconds from 0 on."""
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise refuse(name, "is not a time limit", value, "give seconds from 0 on, or None to wait as long as it takes")
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from ._tables import CHANNELS
-from .arguments import check_flag, check_key, check_kind, check_seconds, whole
+from .arguments import check_flag, check_key, check_kind, check_seconds, refuse, whole
 from .clock import monotonic_ms
-from .emitters import Emitter, all_of, bind, check_event_type
+from .emitters import Buffers, Emitter, NumberEmitter, all_of, bind, bind_number, check_event_type, quick_events
 from .errors import CallerError, FlightError, NotStoredError
-from .events import Event, MemoryUpdate, encode_event
+from .events import EVENT_TYPES, Event, MemoryUpdate, encode_event
 from .history import Wanted
 from .lanes import QueuedEvent
 from .letters import DeadLetter
+from .number_layouts import layout_of
 from .observe import Outcome
 from .publishing import Settled
 from .rules import ChannelRules
@@ -42,6 +43,8 @@ class Channel:
         self._number = number
         self._wide = wide
         self._critical = bool(CHANNELS.get(name, {}).get("critical", False))
+        self._quick: dict[type[Any], Callable[[Any], Outcome | None] | None] = {}
+        self._buffers: dict[type[Any], Buffers] = {}
 
     def emit(
         self, event: Event, *, critical: bool | None = None, expires_ms: int | None = None, key: Hashable = None
@@ -55,11 +58,29 @@ class Channel:
         Returns what became of the event. Raises EventError for a value that the event's layout cannot carry. Call it
         on the client's event loop; elsewhere there is client.threadsafe.emit().
         """
+        if critical is None and expires_ms is None and key is None:
+            quick = self._quick.get(type(event))
+            if quick is not None and (taken := quick(event)) is not None:
+                return taken
         layout, body = encode_event(event, self._wide)
         outcome = self.emit_encoded(layout, body, monotonic_ms(), critical, expires_ms, key)
+        if type(event) not in self._quick:
+            self._learn(type(event))
         if isinstance(event, MemoryUpdate):
             self._client.report_memory(event)
         return outcome
+
+    def _learn(self, kind: type[Any]) -> None:
+        """From its second event on a class takes the short way, if it has one."""
+        if kind in EVENT_TYPES.values():
+            like, critical = self._like(None, None, None)
+            self._quick[kind] = quick_events(self._client, kind, self._wide, like, critical)
+
+    def _like(self, critical: bool | None, expires_ms: int | None, key: Hashable) -> tuple[QueuedEvent, bool]:
+        """An event with everything but layout, body and stamp, and whether it is critical."""
+        like, lane = self._queued(0, b"", 0, critical, expires_ms, key)
+        like.key = key
+        return like, lane
 
     def emitter(
         self,
@@ -78,9 +99,42 @@ class Channel:
         """
         self._client._driver.check_thread()
         check_event_type(kind)
-        like, lane = self._queued(0, b"", 0, critical, expires_ms, key)
-        like.key = key
+        like, lane = self._like(critical, expires_ms, key)
         return bind(self._client, kind, self._wide, like, lane)
+
+    def number_emitter(self, kind: type[Event], field: str | None = None) -> NumberEmitter:
+        """A function that emits one number as an event: a gauge, a counter, a time.
+
+            frame_us = client.channel("frame-times").number_emitter(FrameTime)  # one frame an event
+            cpu = client.channel("system").number_emitter(SystemMonitoring, "cpu")
+            dropped = client.channel("system").number_emitter(SystemMonitoring, "dropped_events")
+            frame_us(16_600), cpu(0.42), dropped(7)
+
+        field: which one takes the number; the others are unknown. FrameTime has none: the number is its least, mean and
+        greatest time, its count is 1. It answers and raises as emit() does. Lossy. Raises CallerError for a class that
+        needs more than one number, and for a field that it does not have.
+        """
+        self._client._driver.check_thread()
+        check_event_type(kind)
+        return bind_number(self._client, kind, field, self._wide, self._like(False, None, None)[0])
+
+    def emit_buffer(self, kind: type[Event], buffer: Any, *, wide: bool = True) -> int:
+        """Emit events that lie in a buffer one behind the other, as their layout stands in the reference; how many were taken.
+
+        buffer: bytes, a memoryview or any array, such as one of numpy; it is copied. kind: MemoryUpdate, SystemMonitoring or
+        FrameTime. wide: sizes take 64 bits in it, else 32. Reserved bytes are 0. All have the same time and go the way of
+        emit(). Raises CallerError for a buffer that cannot be such events; none of them is emitted then.
+        """
+        self._client._driver.check_thread()
+        check_event_type(kind)
+        check_flag("wide", wide)
+        layout = layout_of(kind)
+        if layout is None:
+            raise refuse("kind", "has more than numbers", kind, "use emit_many()")
+        buffers = self._buffers.get(kind)
+        if buffers is None:
+            buffers = self._buffers[kind] = Buffers(self._client, layout, *self._like(None, None, None), self.emit)
+        return buffers.emit(buffer, wide)
 
     def emit_many(
         self,
@@ -223,8 +277,10 @@ class Channel:
         """What the gateway's log of this channel holds, the oldest first: the newest `limit` events (1 to 10,000).
 
         types: only of these types, among the newest `limit` entries. after: the first `limit` events behind this offset
-        instead, such as the offset of an event of an earlier answer; 0: from the beginning of the log. What is not there any
-        more is told to on_gap() then. Waits for the connection, through outages, and as long as it takes or `timeout_s`.
+        instead, such as the offset of an event of an earlier answer; 0: from the beginning of the log. Events that were sent
+        together have one offset, and all with the last one's are given, beyond `limit` too: no page ends between them. What is
+        not there any more is told to on_gap() then. Waits for the connection, through outages, and as long as it takes or
+        `timeout_s`.
 
         Raises LinkError when that is over, RefusedError where the gateway does not allow the channel, CallerError for a bad
         argument, on a closed client, and on a platform with one connection per channel that listens there already.

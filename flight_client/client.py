@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ._tables import NAMES
-from .arguments import check_seconds
+from .arguments import check_seconds, texts
 from .channels import Channel
 from .client_arguments import check_client
 from .clock import monotonic_ms
@@ -113,6 +113,7 @@ class Client(Watching, Steering, Commanding):
 
         Raises CallerError for a value that cannot work.
         """
+        transports = texts("transports", transports)  # once: an iterator gives its names only once
         check_client(locals())
         self.platform: Platform = get_platform(platform)
         own = dict(transport_factories or {})

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .arguments import check_flag, check_function, check_kind, check_text, refuse, texts
+from .arguments import check_flag, check_function, check_kind, check_text, refuse
 from .transports import Address
 
 
 def check_client(values: Mapping[str, Any]) -> None:
-    """The arguments by name. Raises CallerError, which never shows a token or a key."""
+    """The arguments by name, but `transports`, which was read already. Raises CallerError, which never shows a token or a key."""
     _check_address(values["address"])
     token = values["token"]
     if not isinstance(token, str) and not callable(token):
@@ -22,7 +22,6 @@ def check_client(values: Mapping[str, Any]) -> None:
         check_text(name, values[name])
     if values["device_id"] is not None:
         check_text("device_id", values["device_id"])
-    texts("transports", values["transports"])
     factories = values["transport_factories"]
     if factories is not None:
         check_kind("transport_factories", factories, Mapping, "a dict of names and functions")

@@ -8,7 +8,6 @@ same number, and a device that has carried a request out already only answers it
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import secrets
 import time
@@ -21,6 +20,7 @@ from .clock import monotonic_ms
 from .errors import CallerError, CommandFailedError, EventError, NotAnsweredError
 from .events import CommandRequest, CommandResult, encode_event
 from .handling import Handling
+from .hooks import called
 from .letters import DeadLetter
 from .rules import ChannelRules, check_name
 from .session.device.machine import DeviceSession
@@ -115,10 +115,7 @@ class _Answerer:
             return CommandResult(command.request, asker, "unknown")
         result = CommandResult(command.request, asker)
         try:
-            answer = handler(command)
-            if inspect.isawaitable(answer):
-                answer = await answer
-            result.data = _as_bytes(answer)
+            result.data = _as_bytes(await called(handler, command))
             encode_event(result)
         except Exception as error:
             self._owner._hooks.report(f"the handler of the command {command.name!r} from {asker}")

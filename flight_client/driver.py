@@ -184,6 +184,7 @@ class Driver(OwnLoop):
     def _look_at_lanes(self, now: int) -> None:
         session, outbox = self.session, self.outbox
         outbox.expire(now)
+        outbox.lossy.calm(-1, -1)  # this turn may change what a report of memory has to change
         session.waiting_critical = outbox.critical.count
         session.waiting_lossy = outbox.lossy.count
         if session.waiting_critical and session.waiting_lossy:

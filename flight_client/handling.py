@@ -9,7 +9,6 @@ has; of the rest the critical events become dead letters.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
@@ -18,9 +17,9 @@ from .arguments import check_function, check_kind, texts, whole
 from .clock import monotonic_ms
 from .driver import Driver
 from .error_handler import RealtimeErrorHandler
-from .errors import CallerError
+from .errors import CallerError, FlightError
 from .events import encode_event
-from .hooks import Hooks
+from .hooks import Hooks, called
 from .letters import DeadLetter
 from .outbox import Outbox
 from .platforms import Platform
@@ -54,6 +53,8 @@ class _Worker:
         try:
             async for event in self._stream:
                 await self.handle(event)
+        except FlightError as error:  # of the stream; the handler's own errors end in _tried()
+            _log.info("a handler ends with its stream: %s", error)
         except asyncio.CancelledError:
             for event in self._stream.take(STREAM_EVENTS):
                 self._give_up(event)
@@ -74,9 +75,7 @@ class _Worker:
 
     async def _tried(self, event: RealtimeEvent) -> bool:
         try:
-            answer = self._handler(event)
-            if inspect.isawaitable(answer):
-                await answer
+            await called(self._handler, event)
         except Exception as error:
             self._owner._hooks.report(f"the handler of {event.type} on {event.channel}, from {event.source.device_id},")
             self._owner._tell_message_error(event, error)

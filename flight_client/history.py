@@ -44,7 +44,7 @@ class Wanted(NamedTuple):
 
 
 class _Collector(Stream[RealtimeEvent]):
-    """The newest events, or with `first` the first ones, so many of them."""
+    """The newest events, or behind an offset the first ones, so many of them."""
 
     def __init__(self, wanted: Wanted, subscriptions: Subscriptions) -> None:
         super().__init__(subscriptions.forget, 0, subscriptions.check)
@@ -53,7 +53,7 @@ class _Collector(Stream[RealtimeEvent]):
 
     @property
     def full(self) -> bool:
-        """Whether nothing more is wanted: of those behind an offset the first."""
+        """Whether no other entry is wanted: of those behind an offset the first."""
         return self._wanted.after is not None and len(self.found) >= self._wanted.limit
 
     def check_ended(self) -> None:
@@ -64,10 +64,12 @@ class _Collector(Stream[RealtimeEvent]):
     def put(self, event: RealtimeEvent) -> None:
         """Take an event of the log."""
         wanted = self._wanted
-        if (wanted.types and event.type not in wanted.types) or self.full:
+        if wanted.types and event.type not in wanted.types:
             return
+        if self.full and event.offset != self.found[-1].offset:
+            return  # the rest of one entry belongs to it: who goes on behind its offset would never see it
         self.found.append(event)
-        if len(self.found) > wanted.limit:
+        if wanted.after is None and len(self.found) > wanted.limit:
             del self.found[0]
 
 
@@ -103,7 +105,9 @@ class History:
                 state.epoch[:] = epoch
                 state.offset[:] = wanted.after.to_bytes(8, "little")
                 state.positioned = True
-            await self._until(lambda: collector.full or collector.ended or self._reached(state, epoch, end))
+            await self._until(
+                lambda: collector.ended or self._reached(state, epoch, end) or self._has_all(collector, state)
+            )
             collector.check_ended()
         finally:
             collector.close()
@@ -130,6 +134,11 @@ class History:
             )
         number = self._subscriptions.add(stream, channel, start, count, own=not self._alone)
         return items[number - 1]
+
+    @staticmethod
+    def _has_all(collector: _Collector, state: ChannelState) -> bool:
+        """Whether it is full, and the entry of the last event, which may come in portions, is whole."""
+        return collector.full and int.from_bytes(state.offset, "little") >= collector.found[-1].offset
 
     @staticmethod
     def _reached(state: ChannelState, epoch: bytes, end: int) -> bool:

@@ -23,6 +23,22 @@ Hook = Callable[[_Told], object]
 """A function, or an async function; what it returns is not looked at."""
 
 
+async def called(callback: Callable[[_Told], object], value: _Told) -> object:
+    """What a callback answers, waited for where it is an async function.
+
+    What it awaits may be cancelled by somebody else. That is an error of the callback like any other: the task in which it
+    runs, with all that waits behind it, goes on.
+    """
+    try:
+        answer = callback(value)
+        return await answer if inspect.isawaitable(answer) else answer
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError("what the callback waited for was cancelled") from error
+
+
 class HookList(Generic[_Told]):
     """The hooks of one kind."""
 

@@ -46,6 +46,8 @@ def write(value: Any) -> bytes:
 
 def plain_read(text: str | bytes | bytearray | memoryview) -> Any:
     """read() without msgspec; raises ValueError or RecursionError."""
+    if isinstance(text, str):
+        text.encode()  # refuses lone surrogates, as reading UTF-8 does
     plain = text if isinstance(text, str) else bytes(text).decode()
     found = _DECODER.decode(plain)
     if "\\ud" in plain or "\\uD" in plain:  # \ud800 alone is a legal escape, but no text

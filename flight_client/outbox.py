@@ -28,7 +28,7 @@ class Outbox:
         self.critical: Lane = Lane(platform.critical_slots, platform.critical_slots * platform.slot_bytes, packer)
         self.lossy: Lane = Lane(platform.lossy_slots, platform.lossy_slots * platform.slot_bytes, packer)
         self.letters: DeadLetters = DeadLetters()
-        self.accepted: int = 0
+        self._accepted = 0
         self.dropped: dict[str, int] = dict.fromkeys(
             ("oldest", "replaced", "expired", "closed", "too-large", "pressure"), 0
         )
@@ -44,6 +44,11 @@ class Outbox:
     def waiting(self) -> int:
         """Events that are not packed yet."""
         return self.critical.count + self.lossy.count
+
+    @property
+    def accepted(self) -> int:
+        """Events that were taken."""
+        return self._accepted + self.lossy.accepted
 
     # In
 
@@ -61,7 +66,7 @@ class Outbox:
         if not self._make_room(lane, event, critical):
             return Outcome.REFUSED_FULL
         lane.put(event)
-        self.accepted += 1
+        self._accepted += 1
         return Outcome.QUEUED
 
     def has_room(self, size: int, critical: bool) -> bool:
@@ -88,7 +93,7 @@ class Outbox:
                 return Outcome.REFUSED_FULL
             self._drop_oldest(lane, oldest)
         lane.replace(older, event)
-        self.accepted += 1
+        self._accepted += 1
         self.dropped["replaced"] += 1
         return Outcome.REPLACED
 

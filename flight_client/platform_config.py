@@ -161,7 +161,9 @@ def register_platform(config: PlatformConfig, *, like: str = "", number: int = 0
         )
     arguments.whole("number", number, 0, 255)
     chosen = number or _OWN_NUMBERS + zlib.crc32(config.platform.encode()) % _OWN_NUMBERS
-    taken = next((p["name"] for p in PLATFORMS.values() if p["id"] == chosen and p["name"] != config.platform), None)
+    taken = next(
+        (p["name"] for p in list(PLATFORMS.values()) if p["id"] == chosen and p["name"] != config.platform), None
+    )
     if taken is not None or chosen < _OWN_NUMBERS:
         what = f"belongs to {taken}" if taken else "is one of the specification's"
         raise CallerError(f"the number of the platform {what}", value=chosen, next_step="give another one, 128 to 255")
@@ -204,7 +206,7 @@ def _similar(memory: int) -> str:
     """The platform of the specification whose limits a machine with so much memory can afford."""
     if not memory:
         return "host"
-    fitting = [p for p in PLATFORMS.values() if p["id"] < _OWN_NUMBERS and 0 < p["memory_bytes"] <= memory]
+    fitting = [p for p in list(PLATFORMS.values()) if p["id"] < _OWN_NUMBERS and 0 < p["memory_bytes"] <= memory]
     return str(max(fitting, key=lambda p: p["memory_bytes"])["name"]) if fitting else "micro"
 
 

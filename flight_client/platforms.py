@@ -11,6 +11,8 @@ from .errors import CallerError
 from .session.common.profile import Profile, profile_of
 from .session.spec import HELLO_FRAME_BYTES
 
+# What a platform is called whose number the spec does not have and nobody registered.
+UNKNOWN_PLATFORM = "other"
 # On a serial line, whatever the platform could take: the frames of the smallest one.
 _LINE_PAYLOAD_BYTES = 512
 _LINE_TIMEOUT_MS = 3000
@@ -87,11 +89,11 @@ def get_platform(name: object) -> Platform:
 
 
 def platform_name(number: int) -> str:
-    """The name of a platform's number on the wire; 'other' for one that the spec does not have."""
-    for name, profile in PLATFORMS.items():
+    """The name of a platform's number on the wire; UNKNOWN_PLATFORM for one that the spec does not have."""
+    for name, profile in list(PLATFORMS.items()):  # a list: another thread may register a platform meanwhile
         if profile["id"] == number:
             return name
-    return "other"
+    return UNKNOWN_PLATFORM
 
 
 def add_platform(profile: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Who is here: what the gateway tells in the channel `presence`, put together (flight_client/gateway/presence.py tells it).
 
 The gateway tells changes, as component-updates of its own; the log of the channel has what was told before. A gateway that
-was started anew says so with a new `life`, and those whom it told of before are gone until it tells of them again.
+was started anew says so with a new `life`, and those whom it told of before are gone until it tells of them again. Gateways
+speak under ids that they let no device have; what anybody else publishes in the channel is passed over.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .streams import RealtimeEvent, Stream
 PRESENCE = "presence"
 PRESENCE_HISTORY = 10000  # entries: what a gateway keeps of a channel
 
+_GATEWAY = "gateway"  # the id of one, or how the ids of several begin, with a colon
 _STATES = ("here", "away", "gone")
 
 
@@ -59,7 +61,7 @@ class PresenceStream(Stream[Presence]):
         said = {
             key: str(update.metadata.get(key, "")) for key in ("presence", "sessionId", "transport", "gateway", "life")
         }
-        if said["presence"] not in _STATES:
+        if said["presence"] not in _STATES or not _is_of_a_gateway(event, said["gateway"]):
             return  # not the gateway's words: somebody may publish there
         if "sessionId" not in update.metadata:
             self._of_a_gateway(said["gateway"], said["life"], said["presence"])
@@ -91,3 +93,9 @@ class PresenceStream(Stream[Presence]):
                 return
             self._members[change.device_id] = change
         self._add(change)
+
+
+def _is_of_a_gateway(event: RealtimeEvent, gateway: str) -> bool:
+    """Whether a gateway says this, and of itself."""
+    speaker = event.source.device_id
+    return speaker == gateway and speaker.partition(":")[0] == _GATEWAY

@@ -20,6 +20,7 @@ from .session.spec import PRESSURE_FRAGMENTATION, PRESSURE_QUEUE_EVENTS, PRESSUR
 _log = logging.getLogger("flight.client")
 
 _ONE = 10000
+_PLENTY = 5000  # free share from which on the batches are as large as ever (session/device/batching.py)
 # Where pressure is relieved without being asked (guide: handleMemoryPressure).
 _RELIEVED = ("dreamcast", "psp")
 
@@ -102,6 +103,7 @@ class PressureControl:
     @limits.setter
     def limits(self, limits: PressureLimits) -> None:
         check_kind("limits", limits, PressureLimits, "a PressureLimits")
+        self._outbox.lossy.calm(-1, -1)
         self._limits = limits
 
     @property
@@ -137,6 +139,7 @@ class PressureControl:
     def report(self, update: MemoryUpdate) -> PressureLevel:
         """Judge what was measured, adapt the batches, relieve where that is wanted, tell the hooks."""
         check_kind("update", update, MemoryUpdate, "a MemoryUpdate")
+        self._outbox.lossy.calm(-1, -1)
         encode_event(update, wide=True)  # refuses what no MemoryUpdate may say
         total, used = _known(update.total_bytes), _known(update.used_bytes)
         fragmentation = -1 if update.fragmentation is None else round(update.fragmentation * _ONE)
@@ -161,13 +164,25 @@ class PressureControl:
             told = MemoryPressure(
                 self.level, self.platform.name, update.total_bytes, update.used_bytes, update.fragmentation, dropped
             )
-            for hook in self._hooks:
+            for hook in tuple(self._hooks):  # those that were there when it happened
                 self._call(hook, told)
+        elif fragmentation < 0:
+            self._remember_calm(total, used)
         return self.level
+
+    def _remember_calm(self, total: int, used: int) -> None:
+        """While at least half of the memory is free a report changes nothing: the bound emitters need not make one."""
+        most, full = total // 2, round(self.limits.pressure_used * _ONE)
+        plenty = free_share(total, most) >= _PLENTY and judge(total, most, -1, pressure_used=full) == CALM
+        if 0 <= used <= most < 1 << 62 and plenty:
+            self._outbox.lossy.calm(total, most)
+        else:
+            self._outbox.lossy.calm(-1, -1)
 
     def relieve(self) -> int:
         """Clear the history, keep the newest 10 lossy events, collect garbage. Returns how many events were dropped."""
         self.clear_history()
+        self._outbox.lossy.calm(-1, -1)
         self._relieved = True
         dropped = self._outbox.shrink(PRESSURE_QUEUE_EVENTS)
         self._set_queue()
@@ -179,6 +194,7 @@ class PressureControl:
     def set_queue(self, events: int) -> int:
         """Client.set_max_queue_size()."""
         most = self.platform.lossy_slots
+        self._outbox.lossy.calm(-1, -1)
         whole("events", events, 1, most)
         self._wanted = events
         dropped = self._outbox.shrink(events)

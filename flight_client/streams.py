@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -12,12 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self
 
 from .arguments import whole
-from .errors import EventError, FlightError
-from .events import Event, decode_event
-from .platforms import platform_name
-from .session.spec import PORTION_FLAG
-from .wire.coding import plain_records
-from .wire.records import decode_age, records
+from .errors import FlightError
+from .events import Event
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -30,8 +25,6 @@ else:
     _Data_co = TypeVar("_Data_co", covariant=True)
 
 T = TypeVar("T")
-
-_log = logging.getLogger("flight.client")
 
 # Entries that one iterator holds before the oldest is dropped (and counted): a tool that stops reading for a while.
 STREAM_EVENTS = 10000
@@ -67,38 +60,6 @@ class RealtimeEvent(Generic[_Data_co]):
     def timestamp_ms(self) -> int | None:
         """When it happened, by the gateway's clock."""
         return None if self.age_ms is None else self.received_ms - self.age_ms
-
-
-def read_delivery(
-    data: bytes, start: int, records_start: int, end: int, channel: str, flags: int = 0
-) -> list[RealtimeEvent]:
-    """The events of one DELIVER payload; one that its sender wrote against the rules is left out, and logged.
-
-    flags: how the records are written. Raises FrameError when the batch as a whole cannot be read.
-    """
-    offset = int.from_bytes(data[start : start + 8], "little")
-    received_ms = int.from_bytes(data[start + 16 : start + 24], "little")
-    short_id = data[start + 24 : start + 32].decode("ascii", "replace")
-    counter = int.from_bytes(data[start + 32 : start + 36], "little")
-    held_ms = decode_age(int.from_bytes(data[start + 36 : start + 38], "little"))
-    length = data[start + 39] & ~PORTION_FLAG
-    device_id = data[start + 40 : start + 40 + length].decode("utf-8", "replace")
-    source = Source(device_id, platform_name(data[start + 38]), short_id)
-    if flags:
-        data = plain_records(data, records_start, end, flags)
-        records_start, end = 0, len(data)
-    found = []
-    for layout, age_ms, body_start, body_end in records(data, records_start, end):
-        number = counter
-        counter += 1 if counter else 0
-        try:
-            event = decode_event(layout, data[body_start:body_end])
-        except EventError as error:
-            _log.warning("an event of %s on %s is left out: %s", source.device_id, channel, error)
-            continue
-        age = None if age_ms is None or held_ms is None else age_ms + held_ms
-        found.append(RealtimeEvent(event.event_name, event, channel, source, offset, received_ms, age, number))
-    return found
 
 
 class Stream(ABC, Generic[T]):

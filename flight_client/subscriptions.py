@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 from ._tables import CHANNELS, NAMES
 from .arguments import check_flag, texts, whole
+from .deliveries import read_delivery
 from .errors import CallerError, FlightError, FrameError
 from .last_values import LastValues
 from .observe import Gap
 from .rules import check_name
 from .session.device.inbox import Inbox
 from .session.spec import GAP_UNANNOUNCED, MODE_SUBSCRIBE, START_LAST, START_LIVE
-from .streams import EventStream, RealtimeEvent, Stream, read_delivery
+from .streams import EventStream, RealtimeEvent, Stream
 
 _log = logging.getLogger("flight.client")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .channels import Channel
-from .emitters import Emitter
+from .emitters import Emitter, NumberEmitter
 from .errors import NotStoredError
 from .events import Event
 from .letters import DeadLetter
@@ -53,6 +53,15 @@ class SyncChannel:
             lambda: self._channel.emitter(kind, critical=critical, expires_ms=expires_ms, key=key)
         )
         return lambda *values, **fields: self._background.call(lambda: emit(*values, **fields))
+
+    def number_emitter(self, kind: type[Event], field: str | None = None) -> NumberEmitter:
+        """As Channel.number_emitter(); the function may be called from any thread."""
+        emit = self._background.call(lambda: self._channel.number_emitter(kind, field))
+        return lambda value: self._background.call(lambda: emit(value))
+
+    def emit_buffer(self, kind: type[Event], buffer: Any, *, wide: bool = True) -> int:
+        """As Channel.emit_buffer(): one step to the background thread for all of them."""
+        return self._background.call(lambda: self._channel.emit_buffer(kind, buffer, wide=wide))
 
     def emit_many(
         self,

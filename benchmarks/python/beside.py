@@ -12,8 +12,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from flight_client import MemoryUpdate
-
 from .event import VALUES
 from .ours import Emitting
 from .peers import Packed
@@ -51,14 +49,13 @@ def p9999_ms(call: Callable[[int], object], clear: Callable[[], object]) -> floa
 def busy_ms() -> tuple[float, float]:
     """Ours, and msgspec with a deque."""
     ours = Emitting()
-    emit = ours.works()[-1].name == "bound" and ours._bound
-    method = ours.channel.emit
+    emit = ours.bound_emit
     queue: deque[bytes] = deque()
     encode = msgspec.msgpack.Encoder().encode
 
     def own(number: int) -> object:
         values = VALUES[number & 63]
-        return emit(*values[5:9]) if emit else method(MemoryUpdate(*values[5:9]))
+        return emit(*values[5:9])
 
     return (
         p9999_ms(own, ours.pack),

@@ -6,10 +6,10 @@ from typing import Any
 
 from flight_client import Client, FrameTime, MemoryUpdate
 from flight_client.clock import monotonic_ms
+from flight_client.deliveries import read_delivery
 from flight_client.events import encode_event
 from flight_client.gateway.engines.base import Batch, Entry, Source
 from flight_client.session.spec import FLAG_BATCH, HEADER_BYTES, TYPE_DATA
-from flight_client.streams import read_delivery
 from flight_client.wire.frames import seal_frame
 from flight_client.wire.records import write_record
 
@@ -17,6 +17,7 @@ from .event import MANY, VALUES
 from .rounds import Work
 
 DECODED = 16
+LARGE = 1024
 
 
 class Emitting:
@@ -27,8 +28,8 @@ class Emitting:
         self.channel: Any = self.client.channel("memory-updates")
         self.frame_times: Any = self.client.channel("frame-times")
         self._frame = bytearray(16384)
-        self._bound: Any = self.channel.emitter(MemoryUpdate)
-        self._bound_number: Any = self.frame_times.emitter(FrameTime)
+        self.bound_emit = self.channel.emitter(MemoryUpdate)
+        self._number = self.frame_times.number_emitter(FrameTime)
 
     def pack(self) -> None:
         """The frame's share: everything that waits, by the C core, sealed."""
@@ -48,35 +49,42 @@ class Emitting:
 
     def bound(self) -> None:
         """emit = channel.emitter(MemoryUpdate)."""
-        emit = self._bound
+        emit = self.bound_emit
         for _, _, _, _, _, total, used, available, budget, _ in VALUES:
             emit(total, used, available, budget)
         self.pack()
 
     def number(self) -> None:
-        """One number, bound: emit = channel.emitter(FrameTime)."""
-        emit = self._bound_number
+        """One number, through its bound form."""
+        emit = self._number
         for number in range(MANY):
-            emit(number, number, number, 1)
+            emit(number)
         self.pack()
 
     def bulk(self) -> None:
-        """Many events in one call: channel.emit_many(events)."""
-        self.channel.emit_many(_EVENTS)
+        """Events that lie in a buffer already."""
+        self.channel.emit_buffer(MemoryUpdate, _BUFFER)
+        self.pack()
+
+    def bulk_large(self) -> None:
+        """Many of them."""
+        self.channel.emit_buffer(MemoryUpdate, _LARGE)
         self.pack()
 
     def works(self) -> list[Work]:
         """What there is to measure."""
         return [
             Work("method", self.method, MANY, "channel.emit(MemoryUpdate(...)) and a share of the frame"),
-            Work("number", self.number, MANY, "emit = channel.emitter(FrameTime), emit(n, n, n, 1)"),
-            Work("bulk", self.bulk, MANY, f"channel.emit_many() of {MANY} events made before"),
+            Work("number", self.number, MANY, "emit = channel.number_emitter(FrameTime), a share of the frame"),
+            Work("bulk", self.bulk, MANY, f"channel.emit_buffer() of {MANY} events, a share of the frame"),
+            Work("bulk1024", self.bulk_large, LARGE, f"channel.emit_buffer() of {LARGE} events, a share of the frame"),
             Work("bound", self.bound, MANY, "emit = channel.emitter(MemoryUpdate), a share of the frame"),
         ]
 
 
-_EVENTS = [MemoryUpdate(*values[5:9]) for values in VALUES]
 _BODIES = [encode_event(MemoryUpdate(*values[5:9]), wide=True) for values in VALUES]
+_BUFFER = b"".join(body for _, body in _BODIES)
+_LARGE = _BUFFER * (LARGE // MANY)
 
 
 def delivery(events: int = DECODED) -> tuple[bytes, int]:

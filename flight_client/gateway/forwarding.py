@@ -105,7 +105,10 @@ class Forwarder:
         async def ask(owner: str) -> bytes | None:
             try:
                 async with self._session().get(
-                    URL(owner + request.raw_path, encoded=True), headers=headers, allow_redirects=False, timeout=timeout
+                    URL(owner + request.rel_url.raw_path_qs, encoded=True),
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=timeout,
                 ) as answer:
                     body = await _at_most(answer, limit_bytes)
                     if answer.status == 200 and len(body) <= limit_bytes:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from ..client import Client
 from ..clock import monotonic_ms
+from ..deliveries import read_delivery
 from ..errors import CallerError
 from ..gateway.auth import SigningKey, TokenVerifier, make_token, permits
 from ..gateway.engines import EngineLimits
@@ -26,7 +27,7 @@ from ..gateway.polling import serve_poll
 from ..gateway.registry import Registry
 from ..gateway.strangers import Strangers
 from ..session import spec
-from ..streams import RealtimeEvent, read_delivery
+from ..streams import RealtimeEvent
 from ..transports import MemoryEnd
 from ..wire.records import skip_records
 from .links import MemoryLink, failed

@@ -66,6 +66,7 @@ class ScriptedPeer:
         self._said = asyncio.Event()
         self._end: MemoryEnd | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failed: Exception | None = None  # what the first answer that raised did raise
         self._offset = 0
 
     async def __aenter__(self) -> Self:
@@ -77,12 +78,14 @@ class ScriptedPeer:
         await self.stop()
 
     async def stop(self) -> None:
-        """Close the clients that client() made, and end."""
+        """Close the clients that client() made, and end. Raises what an answer raised: a test's own assertion, for one."""
         for client in self.clients:
             await within(client.close())
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._failed is not None:
+            raise self._failed
 
     def client(self, device_id: str = "device-1", *, platform: str = "vita", **other: Any) -> Client:
         """A client of this peer, not connected yet; closed by stop(). other: as for Client."""
@@ -293,7 +296,11 @@ class ScriptedPeer:
             self.received.append(frame)
             self._arrived.set()
             if self._is_next(frame) and frame.name in self.answers:
-                self.answers[frame.name](self, frame)
+                try:
+                    self.answers[frame.name](self, frame)
+                except Exception as error:
+                    self._failed = self._failed or error
+                    raise
         self._flush()
 
     def _is_next(self, frame: Frame) -> bool:

@@ -15,11 +15,14 @@ T = TypeVar("T")
 
 
 async def within(work: Awaitable[T], limit_s: float = HANG_S) -> T:
-    """The result of `work`. Raises AssertionError when it hangs."""
+    """The result of `work`. Raises what it raises, a TimeoutError of its own too, and AssertionError when it hangs."""
+    limit = asyncio.timeout(limit_s)
     try:
-        async with asyncio.timeout(limit_s):
+        async with limit:
             return await work
     except TimeoutError:
+        if not limit.expired():
+            raise
         raise AssertionError(f"hangs: nothing after {limit_s} s") from None
 
 
@@ -28,9 +31,12 @@ async def eventually(condition: Callable[[], object], what: str = "", limit_s: f
 
     Raises AssertionError when it hangs.
     """
+    limit = asyncio.timeout(limit_s)
     try:
-        async with asyncio.timeout(limit_s):
+        async with limit:
             while not condition():  # noqa: ASYNC110 - see above
                 await asyncio.sleep(_LOOK_S)
     except TimeoutError:
+        if not limit.expired():
+            raise
         raise AssertionError(f"hangs: {what or 'the condition'} did not come true in {limit_s} s") from None

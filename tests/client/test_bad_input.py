@@ -22,6 +22,7 @@ from flight_client import (
     Client,
     EventStream,
     FlightError,
+    FrameTime,
     LinkError,
     Log,
     MemoryUpdate,
@@ -46,7 +47,7 @@ from tests.support.ports import free_port
 from tests.support.waiting import HANG_S, within
 
 LONE = "\ud800"
-SECONDS = ("1", -1, -0.001, math.nan, math.inf, True, object())
+SECONDS = ("1", -1, -0.001, math.nan, math.inf, 10**400, True, object())
 COUNTS = ("1", 1.5, -1, 1 << 70, True, object())
 FLAGS = ("yes", 1, object())
 FUNCTIONS = (5, "print", object())
@@ -58,6 +59,7 @@ BAD: dict[str, tuple[object, ...]] = {
     "ack": FLAGS,
     "address": (None, 5, b"http://a", "", "ftp://a", "http://a:99999", [], [5], ["http://a:1", "http://a:1"]),
     "after": COUNTS,
+    "buffer": (5, None, "text", b"x", object()),
     "ca_file": (5, None, b"x", object()),
     "capture": (5, object()),
     "channel": CHANNELS,
@@ -73,6 +75,7 @@ BAD: dict[str, tuple[object, ...]] = {
     "events_per_s": COUNTS,
     "expires_ms": COUNTS,
     "fatal": FUNCTIONS,
+    "field": (5, b"cpu", "no-such-field", object()),
     "handler": (*FUNCTIONS, None),
     "history": (*COUNTS, 0x10000),
     "hook": (*FUNCTIONS, None),
@@ -106,6 +109,7 @@ BAD: dict[str, tuple[object, ...]] = {
     "types": (5, None, "no-such-event", b"log", LONE),
     "update": (None, 5, object(), Log("x"), MemoryUpdate(used_bytes=-1), MemoryUpdate(fragmentation=-0.1)),
     "version": (*TEXTS, None, "x" * 17),
+    "wide": FLAGS,
     "warning_fragmentation": ("0.5", None, -0.1, 1.1, math.nan, True, object()),
 }
 # Where a name means something else, or the default may be left out but None is no value of its own.
@@ -141,6 +145,7 @@ SAYS = {
     "version": "version",
 }
 GOOD: dict[str, object] = {
+    "buffer": b"",
     "channel": "log",
     "error": LinkError("gone"),
     "event": Log("good"),
@@ -159,6 +164,10 @@ GOOD: dict[str, object] = {
     "token": "t",
 }
 GOOD_HERE: dict[tuple[str, str], object] = {
+    ("Channel.emit_buffer", "kind"): FrameTime,
+    ("Channel.number_emitter", "kind"): FrameTime,
+    ("SyncChannel.emit_buffer", "kind"): FrameTime,
+    ("SyncChannel.number_emitter", "kind"): FrameTime,
     ("Channel.emit_many", "events"): [Log("good")],
     ("SyncChannel.emit_many", "events"): [Log("good")],
 }
@@ -448,7 +457,7 @@ def test_another_event_loop_is_refused_by_every_method(kind: type[Any]) -> None:
 
 # What a closed client still answers; everything else says that it was closed.
 STILL_ANSWERS = {
-    "channel", "clear_event_history", "clear_history", "close", "counters", "dead_letters", "discard", "emit", "emit_many", "emitter", "limit_rate",
+    "channel", "clear_event_history", "clear_history", "close", "counters", "dead_letters", "discard", "emit", "emit_buffer", "emit_many", "number_emitter", "emitter", "limit_rate",
     "next", "on_dead_letter", "on_gap", "on_pressure", "on_state", "pause", "platform_config", "put", "replay", "report_memory", "resume",
     "set_max_queue_size", "take", "trigger_memory_optimization", "wait",
 }  # fmt: skip

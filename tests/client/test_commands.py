@@ -211,6 +211,25 @@ def test_a_gateway_whose_clock_is_set_back_does_not_make_every_command_look_old(
     play(story)
 
 
+def test_a_handler_whose_own_task_is_cancelled_answers_that_it_failed_and_the_next_command_is_carried_out() -> None:
+    async def story(scene: Scene) -> None:
+        device, tool = await pair(scene)
+
+        async def gives_up(_command: CommandRequest) -> None:
+            part = asyncio.create_task(asyncio.sleep(60))
+            part.cancel()
+            await part
+
+        device.on_command(gives_up, "first")
+        device.on_command(lambda command: b"yes", "second")
+        await asyncio.sleep(1)
+        with pytest.raises(CommandFailedError, match="was cancelled"):
+            await tool.command("device-1", "first", timeout_s=5, retries=0)
+        assert await tool.command("device-1", "second", timeout_s=5, retries=0) == b"yes"
+
+    play(story)
+
+
 def test_only_the_target_may_answer_and_only_who_asked_is_told() -> None:
     async def story(scene: Scene) -> None:
         device, tool = await pair(scene)

@@ -7,7 +7,7 @@ import pytest
 from flight_client import CallerError, Client, DeadLetter, Payload, RealtimeEvent
 from flight_client.clock import monotonic_ms
 from tests.simulation.scene import Scene, emit, play
-from tests.support.bench import Bench
+from tests.support.bench import Bench, texts
 from tests.support.waiting import eventually
 
 
@@ -170,6 +170,42 @@ def test_a_handler_ends_with_its_stream_and_may_close_the_client() -> None:
         assert not device._hooks._tasks
 
     play(story)
+
+
+def test_a_handler_whose_own_task_is_cancelled_raised_and_the_events_behind_it_are_handled() -> None:
+    async def story(scene: Scene) -> None:
+        device, tool = await two(scene)
+        seen: list[int] = []
+
+        async def first_fails(event: RealtimeEvent) -> None:
+            assert isinstance(event.data, Payload)
+            seen.append(int.from_bytes(event.data.data, "little"))
+            if seen[-1] == 0:
+                part = asyncio.create_task(asyncio.sleep(60))
+                part.cancel()
+                await part
+
+        device.on_event(first_fails, channels=["commands"], retries=1, retry_interval_ms=100)
+        await asyncio.sleep(1)
+        for number in range(3):
+            emit(tool, "commands", number)
+        await asyncio.sleep(5)
+        assert seen == [0, 0, 1, 2]
+        assert device.counters().callback_errors == 2
+        assert [letter.cause for letter in device.dead_letters()] == ["handler"]
+
+    play(story)
+
+
+async def test_a_handler_whose_channel_is_refused_ends_and_is_not_said_to_have_raised(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await bench.connected("device-1", token=bench.token(roles=("publish",)))
+    stream = client.on_event(print, channels=["log"])
+    client.on_command(print)
+    await eventually(lambda: stream.ended and not client._hooks._tasks, "the end of both handlers")
+    assert client.counters().callback_errors == 0
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2, texts(caplog.records)
 
 
 async def test_bad_arguments_are_refused_in_words(bench: Bench) -> None:

@@ -58,6 +58,10 @@ async def test_a_value_that_cannot_work_is_refused_with_the_value_and_what_to_do
     assert caught.value.next_step
 
 
+def test_the_names_of_transports_may_come_from_an_iterator() -> None:
+    assert Client(ANY, token="t", transports=iter(["websocket", "polling"])).transport == "websocket"
+
+
 @pytest.mark.parametrize(
     "address", ["http://user:hunter2@host:80", "ws://:hunter2@host", "http://host?token=hunter2", "host:80?hunter2"]
 )

@@ -43,6 +43,21 @@ def test_it_waits_through_an_outage_as_long_as_it_may() -> None:
     play(story)
 
 
+def test_in_an_outage_it_waits_for_the_connection_also_where_every_subscription_was_answered_before() -> None:
+    async def story(scene: Scene) -> None:
+        device = scene.client("device-1", scene.wire())
+        await device.connect()
+        device.events(channels=["log"])
+        assert await device.listening()
+        scene.gateway.crash()
+        await asyncio.sleep(1)
+        assert not await device.listening(5)
+        await scene.gateway.start()
+        assert await device.listening()
+
+    play(story)
+
+
 def test_before_connect_after_close_and_for_a_wrong_time_it_says_what_to_do() -> None:
     async def story(scene: Scene) -> None:
         device: Client = scene.client("device-1", scene.wire())

@@ -149,6 +149,22 @@ def test_a_hook_may_call_whatever_it_likes() -> None:
     assert client.counters().dropped["pressure"] == 15
 
 
+def test_a_hook_that_hangs_in_another_one_is_not_called_for_the_same_report() -> None:
+    client = client_of("vita")
+    told: list[MemoryPressure] = []
+
+    def once_more(pressure: MemoryPressure) -> None:
+        told.append(pressure)
+        if len(told) < 10:
+            client.on_pressure(once_more)
+
+    client.on_pressure(once_more)
+    client.report_memory(FULL)
+    assert len(told) == 1
+    client.report_memory(FULL)
+    assert len(told) == 3
+
+
 def test_limits_of_one_s_own_hold() -> None:
     client = client_of("vita")
     client.pressure.limits = PressureLimits(warning_fragmentation=0.1, pressure_fragmentation=0.2, pressure_used=0.5)

@@ -1,8 +1,7 @@
-"""What a client lets its program watch: last values, metrics, presence, history, decorators, the error handler."""
+"""What a client lets its program watch: last values, metrics, presence, decorators, the error handler."""
 
 import asyncio
 import logging
-import time
 
 import pytest
 
@@ -17,7 +16,7 @@ from flight_client import (
     Payload,
     RealtimeErrorHandler,
     RealtimeEvent,
-    RefusedError,
+    Source,
     StateChange,
     SyncClient,
     SystemMonitoring,
@@ -27,7 +26,7 @@ from flight_client.commands import RESULTS
 from flight_client.metrics import MetricsSample
 from flight_client.session.spec import START_LAST
 from tests.simulation.scene import Scene, emit, play
-from tests.support.bench import Bench, Reader, component, hurry, numbers, subscribed
+from tests.support.bench import Bench, Reader, component, numbers, subscribed
 from tests.support.waiting import eventually, within
 
 CHANNEL = "component-events"
@@ -91,17 +90,6 @@ async def test_last_values_are_asked_for_where_the_channel_is_followed_and_nothi
     assert [state.start for state in tool._session.channels.items].count(START_LAST) == 1
 
 
-async def test_history_that_somebody_reads_does_not_make_an_old_value_the_last_one(bench: Bench) -> None:
-    device = await stored(bench, 1)
-    tool, reader = await bench.tool("component-update")
-    stored_ms = time.time_ns() // 1_000_000
-    await eventually(lambda: time.time_ns() // 1_000_000 > stored_ms, "the next ms of the gateway's clock")
-    await within(device.channel(CHANNEL).publish(component(1)))
-    await reader.take(1)
-    await Reader(tool.events("component-update", history=10)).take(2)
-    assert seen(tool.events("component-update", last=True).take(10)) == [1]
-
-
 async def test_last_values_are_bounded_and_go_with_the_history_and_with_the_last_stream(bench: Bench) -> None:
     tool, reader = await bench.tool("log", channels=["log"])
     values = tool._subscriptions.last_values
@@ -115,92 +103,11 @@ async def test_last_values_are_bounded_and_go_with_the_history_and_with_the_last
     tool.clear_event_history()
     assert len(values) == 0
     values.put(event)
+    other = tool.events("log", channels=["log"], history=0)  # a subscription of its own
     reader.stream.close()
+    assert values.of("log") == [event]
+    other.close()
     assert values.of("log") == []
-
-
-# ---- history ----
-
-
-async def test_history_reads_the_newest_events_of_a_channel_and_ends(bench: Bench, transport: str) -> None:
-    device = await stored(bench, 30)
-    tool = await bench.connected("tool-1", transport)
-    assert seen(await within(tool.channel(CHANNEL).history(5))) == [25, 26, 27, 28, 29]
-    assert seen(await within(tool.channel(CHANNEL).history())) == list(range(30))
-    assert await within(device.channel("nothing-here").history()) == []
-    assert [state.mode for state in tool._session.channels.items if state.own] == [0] * 2  # places that were left
-
-
-async def test_history_goes_on_behind_an_offset_without_a_hole(bench: Bench) -> None:
-    device = await bench.connected("console-1")
-    for number in range(9):
-        await within(device.channel(CHANNEL).publish(component(number)))  # an entry each
-    tool = await bench.connected("tool-1")
-    found: list[RealtimeEvent] = []
-    while page := await within(tool.channel(CHANNEL).history(4, after=found[-1].offset if found else 0)):
-        assert len(page) <= 4
-        found += page
-    assert seen(found) == list(range(9))
-
-
-async def test_history_lets_only_the_wanted_types_through_and_leaves_streams_alone(bench: Bench) -> None:
-    device = await bench.connected("console-1")
-    tool, reader = await bench.tool(channels=["mixed"])
-    for event in (Log("one"), Payload(1), Log("two")):
-        await within(device.channel("mixed").publish(event))
-    mixed = tool.channel("mixed")
-    assert [event.data for event in await within(mixed.history(10, "log"))] == [Log("one"), Log("two")]
-    both = await within(asyncio.gather(mixed.history(1), mixed.history(2)))
-    assert [len(events) for events in both] == [1, 2]
-    assert len(await reader.take(3)) == 3
-    assert reader.stream.take(10) == []
-
-
-def test_history_waits_through_an_outage_or_says_that_the_time_was_over() -> None:
-    async def story(scene: Scene) -> None:
-        device = scene.client("device-1", scene.wire())
-        with pytest.raises(CallerError, match="not connected"):
-            await device.channel("commands").history()
-        await device.connect()
-        for number in range(3):
-            emit(device, "commands", number)
-        await device.flush()
-        device.pause()
-        await asyncio.sleep(2)
-        with pytest.raises(LinkError, match="did not come in time"):
-            await device.channel("commands").history(timeout_s=5)
-        waiting = asyncio.create_task(device.channel("commands").history())
-        await asyncio.sleep(5)
-        assert not waiting.done()
-        device.resume()
-        assert len(await waiting) == 3
-        again = asyncio.create_task(device.channel("commands").history())
-        await asyncio.sleep(0)
-        await device.close()
-        with pytest.raises(CallerError, match="closed"):
-            await again
-
-    play(story)
-
-
-async def test_history_of_a_channel_that_is_not_allowed_is_refused(bench: Bench) -> None:
-    tool = await bench.connected("tool-1", token=bench.token(roles=("publish",)))
-    with pytest.raises(RefusedError):
-        await within(tool.channel("log").history())
-
-
-async def test_a_dreamcast_reads_history_over_its_one_connection_to_the_channel_and_publishes_on(bench: Bench) -> None:
-    other = await bench.connected("console-1")
-    await within(other.channel("log").publish(Log("another's")))
-    dreamcast = hurry(await bench.connected("dc-1", platform="dreamcast"))
-    channel = dreamcast.channel("log")
-    await within(channel.publish(Log("its own")))
-    assert [event.data for event in await within(channel.history())] == [Log("another's"), Log("its own")]
-    assert (await within(channel.publish(Log("later")))).accepted
-    stream = dreamcast.events(channels=["log"])
-    with pytest.raises(CallerError, match="one connection per channel"):
-        await within(channel.history())
-    stream.close()
 
 
 # ---- metrics ----
@@ -233,6 +140,28 @@ def test_metrics_come_at_their_interval_with_rates_and_the_performance_of_each_p
         await asyncio.sleep(61)
         assert (await anext(stream)).platform_performance == {}  # silent for a minute
         assert stream.take(1) == []
+
+    play(story)
+
+
+def test_metrics_count_each_event_in_one_sample_and_keep_the_devices_that_were_heard_last() -> None:
+    async def story(scene: Scene) -> None:
+        tool = scene.client("tool-1", scene.wire())
+        await tool.connect()
+        stream = tool.metrics(interval_ms=100)
+
+        def heard(number: int) -> None:
+            source = Source(f"device-{number}", "psp", "")
+            stream.put(RealtimeEvent("memory-update", MemoryUpdate(), "memory-updates", source, 1, 1, 0, 0))
+
+        for number in (*range(1000), 0, 1000):
+            heard(number)
+        first, second = await anext(stream), await anext(stream)
+        assert first.metrics.by_type == {"memory-update": 1002}
+        assert (first.platform_performance["psp"].devices, first.platform_performance["psp"].events) == (1000, 1002)
+        assert (second.metrics.by_type, second.platform_performance["psp"].events) == ({}, 0)
+        assert {"device-0", "device-1000"} <= set(stream._devices)
+        assert "device-1" not in stream._devices  # silent the longest
 
     play(story)
 
@@ -295,26 +224,28 @@ async def test_members_of_a_gateway_that_lives_anew_are_gone_until_it_tells_of_t
 
     def told(device_id: str, state: str, gateway: str, life: str, session: str | None = "s") -> None:
         metadata = {"presence": state, "gateway": gateway, "life": life}
+        event.source = Source(gateway, "host", "77b0c1d2")
         if session is not None:
             metadata |= {"sessionId": session, "transport": "websocket"}
         event.data = ComponentUpdate(id=device_id, name="psp", metadata=metadata)
         presence.put(event)
 
-    told("a", "here", "a", "1", None)
-    told("b", "here", "b", "1", None)
-    told("one", "here", "a", "1")
-    told("two", "away", "b", "1")
-    told("three", "here", "a", "1")
-    told("three", "here", "b", "1")  # it went over to the other
-    told("three", "gone", "a", "1")  # which the first says late
+    told("gateway:a", "here", "gateway:a", "1", None)
+    told("gateway:b", "here", "gateway:b", "1", None)
+    told("one", "here", "gateway:a", "1")
+    told("two", "away", "gateway:b", "1")
+    told("three", "here", "gateway:a", "1")
+    told("three", "here", "gateway:b", "1")  # it went over to the other
+    told("three", "gone", "gateway:a", "1")  # which the first says late
     assert {name: (who.state, who.gateway) for name, who in presence.members.items()} == {
-        "one": ("here", "a"), "two": ("away", "b"), "three": ("here", "b"),
+        "one": ("here", "gateway:a"), "two": ("away", "gateway:b"), "three": ("here", "gateway:b"),
     }  # fmt: skip
-    told("a", "here", "a", "2", None)
+    told("gateway:a", "here", "gateway:a", "2", None)
     assert set(presence.members) == {"two", "three"}
-    told("b", "gone", "b", "1", None)
+    told("gateway:b", "gone", "gateway:b", "1", None)
     assert not presence.members
-    event.data = ComponentUpdate(id="x", name="x", metadata={"presence": "maybe"})
+    metadata = {"presence": "maybe", "gateway": "gateway:b"}
+    event.data = ComponentUpdate(id="x", name="x", metadata=metadata)
     presence.put(event)  # nobody's words
     event.data = Log("neither")
     presence.put(event)
@@ -323,6 +254,27 @@ async def test_members_of_a_gateway_that_lives_anew_are_gone_until_it_tells_of_t
         ("one", "here"), ("two", "away"), ("three", "here"), ("three", "here"),
         ("one", "gone"), ("two", "gone"), ("three", "gone"),
     ]  # fmt: skip
+
+
+async def test_a_device_that_publishes_in_the_channel_neither_makes_members_nor_takes_them_away(bench: Bench) -> None:
+    tool = await bench.connected("tool-1")
+    forger = await bench.connected("forger")
+    async with tool.presence() as presence:
+
+        def seen_here(device_id: str) -> bool:
+            bench.gateway.presence.look()
+            return device_id in presence.members
+
+        await eventually(lambda: seen_here("forger"))
+        said = {"gateway": "gateway", "life": "other", "sessionId": "12345678", "transport": "tcp"}
+        gone, came = said | {"presence": "gone"}, said | {"presence": "here"}
+        own = {key: value for key, value in said.items() if key in ("gateway", "life")} | {"presence": "here"}
+        for device_id, metadata in (("tool-1", gone), ("nobody", came), ("gateway", own)):
+            forged = ComponentUpdate(id=device_id, name="psp", metadata=metadata)
+            await within(forger.channel("presence").publish(forged))
+        await bench.connected("later")
+        await eventually(lambda: seen_here("later"))  # behind what was forged
+        assert set(presence.members) == {"tool-1", "forger", "later"}
 
 
 # ---- decorators ----

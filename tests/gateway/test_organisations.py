@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from flight_client import Log
@@ -97,6 +98,25 @@ async def test_what_another_organisation_has_is_answered_like_what_is_not_there(
         assert len(answers) == 4
         assert answers[0] == answers[1]
         assert answers[2] == answers[3]
+
+
+async def test_rest_shows_sessions_channels_and_refusals_of_the_own_organisation_only(bench: Bench) -> None:
+    for org in ORGS:
+        device = await bench.connected(f"of-{org or 'none'}", token=token(bench, org))
+        await within(device.channel(f"log/{org or 'none'}").publish(Log("x")))
+        bench.gateway.hub.count_refused(spec.CODE_FORBIDDEN, 1, (org, f"of-{org or 'none'}", ""))
+    for org in ORGS:
+        headers = {"Authorization": f"Bearer {token(bench, org, roles='admin')}"}
+        async with aiohttp.ClientSession(bench.address, headers=headers) as http:
+            for path, kind, name, shown in (
+                ("/v1/presence", "devices", "deviceId", f"of-{org or 'none'}"),
+                ("/v1/channels", "channels", "name", f"log/{org or 'none'}"),
+                ("/v1/dead-letters", "deadLetters", "deviceId", f"of-{org or 'none'}"),
+            ):
+                async with http.get(path) as answer:
+                    found = await answer.json()
+                assert [one[name] for one in found[kind]] == [shown], (org, path)
+                assert found.get("total", 1) == 1
 
 
 async def test_a_device_of_another_organisation_does_not_touch_the_marks_of_its_namesake(bench: Bench) -> None:

@@ -13,16 +13,18 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from flight_client import V6REvent
+from flight_client import Log, V6REvent
 from flight_client._tables import NAMES
 from flight_client.gateway.engines import Batch, StoreError
-from flight_client.gateway.engines.base import OnResult, failed
+from flight_client.gateway.engines.base import AppendResult, OnResult, Source, failed
 from flight_client.gateway.rest.openapi import description
 from flight_client.gateway.rest.routes import BODY_BYTES, ROUTES
 from flight_client.session import spec
+from flight_client.wire.compression import compress_payload
 from tests.support.bench import Bench, component, subscribed
 from tests.support.json_peer import JsonStream, log_event
-from tests.support.waiting import within
+from tests.support.raw import record
+from tests.support.waiting import eventually, within
 
 DESCRIPTION = description()
 _REGISTRY: Any = Registry().with_resource(
@@ -306,6 +308,26 @@ async def test_names_with_slashes_are_written_with_percent_signs(caller: Caller)
     _, body = await caller.ask("channels")
     assert [channel["name"] for channel in body["channels"]] == ["team/red"]
     assert (await caller.ask("history", channel="team%2Fred"))[1]["last"] == 1
+
+
+async def test_an_answer_is_bounded_by_what_it_tells_however_small_the_log_has_it(bench: Bench, caller: Caller) -> None:
+    lines = b"".join(record(Log("x" * 200)) for _ in range(300))
+    packed = compress_payload(lines)
+    assert packed is not None
+    assert len(packed) < 1000
+    source = Source("console", 1, b"77b0c1d2")
+    stored: list[AppendResult] = []
+    for _ in range(40):  # 2.5 MB in all
+        bench.gateway.hub.publish("log", source, bytes(8), 0, 300, 0, packed, stored.append, spec.FLAG_COMPRESSED)
+    await eventually(lambda: len(stored) == 40)
+    offsets: list[int] = []
+    for _ in range(3):
+        page = f"{bench.address}/v1/channels/log/events?count=1000&after={offsets[-1] if offsets else 0}"
+        async with caller.http.get(page, headers={"Authorization": f"Bearer {bench.token()}"}) as answer:
+            told = [entry["offset"] for entry in (await answer.json())["entries"]]
+        assert 0 < len(told) <= 1 + (1 << 20) // len(lines)
+        offsets += told
+    assert offsets == list(range(1, 41))
 
 
 async def test_a_channel_that_only_a_publisher_opened_has_an_empty_history(

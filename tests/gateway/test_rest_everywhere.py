@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -248,3 +249,19 @@ async def test_pages_of_several_gateways_join_without_a_hole(seed: int) -> None:
 
 async def _done(value: Any) -> Any:
     return value
+
+
+async def test_a_question_with_the_whole_address_in_its_first_line_is_asked_of_the_others_too(
+    bench: Bench, second: Bench
+) -> None:
+    await second.connected("console-2")
+    reader, writer = await asyncio.open_connection("127.0.0.1", bench.settings.port)
+    head = f"GET http://elsewhere.example/v1/presence?count=5 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer {bench.token()}\r\n\r\n"
+    writer.write(head.encode())
+    answer = await within(reader.read())
+    writer.close()
+    first, _, body = answer.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200 "), first
+    found = json.loads(body)
+    assert [device["deviceId"] for device in found["devices"]] == ["console-2"]
+    assert found["nodes"] == {"known": 2, "answered": 2}

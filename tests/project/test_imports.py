@@ -12,6 +12,7 @@ from tests.project.tree import ROOT, python_files, text
 # The first name below flight_client -> its floor. A module imports from its own unit and from lower floors only.
 FLOOR = {
     "_core": 0,
+    "_fast": 0,
     "_tables": 0,
     "_profiles": 0,
     "enums": 0,
@@ -55,11 +56,14 @@ FLOOR = {
     "resume_file": 6,
     "driver": 8,
     "streams": 7,
+    "deliveries": 8,
     "last_values": 8,
     "metrics": 8,
     "presence": 8,
     "subscriptions": 9,
     "history": 10,
+    "number_layouts": 4,
+    "quick": 6,
     "emitters": 10,
     "error_handler": 5,
     "guards": 8,

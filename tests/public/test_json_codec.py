@@ -107,7 +107,7 @@ def test_what_a_newer_gateway_adds_is_passed_over_where_that_is_asked_for() -> N
 @pytest.mark.parametrize(
     "text",
     [
-        "1", " 1 ", "1.0", "1e2", "-0", "01", "1 2", "NaN", "-Infinity", "1e999", '"\\ud83d\\ude00"', '"\\ud800"', '"\\uD800x"', '"a\x01"',
+        "1", " 1 ", "1.0", "1e2", "-0", "01", "1 2", "NaN", "-Infinity", "1e999", '"\\ud83d\\ude00"', '"\\ud800"', '"\\uD800x"', '"\ud800"', '{"\ud800":1}', '"a\x01"',
         '{"a":1,"a":2}', "18446744073709551616", "-9223372036854775809", "\ufeff1", "{", "", "[1,]", "'a'", b'"\xff"', "[" * 9000,
     ],
     ids=lambda text: repr(text)[:20],

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flight_client import (
+    CallerError,
     ClientInfo,
     ClientType,
     Log,
@@ -18,9 +20,10 @@ from flight_client import (
     register_platform,
 )
 from flight_client.enums import ConnectionMode
+from flight_client.gateway.json_protocol.batches import platform_name as shown_name
 from flight_client.gateway.peer import Peer
 from flight_client.gateway.routing import left_out_layouts
-from flight_client.platforms import PLATFORMS, get_platform, session_profile
+from flight_client.platforms import PLATFORMS, add_platform, get_platform, platform_name, session_profile
 from tests.support.bench import Bench
 from tests.support.waiting import within
 
@@ -45,6 +48,28 @@ def test_a_registered_platform_has_its_own_values_and_else_those_of_the_one_it_i
     found = get_platform_config("saturn")
     assert (found.memory_constraint, found.capabilities, found.max_connections) == ("2MB", ["basic-messaging"], 1)
     assert session_profile("dreamcast").update_interval_ms == 5000
+
+
+@pytest.mark.parametrize("number", [1, 100, 127, 256])
+def test_a_number_of_the_specification_s_is_nobody_s_own(number: int) -> None:
+    with pytest.raises(CallerError, match="number"):
+        register_platform(SATURN, number=number)
+    assert "saturn" not in PLATFORMS
+
+
+def test_a_platform_may_be_registered_while_another_thread_looks_one_up() -> None:
+    class Interrupted(dict[str, Any]):
+        """A profile at which the other thread gets its turn."""
+
+        def __getitem__(self, key: str) -> Any:
+            add_platform({"name": "saturn", "id": 200})
+            return super().__getitem__(key)
+
+    for look_up, unknown in ((platform_name, "other"), (shown_name, "255")):
+        PLATFORMS["host"] = Interrupted(PLATFORMS["host"])
+        assert look_up(255) == unknown
+        assert PLATFORMS.pop("saturn")["id"] == 200
+        PLATFORMS["host"] = dict(PLATFORMS["host"])
 
 
 def test_the_number_made_from_a_name_is_the_same_in_every_process() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from flight_client import CallerError, ConnectionState, Gap, Log, NotStoredError, Outcome, RefusedError
-from flight_client.testing import FakeClock, Reader, ScriptedPeer, eventually
+from flight_client.testing import FakeClock, Frame, Reader, ScriptedPeer, eventually, within
 from flight_client.testing.scripted import events_of
 
 
@@ -185,3 +185,19 @@ async def test_a_script_with_a_mistake_is_told_which(flight_peer: ScriptedPeer, 
     assert callable(call)
     with pytest.raises(CallerError, match=said):
         call(flight_peer)
+
+
+async def test_what_an_answer_raises_fails_the_test_also_without_a_fake_clock() -> None:
+    def wrong(_peer: ScriptedPeer, frame: Frame) -> None:
+        raise AssertionError(f"{frame.name} was not wanted")
+
+    async def story() -> None:
+        async with ScriptedPeer() as peer:
+            peer.answers["data"] = wrong
+            client = peer.client()
+            await within(client.connect())
+            client.channel("log").emit(Log("x"))
+            await peer.expect("data")
+
+    with pytest.raises(AssertionError, match="data was not wanted"):
+        await story()

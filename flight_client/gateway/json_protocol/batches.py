@@ -25,7 +25,8 @@ _encode = msgspec.json.Encoder().encode
 
 def platform_name(number: int) -> str:
     """The profile's name; of one that this gateway does not know its number."""
-    return next((name for name, profile in PLATFORMS.items() if profile["id"] == number), str(number))
+    known = list(PLATFORMS.items())  # a list: another thread may register a platform meanwhile
+    return next((name for name, profile in known if profile["id"] == number), str(number))
 
 
 def records_of(events: list[tuple[str, dict[str, Any]]], now_ms: int) -> bytes:

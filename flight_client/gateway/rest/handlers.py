@@ -198,9 +198,12 @@ class Rest:
             more = await self._hub.engine.read(name, after, count - len(entries))
             if not more:
                 break
-            entries += more
-            size += sum(len(entry.payload) for entry in more)
-            after = more[-1].offset
+            for entry in more:
+                entries.append(entry)
+                size += len(entry.records)  # as it is told: a small entry in the log may be a large one
+                if size >= _HISTORY_BYTES:
+                    break
+            after = entries[-1].offset
         return entries
 
     async def publish(self, request: web.Request, identity: Identity | None) -> web.Response:
