@@ -55,9 +55,10 @@ try:
 except ImportError:
     stop(NO_CFFI)
 
-# As in build_core.py: nothing for debuggers.
+# As in build_core.py: nothing for debuggers, nothing that is not called, and not the -O3 of some interpreters, whose copies of
+# loops weigh a seventh more and gain nothing here.
 NO_TABLES = ["-fno-asynchronous-unwind-tables"]
-STRIP = ["-Wl,-s"] if sys.platform.startswith("linux") else []
+STRIP = ["-Wl,-s", "-Wl,--gc-sections"] if sys.platform.startswith("linux") else []
 
 # The short way of events (csrc/python/), with the sources of the core that it needs.
 FAST = Extension(
@@ -75,7 +76,7 @@ FAST = Extension(
     ],
     include_dirs=["csrc/include"],
     define_macros=[("FLIGHT_SESSION", "0"), ("FLIGHT_POLLING", "0"), ("FLIGHT_WEBSOCKET", "0")],
-    extra_compile_args=[] if sys.platform == "win32" else ["-g0", "-fvisibility=hidden", *NO_TABLES],
+    extra_compile_args=[] if sys.platform == "win32" else ["-g0", "-fvisibility=hidden", "-O2", "-ffunction-sections", *NO_TABLES],
     extra_link_args=STRIP,
     py_limited_api=True,
 )

@@ -1,5 +1,6 @@
 """Everything that the asyncio client has, a plain program has too, under the same name and with the same arguments."""
 
+import dataclasses
 import inspect
 import threading
 from collections.abc import Iterator
@@ -115,7 +116,8 @@ def test_history_metrics_and_presence_are_there_without_a_loop(client: SyncClien
         assert metrics.latest is sample
     with client.presence(timeout_s=HANG_S) as presence:
         [told] = channel.history(1, timeout_s=HANG_S)
-        metadata = {"presence": "here", "sessionId": "s", "transport": "polling", "gateway": "g", "life": "1"}
+        metadata = {"presence": "here", "sessionId": "s", "transport": "polling", "gateway": "gateway", "life": "1"}
+        told.source = dataclasses.replace(told.source, device_id="gateway")
         told.data = ComponentUpdate(id="console-1", name="psp", metadata=metadata)
         client._background.call(lambda: presence._stream.put(told))  # what the gateway tells every few seconds
         assert next(change for change in presence if change.device_id == "console-1").state == "here"
