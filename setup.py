@@ -76,7 +76,9 @@ FAST = Extension(
     ],
     include_dirs=["csrc/include"],
     define_macros=[("FLIGHT_SESSION", "0"), ("FLIGHT_POLLING", "0"), ("FLIGHT_WEBSOCKET", "0")],
-    extra_compile_args=[] if sys.platform == "win32" else ["-g0", "-fvisibility=hidden", "-O2", "-ffunction-sections", *NO_TABLES],
+    extra_compile_args=[]
+    if sys.platform == "win32"
+    else ["-g0", "-fvisibility=hidden", "-O2", "-ffunction-sections", *NO_TABLES],
     extra_link_args=STRIP,
     py_limited_api=True,
 )

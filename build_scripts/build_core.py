@@ -421,7 +421,9 @@ ffibuilder.set_source(
     ],
     # Python's own flags ask for debug information, which is two thirds of the module; names and tables of frames are for
     # debuggers too.
-    extra_compile_args=[] if sys.platform == "win32" else ["-g0", "-O2", "-ffunction-sections", "-fno-asynchronous-unwind-tables"],
+    extra_compile_args=[]
+    if sys.platform == "win32"
+    else ["-g0", "-O2", "-ffunction-sections", "-fno-asynchronous-unwind-tables"],
     extra_link_args=["-Wl,-s", "-Wl,--gc-sections"] if sys.platform.startswith("linux") else [],
     depends=[path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "csrc").glob("*/*.h"))],
 )

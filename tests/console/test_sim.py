@@ -55,7 +55,8 @@ def test_bytes_go_both_ways_in_order_whatever_pieces_they_come_in(profile: str) 
         there += console.peer_take()
         got = console.recv(chance.randint(1, 2000))
         here += got if isinstance(got, bytes) else b""
-    if profile != "modem":  # there acknowledgements wait behind the inward bytes, sometimes longer than the fixed 2 s of the retry
+    # At the modem acknowledgements wait behind the inward bytes, sometimes longer than the fixed 2 s of the retry.
+    if profile != "modem":
         assert console.counts.lost > 0 or console.counts.sent_again == 0
 
 
