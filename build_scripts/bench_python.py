@@ -37,7 +37,7 @@ GOALS = {
     ),
     "py.emit_bulk": (0.25, "what a call costs by itself is shared by few events; 1,024 of them take less each"),
     "py.emit_bulk1024": (0.25, "each record is judged, copied into the ring and from there into a frame"),
-    "py.decode_bulk": (1.0, "every event becomes two objects of Python, its fields read one by one"),
+    "py.decode_bulk": (1.0, "every event becomes two objects of Python, made and filled by C but one by one"),
     "py.p9999_busy": (
         0.5,
         "in 100,000 calls of this length another thread takes its turn, 5 ms long, more than ten times",
