@@ -70,7 +70,7 @@ test: $(DEV) ## style, types, generated files, docs and all tests: what CI runs
 	@rm -f $(TIMES); ! test -e $(SET_UP) || mv $(SET_UP) $(TIMES)
 	$(call stage,style,$(VPY) -m ruff check . && $(VPY) -m ruff format --check .)
 	$(call stage,types,$(VPY) -m mypy)
-	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check && $(VPY) build_scripts/make_settings.py --check && $(VPY) -m build_scripts.make_traces --check)
+	$(call stage,generated,$(VPY) build_scripts/generate.py --check && $(VPY) build_scripts/make_vectors.py --check && $(VPY) build_scripts/make_settings.py --check && $(VPY) build_scripts/compare.py --check && $(VPY) -m build_scripts.make_traces --check)
 	$(call stage,docs,$(VPY) build_scripts/check_docs.py)
 	$(call stage,tests,$(VPY) -m pytest $(if $(TESTS),$(TESTS),$(SIDE_BY_SIDE)))
 	$(call stage,figures,$(VPY) -m pytest --quiet benchmarks)

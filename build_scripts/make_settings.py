@@ -23,7 +23,7 @@ DOCUMENT = ROOT / "docs" / "operations.md"
 _BLOCK = re.compile(r"(<!-- generated: settings -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMENT = re.compile(r"^    (\w+): [^#\n]*?(?:  # (.*))?$", re.MULTILINE)
 # Settings whose option has another name, or none although one has theirs.
-_OPTIONS = {"channel_rules": "channels", "channels": "", "alert_rules": "alerts"}
+_OPTIONS = {"channel_rules": "channels", "channels": "", "alert_rules": "alerts", "platforms_file": "platforms"}
 _ENVIRONMENT = re.compile(r"\s*[(;]?\s*\(?environment [A-Z_]+[^()]*\)?")
 
 

@@ -18,6 +18,10 @@ def check_client(values: Mapping[str, Any]) -> None:
         raise refuse(
             "token", "is neither text nor a function", type(token).__name__, "give what `flight gateway` printed"
         )
+    if isinstance(token, str) and any("\ud800" <= char <= "\udfff" for char in token):
+        raise refuse(
+            "token", "is no text that can be sent", f"{len(token)} characters", "give what `flight gateway` printed"
+        )
     for name in ("platform", "version", "proxy"):
         check_text(name, values[name])
     if values["device_id"] is not None:

@@ -140,7 +140,12 @@ class NotStoredError(FlightError):
     def __init__(
         self, cause: str, *, channel: str, letter: DeadLetter | None = None, pending: bool = False, sent: bool = False
     ) -> None:
-        what, fault, next_step = _NOT_STORED[cause]
+        try:
+            what, fault, next_step = _NOT_STORED[cause]
+        except (KeyError, TypeError):
+            raise CallerError(
+                "cause is none of publish()", value=cause, next_step=f"use one of: {', '.join(_NOT_STORED)}"
+            ) from None
         if cause == "refused" and letter is not None and letter.code:
             entry = _code_entry(letter.code)
             what, next_step = f"{what}: {entry['text']}", entry["next"]

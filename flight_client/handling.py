@@ -183,10 +183,16 @@ class Handling:
             self._early.append(begin)
 
     def _begin_early(self) -> None:
-        """connect(): the loop is there."""
+        """connect(): the loop is there. Each begins, also behind one that cannot; then the first error is raised."""
         early, self._early = self._early, []
+        errors = []
         for begin in early:
-            begin()
+            try:
+                begin()
+            except FlightError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     @staticmethod
     def _check_rules(retries: int, retry_interval_ms: int) -> ChannelRules:

@@ -37,7 +37,12 @@ def read(text: object) -> Any:
 def write(value: Any) -> bytes:
     """A value of dicts, lists, texts and numbers as UTF-8 without spaces. Raises CallerError for another."""
     try:
-        return _fast.encode(value) if _fast is not None else plain_write(value)
+        if _fast is None:
+            return plain_write(value)
+        written: bytes = _fast.encode(value)
+        if b"null" in written:  # so it writes NaN and infinity too, which are no JSON
+            plain_write(value)
+        return written
     except (TypeError, ValueError, RecursionError) as error:
         raise CallerError(
             f"this cannot be written as JSON: {error}", value=value, next_step="use JSON's values"

@@ -48,7 +48,7 @@ def handle_connection_error(error: Exception, platform: str) -> str:
     `default-recovery` (all others): the profile's rules alone: step down after its failures, return within the spread after a
     healthy connection. With each of them a server's hint is obeyed and attempts never end.
     """
-    handler = _handlers.get(platform)
+    handler = next((one for name, one in list(_handlers.items()) if name == platform), None)
     return DEFAULT_RECOVERY if handler is None else handler(error, platform)
 
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from .errors import CallerError
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 
 
 def human_readable(size: int | None) -> str:
-    """A number of bytes for a person: `16MB`, `8.4MB`, `unknown`."""
+    """A number of bytes for a person: `16MB`, `8.4MB`, `unknown`. Raises CallerError for what is no number."""
     if size is None:
         return "unknown"
+    try:
+        finite = math.isfinite(size)
+    except (TypeError, OverflowError):
+        finite = False
+    if not finite:
+        raise CallerError(
+            "size is no number of bytes", value=size, next_step="give a whole number, or None where it is unknown"
+        )
     step = 0
     while step < len(_UNITS) - 1 and size >= 1 << 10 * (step + 1):
         step += 1

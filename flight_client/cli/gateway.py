@@ -110,6 +110,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="from which values on something is an alert, TOML or JSON: docs/operations.md (environment FLIGHT_ALERTS)",
     )
+    parser.add_argument(
+        "--platforms",
+        metavar="FILE",
+        help="platforms of your own, TOML or JSON: docs/operations.md (environment FLIGHT_PLATFORMS)",
+    )
     parser.add_argument("--print-token", action="store_true", help="print a token and exit")
     parser.add_argument(
         "--device", default="*", metavar="ID", help="the device id that the token is for (default: any)"
@@ -199,6 +204,7 @@ def _settings(arguments: argparse.Namespace) -> GatewaySettings:
         "jwks": arguments.jwks,
         "channel_rules": arguments.channels,
         "alert_rules": arguments.alerts,
+        "platforms_file": arguments.platforms,
         "audit_log": arguments.audit_log,
         "channels_per_token": arguments.channels_per_token,
         "sessions_per_token": arguments.sessions_per_token,

@@ -23,8 +23,9 @@ from flight_client._tables import CHANNELS
 from flight_client.cli.connect import add_arguments, run_client
 from flight_client.client import Client
 from flight_client.errors import CallerError, LinkError
-from flight_client.events import EVENT_TYPES, Event
+from flight_client.events import EVENT_TYPES, Event, encode_event
 from flight_client.observe import Outcome
+from flight_client.rules import check_name
 
 _QUEUED_LINES = 256
 
@@ -43,8 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """`flight send`."""
     kind, channel = _target(arguments)
+    check_name(channel)
     if arguments.field:
         event = _from_words(kind, arguments.field)
+        encode_event(event)  # what cannot be sent is said before anybody is asked
         return run_client(arguments, lambda client: _send_one(client, channel, event, arguments.timeout))
     return run_client(arguments, lambda client: _send_lines(client, channel, kind, arguments.timeout))
 

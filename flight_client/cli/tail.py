@@ -19,6 +19,7 @@ from flight_client._tables import CHANNELS
 from flight_client.cli.connect import add_arguments, run_client
 from flight_client.client import Client
 from flight_client.observe import ConnectionState, Gap, StateChange
+from flight_client.rules import check_name
 from flight_client.streams import RealtimeEvent
 
 
@@ -41,6 +42,8 @@ def _whole(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """`flight tail`."""
+    for channel in arguments.channel:
+        check_name(channel)
     return run_client(arguments, lambda client: _tail(client, arguments))
 
 

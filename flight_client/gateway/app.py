@@ -33,6 +33,7 @@ from flight_client.gateway.left_out_events import LeftOutEvents
 from flight_client.gateway.names import printable
 from flight_client.gateway.node_list import hosts_of
 from flight_client.gateway.pages import Pages
+from flight_client.gateway.platform_file import register_platforms
 from flight_client.gateway.polling import serve_poll
 from flight_client.gateway.presence import Presence
 from flight_client.gateway.proxies import Proxies
@@ -95,6 +96,8 @@ class Gateway:
         """inner_port: of a worker, where the other workers of this machine ask it; its public ports it shares with them."""
         self.settings = settings
         self._inner_port = inner_port
+        if settings.platforms_file is not None:
+            register_platforms(settings.platforms_file)
         self.security: Security = Security(settings)
         engine = open_engine(settings.engine, skip_records, settings.engine_limits)
         self.hub: Hub = Hub(engine, settings.hub_limits, permit=self.security.permit)

@@ -19,6 +19,7 @@ from flight_client.gateway.strangers import Strangers
 
 MOST_PROXIES = 64
 _HEADER = "X-Forwarded-For"
+_MAPPED_BITS = 96  # of ::ffff:a.b.c.d, in front of the IPv4 address
 _MOST_HOPS = 32  # of one header; a longer one is a client's game
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -30,7 +31,7 @@ class Proxies:
 
     def __init__(self, networks: tuple[str, ...]) -> None:
         """networks: addresses, or networks as in 10.0.0.0/8, checked before by check_proxies()."""
-        self._networks = [ipaddress.ip_network(one) for one in networks]
+        self._networks = [_network(one) for one in networks]
 
     def trusts(self, address: str) -> bool:
         """Whether this is one of the list."""
@@ -74,13 +75,23 @@ def check_proxies(networks: tuple[str, ...]) -> None:
     """Raises CallerError for a list that cannot work, or that believes everybody."""
     for one in networks:
         try:
-            network = ipaddress.ip_network(one)
+            network = _network(one)
         except ValueError:
             raise _bad(one, "addresses, or networks as in 10.0.0.0/8") from None
         if network.prefixlen == 0:
             raise _bad(one, "the balancers' own addresses: with this one anybody could say that he is anybody")
     if len(networks) > MOST_PROXIES:
         raise _bad(f"{len(networks)} of them", f"at most {MOST_PROXIES}: a network stands for many")
+
+
+def _network(text: str) -> Network:
+    """An IPv4 network that is written in IPv6's way is one of IPv4: so are the addresses that it is compared with."""
+    network = ipaddress.ip_network(text)
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= _MAPPED_BITS:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+    return network
 
 
 def _without_port(hop: str) -> str:

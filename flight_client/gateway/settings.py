@@ -43,6 +43,7 @@ ENVIRONMENT = {
     "jwks": "FLIGHT_JWKS",
     "channel_rules": "FLIGHT_CHANNELS",
     "alert_rules": "FLIGHT_ALERTS",
+    "platforms_file": "FLIGHT_PLATFORMS",
     "audit_log": "FLIGHT_AUDIT_LOG",
     "allowed_origins": "FLIGHT_ALLOWED_ORIGINS",
     "allowed_hosts": "FLIGHT_ALLOWED_HOSTS",
@@ -84,6 +85,7 @@ class GatewaySettings:
     jwks: str = ""  # file or URL of public keys; with it the development key is not taken
     channel_rules: Path | None = None  # the channels file (channel_rules.py)
     alert_rules: Path | None = None  # the alerts file (alert_rules.py); without it the defaults hold
+    platforms_file: Path | None = None  # platforms beside those of the specification (platform_file.py)
     audit_log: Path | None = None
     audit_log_bytes: int = 16 << 20  # then the file is turned over
     allowed_hosts: tuple[str, ...] = ()  # names beside this machine's own; addresses need none. "*" = any
@@ -186,10 +188,11 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
     """Settings from a command's arguments (None = not given) and the environment."""
     known = {field.name for field in fields(GatewaySettings)}
     values: dict[str, Any] = {}
+    shown: dict[str, str] = {}  # names of the variables that values came from
     for name, variable in ENVIRONMENT.items():
         text = environment.get(variable, "")
         if text and arguments.get(name) is None:  # what an argument replaces need not be right
-            values[name] = _from_text(name, text, variable)
+            values[name], shown[name] = _from_text(name, text, variable), variable
     for name, value in arguments.items():
         if name == "lan":
             continue
@@ -207,6 +210,7 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
         "tls_key",
         "channel_rules",
         "alert_rules",
+        "platforms_file",
         "audit_log",
     ):
         if isinstance(values.get(name), str):
@@ -214,7 +218,11 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
     for name in ("allowed_origins", "allowed_hosts"):
         if isinstance(values.get(name), list):
             values[name] = tuple(values[name])
-    return GatewaySettings(**values)
+    try:
+        return GatewaySettings(**values)
+    except CallerError as error:
+        name, space, rest = error.what.partition(" ")
+        raise CallerError(shown.get(name, name) + space + rest, value=error.value, next_step=error.next_step) from None
 
 
 def _from_text(name: str, text: str, shown: str) -> Any:

@@ -65,7 +65,11 @@ class Address:
         Raises CallerError, also when the text carries a user, a password, a path or a query of another kind: a token never
         belongs into an address.
         """
-        parts = urlsplit(text if "://" in text else f"http://{text}")
+        try:
+            text.encode()  # a lone surrogate is in no address
+            parts = urlsplit(text if "://" in text else f"http://{text}")
+        except ValueError:
+            raise _no_address(text) from None
         if parts.scheme == "serial":
             return _serial_address(text)
         try:

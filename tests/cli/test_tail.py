@@ -117,3 +117,19 @@ def test_a_reader_that_goes_away_ends_it_without_a_complaint(here: list[str]) ->
     assert process.stdin is not None
     process.stdin.close()
     process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tail", "Bad Name"), "not a channel name"),
+        (("send", "--channel", "Bad Name", "text"), "not a channel name"),
+        (("send", "--type", "memory-update", "used_bytes=x"), "used_bytes"),
+    ],
+)
+def test_a_mistake_is_told_before_anybody_is_asked(words: tuple[str, ...], said: str) -> None:
+    done = run_flight(*words, "--gateway", "http://127.0.0.1:9")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "127.0.0.1" not in done.stderr

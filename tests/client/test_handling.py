@@ -239,3 +239,25 @@ async def test_over_a_real_gateway_each_event_is_handled_once(bench: Bench) -> N
         assert tool.channel("work").emit(Payload(number), critical=True).accepted
     await eventually(lambda: len(seen) == 8, "the last event")
     assert seen == [0, 1, 2, 3, 3, 3, 4, 5]
+
+
+def test_a_handler_that_cannot_begin_does_not_take_those_behind_it_with_it() -> None:
+    async def story(scene: Scene) -> None:
+        device, tool = scene.client("device-1", scene.wire()), scene.client("tool-1", scene.wire())
+        seen: list[RealtimeEvent] = []
+
+        def refuse() -> None:
+            raise CallerError("this one cannot begin", value="it", next_step="leave it out")
+
+        device._early.append(refuse)
+        device._early.append(lambda: device.on_event(seen.append, channels=["commands"]))
+        with pytest.raises(CallerError, match="this one cannot begin"):
+            await device.connect()
+        await device.connect()
+        await tool.connect()
+        await asyncio.sleep(1)
+        emit(tool, "commands", 1)
+        await asyncio.sleep(5)
+        assert len(seen) == 1
+
+    play(story)

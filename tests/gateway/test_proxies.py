@@ -171,3 +171,13 @@ async def test_a_connection_that_a_balancer_uses_for_several_clients_counts_for_
     assert strangers.is_of(wires[0], "203.0.113.1"), "who is known is no stranger"
     assert not strangers._by_address
     assert len(strangers) == 0
+
+
+def test_a_network_of_ipv4_may_be_written_as_one_of_ipv6() -> None:
+    mapped = Proxies(("::ffff:10.0.0.0/104", "::ffff:192.0.2.7"))
+    for address, trusted in (
+        ("10.255.0.1", True), ("::ffff:10.1.1.1", True), ("192.0.2.7", True), ("192.0.2.8", False), ("11.0.0.1", False),
+    ):  # fmt: skip
+        assert mapped.trusts(address) is trusted, address
+    with pytest.raises(CallerError, match="anybody"):
+        GatewaySettings(trusted_proxies=("::ffff:0.0.0.0/96",))

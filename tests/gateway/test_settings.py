@@ -118,8 +118,8 @@ def test_a_bad_argument_is_refused_with_its_name(name: str, value: Any) -> None:
         ({"REALTIME_BROKER_URL": "memory:"}, "engine"),
         ({"REALTIME_BROKER_URL": ""}, "engine"),
         ({"FLIGHT_KEY_FILE": ""}, "key_file"),
-        ({"FLIGHT_ALLOWED_ORIGINS": "https://a.example,*"}, "allowed_origins"),
-        ({"FLIGHT_ALLOWED_HOSTS": "a.example,*"}, "allowed_hosts"),
+        ({"FLIGHT_ALLOWED_ORIGINS": "https://a.example,*"}, "FLIGHT_ALLOWED_ORIGINS"),
+        ({"FLIGHT_ALLOWED_HOSTS": "a.example,*"}, "FLIGHT_ALLOWED_HOSTS"),
     ],
 )
 def test_production_refuses_what_is_meant_for_a_desk(changes: dict[str, str], name: str) -> None:
@@ -188,3 +188,18 @@ async def test_the_limit_of_age_is_watched_and_without_one_nothing_is(
     first, last = await hub.engine.bounds("log")
     assert last - first + 1 == kept
     await bench.stop()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("FLIGHT_TRUSTED_PROXIES", "balancer"),
+        ("FLIGHT_NODES", "http://a:1"),
+        ("FLIGHT_ALLOWED_HOSTS", "a b"),
+        ("FLIGHT_SESSIONS", "0"),
+        ("FLIGHT_WORKERS", "65"),
+    ],
+)
+def test_a_value_that_is_read_and_then_refused_is_named_by_its_variable(variable: str, text: str) -> None:
+    with pytest.raises(CallerError, match=f"^{variable} has a value"):
+        load_settings({}, {variable: text})

@@ -1,6 +1,7 @@
 """The public types as JSON: with msgspec and without it the same, nothing lost on the way to the wire and back."""
 
 import json
+import math
 import random
 from typing import Any
 
@@ -145,3 +146,11 @@ def test_a_type_checker_follows_the_question() -> None:
     assert is_memory_update_event(event)
     used: int | None = event.data.used.bytes  # mypy would refuse this of an event that is not known
     assert used == event.data.used_bytes
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_numbers_that_json_does_not_have_are_refused_and_never_null(number: float) -> None:
+    for value in (number, {"a": [None, number]}):
+        with pytest.raises(CallerError, match="cannot be written as JSON"):
+            json_text.write(value)
+    assert json_text.write({"a": None, "b": "null"}) == b'{"a":null,"b":"null"}'
