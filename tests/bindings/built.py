@@ -76,6 +76,18 @@ def typescript() -> Path:
     return once(f"bindings-typescript-{digest(TYPESCRIPT, programs, HERE / 'npm')}", make)
 
 
+def go_settings(*, race: bool = False) -> dict[str, str]:
+    """The environment of Go's tools: nothing is fetched, and what they keep lies in build/."""
+    return {
+        "GOFLAGS": "-mod=mod",
+        "GOPROXY": "off",
+        "GO111MODULE": "on",
+        "CGO_ENABLED": "1" if race else "0",  # the race detector is C
+        "GOCACHE": str(ROOT / "build" / "go-cache"),
+        "GOPATH": str(ROOT / "build" / "go-path"),
+    }
+
+
 def go() -> Path:
     """The folder with the compiled programs of tests/bindings/go, after gofmt and vet had nothing to say.
 
@@ -91,14 +103,7 @@ def go() -> Path:
         shutil.copytree(GO, folder / "module")
         shutil.copytree(programs, folder / "programs")
         assert run("gofmt", "-l", ".", cwd=folder) == "", "gofmt would write these anew"
-        settings = {
-            "GOFLAGS": "-mod=mod",
-            "GOPROXY": "off",
-            "GO111MODULE": "on",
-            "CGO_ENABLED": "1" if race else "0",  # the race detector is C
-            "GOCACHE": str(ROOT / "build" / "go-cache"),
-            "GOPATH": str(ROOT / "build" / "go-path"),
-        }
+        settings = go_settings(race=race)
         for part in ("module", "programs"):
             run("go", "vet", "./...", cwd=folder / part, **settings)
         (folder / "bin").mkdir()

@@ -15,7 +15,7 @@ from tests.project.tree import text
 
 PAGE = text(Path("docs/types.md"))
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
-CONNECTING = "establish_connection("
+CONNECTING = "asyncio.run("
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +41,10 @@ def test_the_examples_print_what_stands_below_them() -> None:
         assert said.getvalue() == output, code
 
 
-def test_the_example_that_connects_runs_against_a_real_gateway(tmp_path: Path) -> None:
-    [(code, output)] = [example for example in EXAMPLES if CONNECTING in example[0]]
+def test_the_examples_that_connect_run_against_a_real_gateway(tmp_path: Path) -> None:
+    connecting = [example for example in EXAMPLES if CONNECTING in example[0]]
+    assert len(connecting) == 2
     with readme_examples.running_gateway(tmp_path) as gateway:
-        code = code.replace(', device_id="my-psp"', ', device_id="my-psp", address="http://127.0.0.1:8080"')
-        assert readme_examples.run_python(code, gateway, tmp_path) == output
+        for code, output in connecting:
+            code = code.replace(', device_id="my-psp"', ', device_id="my-psp", address="http://127.0.0.1:8080"')
+            assert readme_examples.run_python(code, gateway, tmp_path) == output, code
