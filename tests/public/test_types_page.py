@@ -46,5 +46,5 @@ def test_the_examples_that_connect_run_against_a_real_gateway(tmp_path: Path) ->
     assert len(connecting) == 2
     with readme_examples.running_gateway(tmp_path) as gateway:
         for code, output in connecting:
-            code = code.replace(', device_id="my-psp"', ', device_id="my-psp", address="http://127.0.0.1:8080"')
-            assert readme_examples.run_python(code, gateway, tmp_path) == output, code
+            here = code.replace(', device_id="my-psp"', ', device_id="my-psp", address="http://127.0.0.1:8080"')
+            assert readme_examples.run_python(here, gateway, tmp_path) == output, code
