@@ -1,6 +1,7 @@
 """What a device is not given: by its capabilities and by its frames; its sender is told, by JSON and REST in the answer, by binary in a channel."""
 
 import base64
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -10,9 +11,18 @@ from flight_client import ComponentUpdate, Log, MemoryUpdate, Payload, SystemMon
 from flight_client._profiles import PROFILES
 from flight_client._tables import NAMES
 from flight_client.events import Event
-from flight_client.gateway.engines.base import failed, layout_bit
+from flight_client.gateway.engines.base import AppendResult, AppendStatus, failed, layout_bit
 from flight_client.gateway.hub import Gap
-from flight_client.gateway.routing import _NOTES, LEFT_OUT_CHANNEL, NEEDS, LeftOutKey, LeftOutNotes, left_out_layouts
+from flight_client.gateway.left_out_events import LeftOutEvents
+from flight_client.gateway.routing import (
+    _NOTES,
+    LEFT_OUT_CHANNEL,
+    NEEDS,
+    LeftOutKey,
+    LeftOutNotes,
+    LeftOutSum,
+    left_out_layouts,
+)
 from flight_client.session import spec
 from tests.support.bench import Bench, Reader, subscribed
 from tests.support.json_peer import JsonStream, log_event, publish
@@ -241,3 +251,26 @@ def test_a_flood_of_devices_is_noted_up_to_a_limit_and_known_ones_go_on() -> Non
     first = found[LeftOutKey("", "device-0", "log")]
     assert (first.events, first.receivers) == (6 * _NOTES + 1, {"capability": 1, "payload": 1})
     assert notes.take() == {}
+
+
+def test_a_writer_is_kept_while_somebody_asks_or_something_waits_and_then_forgotten() -> None:
+    under_way: list[Any] = []
+    found = {LeftOutKey("org", "dev", "log"): LeftOutSum()}
+    notes = SimpleNamespace(asked_by={"org"}, take=lambda: {key: found.pop(key) for key in list(found)})
+    hub: Any = SimpleNamespace(left_out_notes=notes, publish=lambda *batch: under_way.append(batch[-1]))
+    events = LeftOutEvents(hub)
+    events.look()
+    assert (len(events._writers), len(under_way)) == (1, 1)
+    notes.asked_by.clear()
+    events.look()
+    assert events._writers, "its batch is not stored yet"
+    under_way.pop()(failed("the engine is away"))
+    events.look()
+    assert (len(events._writers), len(under_way)) == (1, 1), "it is tried again"
+    under_way.pop()(AppendResult(AppendStatus.STORED, 1, 1, 1))
+    notes.asked_by.add("org")
+    events.look()
+    assert events._writers, "somebody asks"
+    notes.asked_by.clear()
+    events.look()
+    assert not events._writers

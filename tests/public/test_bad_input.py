@@ -32,6 +32,7 @@ from flight_client import (
     validate_realtime_message,
 )
 from flight_client import guards as questions
+from flight_client.session.spec import MAX_MESSAGE_AGE_MS, MAX_MESSAGE_FUTURE_MS
 from tests.support.waiting import within
 
 UNSAFE = 1 << 53  # the first whole number that JavaScript cannot tell from its neighbour
@@ -230,3 +231,19 @@ async def test_nobody_is_connected_with_wrong_arguments() -> None:
     for arguments, named in calls:
         with pytest.raises(CallerError):
             await within(establish_connection(*arguments, **named))
+
+
+def test_a_message_may_be_exactly_as_old_and_as_far_ahead_as_the_limits_say() -> None:
+    now_ms = 1_750_000_000_000
+    sound = {
+        "id": "m", "messageType": "t", "platform": "host", "payload": "", "priority": "high",
+        "routing": {"requiresAck": False, "retryConfig": {"maxRetries": 0, "retryIntervalMs": 0}},
+    }  # fmt: skip
+
+    def valid(timestamp_ms: int, platform: str = "host", transit_ms: int = 0) -> bool:
+        message = sound | {"timestamp": timestamp_ms, "platform": platform}
+        return validate_realtime_message(message, now_ms=now_ms, transit_ms=transit_ms)
+
+    assert [valid(now_ms - MAX_MESSAGE_AGE_MS - more) for more in (0, 1)] == [True, False]
+    assert [valid(now_ms + MAX_MESSAGE_FUTURE_MS + more) for more in (0, 1)] == [True, False]
+    assert [valid(1, "psp", MAX_MESSAGE_AGE_MS + more) for more in (0, 1)] == [True, False]
