@@ -2,9 +2,11 @@
 
 import gc
 import signal
+from collections.abc import Iterator
 
 import pytest
 
+from flight_client.platforms import PLATFORMS
 from tests.support.costs import Costs
 from tests.support.figures import Figures
 from tests.support.order import longest_first
@@ -28,3 +30,12 @@ def pytest_collection_finish() -> None:
     """Some hundred tests collect garbage to hear what was left behind: that need not look at every test each time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def platforms_as_they_were() -> Iterator[None]:
+    """Platforms that a test registers are gone behind it."""
+    before = dict(PLATFORMS)
+    yield
+    PLATFORMS.clear()
+    PLATFORMS.update(before)

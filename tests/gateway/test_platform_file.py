@@ -1,7 +1,6 @@
 """The platforms file of an operator: platforms that a gateway knows by its name, and each mistake with where it stands."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,7 @@ capabilities = ["basic-messaging"]
 """
 
 
-@pytest.fixture(autouse=True)
-def _platforms_as_they_were() -> Iterator[None]:
-    before = dict(PLATFORMS)
-    yield
-    PLATFORMS.clear()
-    PLATFORMS.update(before)
+pytestmark = pytest.mark.usefixtures("platforms_as_they_were")
 
 
 def written(folder: Path, text: str, name: str = "platforms.toml") -> Path:

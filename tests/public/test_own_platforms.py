@@ -1,6 +1,5 @@
 """Platforms of an application's own, on the real gateway, and what a client says of itself there."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,7 @@ from tests.support.waiting import within
 SATURN = PlatformConfig("saturn", "2MB", ConnectionMode.POLLING, 8000, 1, ["basic-messaging"], 20_000, 4000, 1)
 
 
-@pytest.fixture(autouse=True)
-def _platforms_as_they_were() -> Iterator[None]:
-    before = dict(PLATFORMS)
-    yield
-    PLATFORMS.clear()
-    PLATFORMS.update(before)
+pytestmark = pytest.mark.usefixtures("platforms_as_they_were")
 
 
 def test_a_registered_platform_has_its_own_values_and_else_those_of_the_one_it_is_like() -> None:

@@ -3,13 +3,11 @@
 import contextlib
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flight_client.platforms import PLATFORMS
 from tests.project import readme_examples
 from tests.project.tree import text
 
@@ -18,12 +16,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTA
 CONNECTING = "asyncio.run("
 
 
-@pytest.fixture(autouse=True)
-def _platforms_as_they_were() -> Iterator[None]:
-    before = dict(PLATFORMS)
-    yield
-    PLATFORMS.clear()
-    PLATFORMS.update(before)
+pytestmark = pytest.mark.usefixtures("platforms_as_they_were")
 
 
 def test_every_example_of_the_page_has_its_output_below_it() -> None:
