@@ -12,7 +12,7 @@ from .arguments import check_function, check_kind, whole
 from .errors import CallerError
 from .events import MemoryUpdate, encode_event
 from .outbox import Outbox
-from .platforms import Platform
+from .platforms import PLATFORMS, Platform
 from .session.device.batching import Batching
 from .session.device.pressure import CALM, PRESSURE, WARNING, free_share, judge
 from .session.spec import PRESSURE_FRAGMENTATION, PRESSURE_QUEUE_EVENTS, PRESSURE_USED, WARNING_FRAGMENTATION
@@ -21,7 +21,7 @@ _log = logging.getLogger("flight.client")
 
 _ONE = 10000
 _PLENTY = 5000  # free share from which on the batches are as large as ever (session/device/batching.py)
-# Where pressure is relieved without being asked (guide: handleMemoryPressure).
+# Where pressure is relieved without being asked (guide: handleMemoryPressure), and on registered platforms that are like them.
 _RELIEVED = ("dreamcast", "psp")
 
 
@@ -83,7 +83,7 @@ class PressureControl:
         call: Callable[[Callable[[MemoryPressure], object], MemoryPressure], None],
     ) -> None:
         self._limits = PressureLimits()
-        self._relieves = platform.name in _RELIEVED
+        self._relieves = PLATFORMS[platform.name].get("like", platform.name) in _RELIEVED
         self.level: PressureLevel = PressureLevel.CALM
         self.platform = platform
         self._outbox = outbox

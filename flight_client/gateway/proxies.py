@@ -19,6 +19,7 @@ from flight_client.gateway.strangers import Strangers
 
 MOST_PROXIES = 64
 _HEADER = "X-Forwarded-For"
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _MAPPED_BITS = 96  # of ::ffff:a.b.c.d, in front of the IPv4 address
 _MOST_HOPS = 32  # of one header; a longer one is a client's game
 
@@ -80,6 +81,8 @@ def check_proxies(networks: tuple[str, ...]) -> None:
             raise _bad(one, "addresses, or networks as in 10.0.0.0/8") from None
         if network.prefixlen == 0:
             raise _bad(one, "the balancers' own addresses: with this one anybody could say that he is anybody")
+        if isinstance(network, ipaddress.IPv6Network) and _MAPPED.subnet_of(network):
+            raise _bad(one, "a smaller network: this one has all of IPv4 in it; IPv4 is written as in 10.0.0.0/8")
     if len(networks) > MOST_PROXIES:
         raise _bad(f"{len(networks)} of them", f"at most {MOST_PROXIES}: a network stands for many")
 

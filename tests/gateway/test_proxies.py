@@ -181,3 +181,6 @@ def test_a_network_of_ipv4_may_be_written_as_one_of_ipv6() -> None:
         assert mapped.trusts(address) is trusted, address
     with pytest.raises(CallerError, match="anybody"):
         GatewaySettings(trusted_proxies=("::ffff:0.0.0.0/96",))
+    for wide in ("::/80", "::/16", "::fffe:0:0/95"):
+        with pytest.raises(CallerError, match="all of IPv4"):
+            GatewaySettings(trusted_proxies=(wide,))

@@ -7,6 +7,7 @@ import pytest
 
 from flight_client import (
     CallerError,
+    Client,
     ClientInfo,
     ClientType,
     Log,
@@ -71,6 +72,15 @@ def test_the_number_made_from_a_name_is_the_same_in_every_process() -> None:
     first = get_platform("saturn").number
     register_platform(SATURN)
     assert get_platform("saturn").number == first == 234
+
+
+@pytest.mark.parametrize(("like", "relieves"), [("dreamcast", True), ("psp", True), ("vita", False), ("", False)])
+async def test_pressure_is_relieved_unasked_where_the_platform_that_it_is_like_does_so(
+    like: str, relieves: bool
+) -> None:
+    register_platform(SATURN, like=like)
+    client = Client("http://127.0.0.1:9", token="t", device_id="sat-1", platform="saturn")
+    assert client.pressure.relieves is relieves
 
 
 async def test_a_client_of_a_registered_platform_is_served_and_shown_by_its_name(tmp_path: Path) -> None:
