@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from ._tables import CHANNELS
 from .arguments import check_flag, check_key, check_kind, check_seconds, refuse, whole
 from .clock import monotonic_ms
 from .emitters import Buffers, Emitter, NumberEmitter, all_of, bind, bind_number, check_event_type, quick_events
+from .enums import MessagePriority
 from .errors import CallerError, FlightError, NotStoredError
 from .events import EVENT_TYPES, Event, MemoryUpdate, encode_event
 from .history import Wanted
@@ -24,6 +26,7 @@ from .streams import RealtimeEvent
 
 if TYPE_CHECKING:
     from .client import Client
+    from .messages import RealtimeMessage
 
 _CAUSES = {
     Outcome.REFUSED_FULL: "full",
@@ -210,10 +213,30 @@ class Channel:
             )
         layout, body = encode_event(event, self._wide)
         queued, lane = self._queued(layout, body, monotonic_ms(), ack or critical, expires_ms, key)
+        return await self._deliver(queued, lane, ack, timeout_s)
+
+    async def _send(self, event: Event, message: RealtimeMessage, stamp_ms: int, timeout_s: float | None) -> Outcome:
+        """publish() of a message's event, which was made at `stamp_ms`, by the message's own routing."""
+        routing = message.routing
+        ack = routing.requires_ack or message.priority is MessagePriority.CRITICAL
+        layout, body = encode_event(event, self._wide)
+        queued, lane = self._queued(layout, body, stamp_ms, ack or None, None, None)
+        queued.rules = dataclasses.replace(
+            self.rules,
+            priority=message.priority.value,
+            retries=routing.max_retries,
+            retry_interval_ms=routing.retry_interval_ms,
+        )
+        return await self._deliver(queued, lane, ack, timeout_s, dated=True)
+
+    async def _deliver(
+        self, queued: QueuedEvent, lane: bool, ack: bool, timeout_s: float | None, dated: bool = False
+    ) -> Outcome:
+        """The rest of publish(). dated: the event's stamp stays what it is, however long it waits for room."""
         outcome, settled = Outcome.REFUSED_FULL, None
         try:
             async with asyncio.timeout(timeout_s):
-                outcome = await self._put_with_room(queued, lane)
+                outcome = await self._put_with_room(queued, lane, dated)
                 if ack and outcome.accepted:
                     settled = self._client._publications.watch(queued)
                     return await self._until_settled(settled)
@@ -246,11 +269,12 @@ class Channel:
             return self._stored(settled.result())
         raise NotStoredError("timeout", channel=self.name, pending=True) from None
 
-    async def _put_with_room(self, queued: QueuedEvent, lane: bool) -> Outcome:
+    async def _put_with_room(self, queued: QueuedEvent, lane: bool, dated: bool = False) -> Outcome:
         while (outcome := self._client._put(queued, lane)) is Outcome.REFUSED_FULL:
             if not await self._client._until_room(queued.size, lane):
                 return Outcome.REFUSED_CLOSED
-            queued.stamp_ms = monotonic_ms()
+            if not dated:
+                queued.stamp_ms = monotonic_ms()
         return outcome
 
     def emit_encoded(

@@ -34,6 +34,7 @@ from .proof import client_key
 from .publishing import Publications
 from .resume_file import ResumeFile
 from .rules import ChannelRules, check_name
+from .sending import Sending
 from .session.common.clock import later
 from .session.device import codes
 from .session.device.machine import DeviceSession
@@ -69,7 +70,7 @@ _RELEASE_MS = int(1000 * (STOP_S * 1.25 + 2 * _HOOK_S))
 _TRANSPORT_NAMES = {value: name for name, value in NAMES["transports"].items()}
 
 
-class Client(Watching, Steering, Commanding):
+class Client(Watching, Steering, Commanding, Sending):
     """A connection to a gateway, with everything that keeps it alive.
 
     All methods belong to the event loop on which connect() ran; from other threads there is `threadsafe`, and every other

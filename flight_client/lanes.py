@@ -182,7 +182,7 @@ class Lane:
     def replace(self, older: QueuedEvent, newer: QueuedEvent) -> None:
         """The newer event takes the older one's place in the queue; the caller has made room."""
         self._bytes += newer.size - older.size
-        older.body, older.size = newer.body, newer.size
+        older.body, older.size, older.rules = newer.body, newer.size, newer.rules
         older.stamp_ms, older.expires_ms = newer.stamp_ms, newer.expires_ms
         self._expires(older)
 

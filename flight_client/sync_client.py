@@ -22,11 +22,12 @@ from .background import Background
 from .capture.record import Recorder
 from .client import Client
 from .commands import COMMANDS, CommandHandler
-from .errors import FlightError
+from .errors import FlightError, NotStoredError
 from .events import Event
 from .handling import EventHandler
 from .judgement import FatalJudge
 from .letters import DeadLetter
+from .messages import RealtimeMessage
 from .observe import ConnectionState, Counters, Outcome
 from .platform_config import PlatformConfig
 from .session.spec import RETRY_COUNT, RETRY_INTERVAL_MS
@@ -125,6 +126,13 @@ class SyncClient(SyncSteering):
             )
         )
         return SyncChannel(made, self)
+
+    def send(self, message: RealtimeMessage, channel: str | None = None, *, timeout_s: float | None = None) -> Outcome:
+        """As Client.send(): a message of the guide's form, as an event."""
+        return self._background.wait(
+            lambda: self._client.send(message, channel, timeout_s=timeout_s),
+            NotStoredError("closed", channel=channel or ""),
+        )
 
     def emit(
         self, channel: str, event: Event, *, critical: bool | None = None, expires_ms: int | None = None,

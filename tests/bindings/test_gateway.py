@@ -68,7 +68,9 @@ def test_what_it_publishes_is_stored_and_heard_once_and_in_order(gateway: Gatewa
             talker.hear("stored", text, "stored")
         talker.tell("critical", "d")
         talker.hear("stored", "d", "stored")
-        assert talker.heard_until("d") == ["a", "b", "c", "d"]
+        talker.tell("send", "e")  # the same as a RealtimeMessage
+        talker.hear("stored", "e", "stored")
+        assert talker.heard_until("e") == ["a", "b", "c", "d", "e"]
         talker.tell("close")
         talker.hear("closed")
         assert talker.ended() == 0

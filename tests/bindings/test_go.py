@@ -40,6 +40,7 @@ def test_unknown_numbers_are_never_zero_and_bad_input_is_explained(programs: Pat
         "caller: the address is none of a gateway (nowhere); write http://HOST:PORT or https://HOST:PORT",
         "5000",
         "<nil>",
+        "<nil>",
         "caller: the message is too old, or dated ahead (36000000 ms); make it anew",
         "caller: the payload is larger than the 896 bytes that psp takes (897); send less at once",
     ]
@@ -60,7 +61,8 @@ def test_what_cannot_be_is_the_callers_mistake_and_a_refused_critical_batch_a_de
     words = [
         "no context", "context canceled", "hidden: it may hold a secret", "handler is nil", "no place to start", "<nil> 0",
         "already subscribed", "nothing to publish", "an event is nil", "cannot be written as JSON", "unknown priority",
-        "larger than 120000 bytes", "not yours", "not yours", "refused c true forbidden", "is closed", "is closed", "is closed",
+        "larger than 120000 bytes", "payload is no JSON object ([])", "payload is no JSON object (null)", "another platform",
+        "MessageType is no type of event", "no channel is known", "ID, MessageType or Timestamp is missing", "not yours", "not yours", "refused c true forbidden", "is closed", "is closed", "is closed",
     ]  # fmt: skip
     lines = hostile[12:-1]
     assert len(lines) == len(words)

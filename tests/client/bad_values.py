@@ -1,8 +1,18 @@
 """What is wrong and what is right for each argument of the public methods, for test_bad_input.py."""
 
 import math
+import time
 
-from flight_client import FrameTime, LinkError, Log, MemoryUpdate
+from flight_client import (
+    FrameTime,
+    LinkError,
+    Log,
+    MemoryUpdate,
+    MessagePriority,
+    MessageRouting,
+    RealtimeMessage,
+    RetryConfig,
+)
 from flight_client.letters import DeadLetter
 
 LONE = "\ud800"
@@ -57,6 +67,7 @@ BAD: dict[str, tuple[object, ...]] = {
     "last": FLAGS,
     "letter": (None, 5, "letter", object()),
     "letters": (None, 5, "letter", object()),
+    "message": (None, 5, "text", {}, Log("x")),
     "limit": (*COUNTS, None, 10001),
     "limits": (None, 5, object()),
     "link_bytes_per_s": COUNTS,
@@ -88,6 +99,8 @@ BAD: dict[str, tuple[object, ...]] = {
 BAD_HERE: dict[tuple[str, str], tuple[object, ...]] = {
     ("Client.channel", "name"): CHANNELS,
     ("SyncClient.channel", "name"): CHANNELS,
+    ("Client.send", "channel"): tuple(value for value in CHANNELS if value is not None),
+    ("SyncClient.send", "channel"): tuple(value for value in CHANNELS if value is not None),
     ("Channel.emit_many", "events"): (5, None, "events", {}, [5], [Log("good"), None]),
     ("SyncChannel.emit_many", "events"): (5, None, "events", {}, [5], [Log("good"), None]),
     ("Client.command", "timeout_s"): (*SECONDS, 0, None, 1e9),
@@ -127,7 +140,15 @@ GOOD: dict[str, object] = {
     "kind": Log,
     "letter": DeadLetter("log", "closed", 0, False, 5, b"", 0),
     "limit": 1,
-    "message": object(),
+    "message": RealtimeMessage(
+        "m-1",
+        "log",
+        time.time_ns() // 1_000_000,
+        "host",
+        '{"text": "good"}',
+        MessagePriority.NORMAL,
+        MessageRouting(True, RetryConfig(0, 1)),
+    ),
     "name": "log",
     "platform": "psp",
     "target": "console-1",

@@ -43,6 +43,8 @@ FLOOR = {
     "messages": 5,
     "publishing": 5,
     "sources": 5,
+    "message_events": 10,
+    "sending": 11,
     "waiting": 5,
     "hooks": 6,
     "outbox": 6,

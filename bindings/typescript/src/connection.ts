@@ -195,6 +195,9 @@ export class Connection {
   async send(message: RealtimeMessage, channel?: string): Promise<Ack> {
     const flaw = messageFlaw(message, this.#around.now());
     if (flaw !== undefined) throw callerError(`the message may not be sent: ${flaw}`, message?.id, "make it anew");
+    if (message.platform !== this.platform) {
+      throw callerError("the message is of another platform than this client", message.platform, `say "${this.platform}"`);
+    }
     const type = message.messageType;
     if (!isEventType(type)) throw callerError("the messageType is no type of event", type, "use one of EventType");
     const { priority, routing } = message;

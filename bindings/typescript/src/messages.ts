@@ -38,7 +38,7 @@ export function createMessageRouting(platform: string, priority: MessagePriority
   return { requiresAck: requiresAck || critical, retryConfig: { maxRetries, retryIntervalMs } };
 }
 
-/** Why a message may not be sent; undefined where it may. */
+/** Why a message may not be sent; undefined where it may. Its age is asked of those whose platform has a clock: hosts. */
 export function messageFlaw(message: RealtimeMessage, nowMs: number = Date.now()): string | undefined {
   if (typeof message !== "object" || message === null) return "it is no object";
   if (!message.id || !message.messageType || !message.timestamp) return "id, messageType or timestamp is missing";
@@ -46,6 +46,7 @@ export function messageFlaw(message: RealtimeMessage, nowMs: number = Date.now()
   const bytes = new TextEncoder().encode(message.payload).length;
   const limit = getMaxPayloadSize(message.platform);
   if (bytes > limit) return `payload has ${bytes} bytes, ${message.platform} takes ${limit}`;
+  if (platformProfile(message.platform).memoryConstraint !== "host") return undefined; // a console's clock is not asked
   const ageMs = nowMs - message.timestamp;
   if (!(ageMs <= MAX_MESSAGE_AGE_MS)) return `it is ${ageMs} ms old, the limit is ${MAX_MESSAGE_AGE_MS}`;
   if (-ageMs > MAX_MESSAGE_FUTURE_MS) return `it is dated ${-ageMs} ms ahead, the limit is ${MAX_MESSAGE_FUTURE_MS}`;

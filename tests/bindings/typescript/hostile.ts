@@ -161,6 +161,7 @@ await said(() => connection.open());
 await said(() => connection.send({ messageType: "log" } as any));
 await said(() => connection.send(undefined as any));
 await said(() => connection.send({ id: "1", messageType: "log", timestamp: time.now, platform: "host", payload: "{" } as any));
+await said(() => connection.send({ id: "1", messageType: "log", timestamp: time.now, platform: "psp", payload: "{" } as any));
 await said(async () => connection.onState.add(7 as any));
 for (const wrong of [{ address: "http://me:secret@host" }, { updateInterval: -1 }, { webSocket: 7 as any }]) {
   await said(() => establishConnection(client, "host", "a.b.c", wrong));

@@ -146,10 +146,11 @@ const criticalMessage: RealtimeMessage = {
   priority: MessagePriority.Critical,
   routing: { requiresAck: true, retryConfig: { maxRetries: 3, retryIntervalMs: 2000 } },
 };
-const old = { ...criticalMessage, timestamp: Date.now() - MAX_MESSAGE_AGE_MS - 1000 };
+const old = { ...criticalMessage, platform: "web", timestamp: Date.now() - MAX_MESSAGE_AGE_MS - 1000 };
+const dated = { ...criticalMessage, timestamp: 1 }; // by a console's clock, which nobody asks
 const large = { ...criticalMessage, platform: "psp", payload: "x".repeat(getMaxPayloadSize("psp") + 1) };
 const messages = [criticalMessage, old, large, { ...criticalMessage, id: "" }];
-console.log("valid:", messages.map((message) => validateRealtimeMessage(message)).join(" "));
+console.log("valid:", messages.map((message) => validateRealtimeMessage(message)).join(" "), validateRealtimeMessage(dated));
 console.log("by hand:", messages.map(checkByHand).join(" "));
 
 declare const global: { gc?: () => void };

@@ -1,5 +1,5 @@
 // Talks to a gateway as it is told on standard input, and says on standard output what it hears. See tests/bindings/talker.py.
-import { Connection, RealtimeError, type ConnectionOptions, type EventToPublish, type Start } from "@flight/realtime-types";
+import { Connection, MessagePriority, RealtimeError, type ConnectionOptions, type EventToPublish, type Start } from "@flight/realtime-types";
 
 declare const process: {
   argv: string[];
@@ -85,6 +85,15 @@ async function obey(command: string, text: string): Promise<void> {
   }
   if (command === "publish-in") {
     await connection.publish(text, { type: "log", data: { text } }).then((ack) => say("stored", text, ack.status), failed);
+    return;
+  }
+  if (command === "send") {
+    const routing = { requiresAck: true, retryConfig: { maxRetries: 1, retryIntervalMs: 5 } };
+    const payload = JSON.stringify({ text });
+    const head = { id: "m-1", messageType: "log", timestamp: Date.now(), platform: "host" };
+    connection
+      .send({ ...head, payload, priority: MessagePriority.High, routing }, told.channel)
+      .then((ack) => say("stored", text, ack.status), failed);
     return;
   }
   const event: EventToPublish = { type: "log", data: { text } };

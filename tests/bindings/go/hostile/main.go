@@ -175,6 +175,21 @@ func misuse(server *httptest.Server) {
 	publish(realtime.PublishOptions{}, &realtime.MemoryUpdateData{FragmentationRatio: realtime.Known(math.NaN())})
 	publish(realtime.PublishOptions{Priority: "urgent"}, &realtime.LogData{})
 	publish(realtime.PublishOptions{}, &realtime.LogData{Text: strings.Repeat("x", 200_000)})
+	message := realtime.RealtimeMessage{
+		ID: "1", MessageType: "log", Timestamp: time.Now().UnixMilli(), Platform: "host", Payload: "[]",
+	}
+	sends := func(channel string, wrong func(*realtime.RealtimeMessage)) {
+		given := message
+		wrong(&given)
+		_, err := connection.Send(ctx, given, channel)
+		fmt.Println(err)
+	}
+	sends("c", func(m *realtime.RealtimeMessage) {})
+	sends("c", func(m *realtime.RealtimeMessage) { m.Payload = "null" })
+	sends("c", func(m *realtime.RealtimeMessage) { m.Platform = "psp" })
+	sends("c", func(m *realtime.RealtimeMessage) { m.MessageType = "save-game" })
+	sends("", func(m *realtime.RealtimeMessage) { m.MessageType = "payload" })
+	sends("c", func(m *realtime.RealtimeMessage) { m.ID = "" })
 	pending, _ := connection.Queue("c", realtime.PublishOptions{Critical: true}, &realtime.LogData{Text: "x"})
 	for turn := 0; turn < 2; turn++ {
 		_, err := pending.Wait(ctx)

@@ -39,6 +39,9 @@ func main() {
 	message := realtime.RealtimeMessage{ID: "1", MessageType: "log", Timestamp: now.UnixMilli(), Platform: "psp", Payload: "{}"}
 	fmt.Println(realtime.ValidateRealtimeMessage(message, now))
 	fmt.Println(realtime.ValidateRealtimeMessage(message, now.Add(10*time.Hour)))
+	message.Platform = "host"
+	fmt.Println(realtime.ValidateRealtimeMessage(message, now.Add(10*time.Hour)))
+	message.Platform = "psp"
 	message.Payload = string(make([]byte, 897))
 	fmt.Println(realtime.ValidateRealtimeMessage(message, now))
 }

@@ -128,6 +128,10 @@ func obey(ctx context.Context, connection *realtime.Connection, channel string) 
 			}
 			continue
 		}
+		if command[0] == "send" {
+			go send(ctx, connection, channel, text)
+			continue
+		}
 		if command[0] == "publish-in" {
 			channel = text
 		}
@@ -147,4 +151,19 @@ func obey(ctx context.Context, connection *realtime.Connection, channel string) 
 			say("stored", text, ack.Status)
 		}()
 	}
+}
+
+// send says what became of a message whose payload is this log line.
+func send(ctx context.Context, connection *realtime.Connection, channel, text string) {
+	payload, _ := json.Marshal(map[string]string{"text": text})
+	ack, err := connection.Send(ctx, realtime.RealtimeMessage{
+		ID: "m-1", MessageType: "log", Timestamp: time.Now().UnixMilli(), Platform: "host", Payload: string(payload),
+		Priority: realtime.MessagePriorityHigh,
+		Routing:  realtime.MessageRouting{RequiresAck: true, RetryConfig: realtime.RetryConfig{MaxRetries: 1, RetryIntervalMs: 5}},
+	}, channel)
+	if err != nil {
+		failed(err)
+		return
+	}
+	say("stored", text, ack.Status)
 }
