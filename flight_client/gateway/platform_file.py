@@ -22,6 +22,7 @@ from flight_client.errors import CallerError
 from flight_client.gateway.names import printable
 from flight_client.gateway.rule_file import RuleFile
 from flight_client.platform_config import BatchingConfig, PlatformConfig, register_platform
+from flight_client.platforms import PLATFORMS
 
 _FIELDS = [field for field in dataclasses.fields(PlatformConfig) if field.name != "platform"]
 _NEEDED = [field.name for field in _FIELDS if field.default is dataclasses.MISSING]
@@ -32,15 +33,22 @@ _BATCHING = [field.name for field in dataclasses.fields(BatchingConfig)]
 def register_platforms(path: Path) -> None:
     """Register every platform of a file in this process. CallerError for a file that cannot be read or understood.
 
-    Nothing is registered of a file with a mistake in a table; a number or a name that is taken stops it where it stands.
+    Nothing is registered of a file with a mistake.
     """
     file = RuleFile("platforms", path)
     table = file.table(
         file.read(), "platforms", "it needs a few lines only", "write [platforms.NAME] above each platform"
     )
-    for name, (config, more) in {name: _platform(file, name, members) for name, members in table.items()}.items():
-        with _Told(file, name):
-            register_platform(config, **more)
+    found = {name: _platform(file, name, members) for name, members in table.items()}
+    before = dict(PLATFORMS)
+    try:
+        for name, (config, more) in found.items():
+            with _Told(file, name):
+                register_platform(config, **more)
+    except CallerError:  # a number or a name that is taken
+        PLATFORMS.clear()
+        PLATFORMS.update(before)
+        raise
 
 
 def _platform(file: RuleFile, name: str, members: Any) -> tuple[PlatformConfig, dict[str, Any]]:

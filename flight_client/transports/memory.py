@@ -32,6 +32,11 @@ class MemoryEnd:
         one._other, other._other = other, one
         return one, other
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the link stands."""
+        return self._open
+
     async def send(self, body: bytes) -> None:
         """Hand one turn to the other end. Raises ConnectionResetError when the link is cut."""
         other = self._other

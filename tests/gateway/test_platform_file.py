@@ -79,6 +79,10 @@ def test_json_says_the_same(tmp_path: Path) -> None:
         (SATURN.replace('"polling"', '"smoke"'), "connection_mode.*smoke"),
         (SATURN.replace('["basic-messaging"]', "5"), "capabilities"),
         (SATURN + "number = 5\n", "number.*5"),
+        (
+            SATURN + "number = 200\n" + SATURN.replace("saturn", "jupiter") + "number = 200\n",
+            "jupiter.*belongs to saturn",
+        ),
         (SATURN + 'number = "x"\n', "number.*x"),
         (SATURN + 'like = "amiga"\n', "amiga"),
         (SATURN + "like = 5\n", "5"),
