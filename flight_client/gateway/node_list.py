@@ -58,7 +58,7 @@ def check_workers(workers: int, nodes: tuple[str, ...], engine: str) -> None:
     if not engine.startswith(_SHARED):
         keeps = "in one process" if engine.startswith("memory:") else "in a file that one process owns"
         raise CallerError(
-            f"{workers} workers need an engine that processes can share; this one keeps its events {keeps}",
+            f"workers ({workers} of them) need an engine that processes can share; this one keeps its events {keeps}",
             value=shown_url(engine),
             next_step="use --engine redis://HOST or amqp://HOST, or one worker",
         )

@@ -221,8 +221,10 @@ def load_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) 
     try:
         return GatewaySettings(**values)
     except CallerError as error:
-        name, space, rest = error.what.partition(" ")
-        raise CallerError(shown.get(name, name) + space + rest, value=error.value, next_step=error.next_step) from None
+        name, space, rest = error.what.removeprefix("the ").partition(" ")
+        if name not in shown:
+            raise
+        raise CallerError(shown[name] + space + rest, value=error.value, next_step=error.next_step) from None
 
 
 def _from_text(name: str, text: str, shown: str) -> Any:

@@ -203,3 +203,21 @@ async def test_the_limit_of_age_is_watched_and_without_one_nothing_is(
 def test_a_value_that_is_read_and_then_refused_is_named_by_its_variable(variable: str, text: str) -> None:
     with pytest.raises(CallerError, match=f"^{variable} has a value"):
         load_settings({}, {variable: text})
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "said"),
+    [
+        ("REALTIME_BROKER_URL", "nonsense", "is not a URL"),
+        ("REALTIME_BROKER_URL", "mysql://x", "is not known"),
+        ("REALTIME_BROKER_URL", "memory:x", "memory: takes nothing"),
+        ("REALTIME_BROKER_URL", "redis://", "names no host"),
+        ("FLIGHT_WORKERS", "2", r"\(2 of them\) need an engine"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_named_by_its_variable_or_its_argument(variable: str, text: str, said: str) -> None:
+    with pytest.raises(CallerError, match=f"^{variable} .*{said}"):
+        load_settings({}, {variable: text})
+    name = {"REALTIME_BROKER_URL": "engine", "FLIGHT_WORKERS": "workers"}[variable]
+    with pytest.raises(CallerError, match=f"{name} .*{said}"):
+        load_settings({name: text}, {})

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from flight_client.errors import FrameError, LinkError
+from flight_client.gateway.engines.forms import Forms
 from flight_client.gateway.names import owner_in
 from flight_client.session import spec
 from flight_client.session.spec import FLAG_COMPRESSED
@@ -94,6 +95,9 @@ class Batch:
         return owner_in(self.channel, self.source.device_id)
 
 
+_forms = Forms()
+
+
 class Entry:
     """A stored batch. Its DELIVER payload is built once and shared by every subscriber."""
 
@@ -151,20 +155,31 @@ class Entry:
         As it is stored where that will do; else with plain records, or compressed, which is done once for all who need it.
         """
         if self.coding & ~flags or (self.coding & FLAG_COMPRESSED and self._unpacked_bytes() > unpacked_bytes):
-            if not self._plain:
+            plain = self._plain
+            if not plain:
                 start = self._records_at()
                 records = plain_records(self.payload, start, len(self.payload), self.coding)
-                self._plain = self.payload[:start] + records
-            return 0, self._plain
+                plain = self._plain = self.payload[:start] + records
+                _forms.keep(self, plain)
+            return 0, plain
         if not flags & FLAG_COMPRESSED or self.coding & FLAG_COMPRESSED or len(self.payload) < COMPRESS_BYTES:
             return self.coding, self.payload
-        start = self._records_at()
-        if self._packed is None:
+        start, packed = self._records_at(), self._packed
+        if packed is None:
             records_packed = compress_payload(memoryview(self.payload)[start:])
-            self._packed = b"" if records_packed is None else self.payload[:start] + records_packed
-        if not self._packed or len(self.payload) - start > unpacked_bytes:
+            packed = self._packed = b"" if records_packed is None else self.payload[:start] + records_packed
+            if packed:
+                _forms.keep(self, packed)
+        if not packed or len(self.payload) - start > unpacked_bytes:
             return self.coding, self.payload
-        return self.coding | FLAG_COMPRESSED, self._packed
+        return self.coding | FLAG_COMPRESSED, packed
+
+    def let_go(self, form: bytes) -> None:
+        """Forget a form; form_for() makes it again."""
+        if self._plain is form:
+            self._plain = b""
+        if self._packed is form:
+            self._packed = None
 
     def _records_at(self) -> int:
         return _DELIVER_HEAD.size + len(self.source.tail)
