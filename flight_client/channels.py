@@ -296,20 +296,26 @@ class Channel:
         return self._client._refused(self._client._put(event, True))
 
     async def history(
-        self, limit: int = 100, *types: str, after: int | None = None, timeout_s: float | None = None
+        self,
+        limit: int = 100,
+        *types: str,
+        after: int | None = None,
+        epoch: str | None = None,
+        timeout_s: float | None = None,
     ) -> list[RealtimeEvent]:
         """What the gateway's log of this channel holds, the oldest first: the newest `limit` events (1 to 10,000).
 
         types: only of these types, among the newest `limit` entries. after: the first `limit` events behind this offset
         instead, such as the offset of an event of an earlier answer; 0: from the beginning of the log. Events that were sent
         together have one offset, and all with the last one's are given, beyond `limit` too: no page ends between them. What is
-        not there any more is told to on_gap() then. Waits for the connection, through outages, and as long as it takes or
+        not there any more is told to on_gap() then. epoch: the client's `epoch` when that offset was read; where the gateway has
+        another log now, whose offsets mean something else, on_gap() is told so and the answer begins with that log. Waits for the connection, through outages, and as long as it takes or
         `timeout_s`.
 
         Raises LinkError when that is over, RefusedError where the gateway does not allow the channel, CallerError for a bad
         argument, on a closed client, and on a platform with one connection per channel that listens there already.
         """
-        wanted = Wanted(self.name, types, limit, after)
+        wanted = Wanted(self.name, types, limit, after, epoch)
         wanted.check()
         check_seconds("timeout_s", timeout_s)
         self._client._check_listening()

@@ -11,10 +11,11 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
-from .arguments import whole
+from .arguments import refuse, text, whole
 from .errors import CallerError, LinkError
 from .platforms import Platform
 from .session.device.channels import ChannelState
@@ -22,6 +23,8 @@ from .session.device.machine import DeviceSession
 from .session.spec import MODE_SUBSCRIBE, START_LAST, START_LIVE, STATE_READY
 from .streams import STREAM_EVENTS, RealtimeEvent, Stream
 from .subscriptions import MOST_HISTORY, Subscriptions, channels_of
+
+_EPOCH = re.compile("[0-9a-f]{16}")
 
 Until = Callable[[Callable[[], bool]], Coroutine[Any, Any, None]]
 """Client._until: wait for something to become true; raises what ended the client."""
@@ -34,6 +37,7 @@ class Wanted(NamedTuple):
     types: tuple[str, ...]
     limit: int
     after: int | None
+    epoch: str | None
 
     def check(self) -> None:
         """Raises CallerError for what cannot be asked."""
@@ -41,6 +45,13 @@ class Wanted(NamedTuple):
         whole("limit", self.limit, 1, STREAM_EVENTS)
         if self.after is not None:
             whole("after", self.after, 0, (1 << 63) - 1)
+        if self.epoch is not None:
+            if _EPOCH.fullmatch(text("epoch", self.epoch)) is None:
+                raise refuse(
+                    "epoch", "is none", self.epoch, "give the client.epoch of the time when the offset was read"
+                )
+            if self.after is None:
+                raise refuse("epoch", "names the log of an offset, and there is none", self.epoch, "give after= too")
 
 
 class _Collector(Stream[RealtimeEvent]):
@@ -98,15 +109,16 @@ class History:
     async def _read(self, wanted: Wanted) -> list[RealtimeEvent]:
         await self._until(lambda: self._session.state == STATE_READY)
         epoch, end = await self._end_of(wanted)
+        asked = epoch if wanted.epoch is None else bytes.fromhex(wanted.epoch)
         collector = _Collector(wanted, self._subscriptions)
         try:
             state = self._open(collector, wanted.channel, START_LAST, min(wanted.limit, MOST_HISTORY))
             if wanted.after is not None:  # OPEN says `after` for a stream that stands somewhere
-                state.epoch[:] = epoch
+                state.epoch[:] = asked
                 state.offset[:] = wanted.after.to_bytes(8, "little")
                 state.positioned = True
             await self._until(
-                lambda: collector.ended or self._reached(state, epoch, end) or self._has_all(collector, state)
+                lambda: collector.ended or self._reached(state, asked, epoch, end) or self._has_all(collector, state)
             )
             collector.check_ended()
         finally:
@@ -141,6 +153,13 @@ class History:
         return collector.full and int.from_bytes(state.offset, "little") >= collector.found[-1].offset
 
     @staticmethod
-    def _reached(state: ChannelState, epoch: bytes, end: int) -> bool:
-        """Whether the stream stands at the end that the log had, or the log is another one now."""
-        return state.positioned and (int.from_bytes(state.offset, "little") >= end or bytes(state.epoch) != epoch)
+    def _reached(state: ChannelState, asked: bytes, epoch: bytes, end: int) -> bool:
+        """Whether the stream stands at the end that the log had, or the log is a third one now.
+
+        asked: the epoch of the offset behind which it began. From another one GAP leads to the beginning of this log.
+        """
+        if not state.positioned:
+            return False
+        if bytes(state.epoch) == epoch:
+            return int.from_bytes(state.offset, "little") >= end
+        return bytes(state.epoch) != asked

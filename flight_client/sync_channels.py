@@ -109,10 +109,17 @@ class SyncChannel:
         )
 
     def history(
-        self, limit: int = 100, *types: str, after: int | None = None, timeout_s: float | None = None
+        self,
+        limit: int = 100,
+        *types: str,
+        after: int | None = None,
+        epoch: str | None = None,
+        timeout_s: float | None = None,
     ) -> list[RealtimeEvent]:
         """As Channel.history(): what the gateway's log holds."""
-        return self._background.wait(lambda: self._channel.history(limit, *types, after=after, timeout_s=timeout_s))
+        return self._background.wait(
+            lambda: self._channel.history(limit, *types, after=after, epoch=epoch, timeout_s=timeout_s)
+        )
 
     def replay(self, letter: DeadLetter) -> Outcome:
         """As Channel.replay()."""

@@ -50,6 +50,15 @@ BAD: dict[str, tuple[object, ...]] = {
     "data": ("text", 5, None, object()),
     "device_id": (5, b"x", object(), "-bad", "x" * 33, "ü"),
     "device_key": (5, object(), "no hexadecimal", b"short"),
+    "epoch": (
+        5,
+        b"0011223344556677",
+        "",
+        "0" * 15,
+        "G" * 16,
+        "0011223344556677",
+        object(),
+    ),  # the last but one without `after`
     "error": (None, "error", 5),
     "error_handler": (5, "x", object()),
     "event": (None, 5, "text", object(), {"type": "log"}, Log),

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from flight_client import CallerError, LinkError, Log, Payload, RealtimeEvent, RefusedError
+from flight_client import CallerError, Gap, LinkError, Log, Payload, RealtimeEvent, RefusedError
+from flight_client.history import Wanted
 from tests.client.test_surface import CHANNEL, seen, stored
 from tests.simulation.scene import Scene, emit, play
 from tests.support.bench import Bench, component, hurry
-from tests.support.waiting import within
+from tests.support.waiting import eventually, within
 
 
 async def test_history_reads_the_newest_events_of_a_channel_and_ends(bench: Bench, transport: str) -> None:
@@ -113,3 +114,41 @@ async def test_a_dreamcast_reads_history_over_its_one_connection_to_the_channel_
     with pytest.raises(CallerError, match="one connection per channel"):
         await within(channel.history())
     stream.close()
+
+
+async def test_an_offset_of_a_log_that_was_lost_leads_to_the_beginning_of_the_new_one_and_says_so(bench: Bench) -> None:
+    device = hurry(await bench.connected("console-1"))
+    for number in range(3):
+        await within(device.channel(CHANNEL).publish(component(number)))
+    tool = hurry(await bench.connected("tool-1"))
+    channel, gaps = tool.channel(CHANNEL), list[Gap]()
+    tool.on_gap(gaps.append)
+    [first, *_] = await within(channel.history())
+    lost = tool.epoch
+    assert seen(await within(channel.history(after=first.offset, epoch=lost))) == [1, 2]
+    assert gaps == []
+    await bench.restart()  # its log was in memory
+    for number in range(10, 15):
+        await within(device.channel(CHANNEL).publish(component(number)))
+    await eventually(lambda: tool.epoch != lost, "the epoch of the new log")
+    assert seen(await within(channel.history(after=first.offset, epoch=lost))) == [10, 11, 12, 13, 14]
+    assert [(gap.reason, gap.epoch) for gap in gaps] == [("epoch", tool.epoch)]
+    [_, second, *_] = await within(channel.history())
+    assert seen(await within(channel.history(after=second.offset, epoch=tool.epoch))) == [12, 13, 14]
+    assert len(gaps) == 1
+
+
+async def test_a_log_that_is_lost_while_it_is_read_ends_the_reading(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored(bench, 3)
+    tool = hurry(await bench.connected("tool-1"))
+    end_of = tool._history._end_of
+
+    async def lost_behind_it(wanted: Wanted) -> tuple[bytes, int]:
+        found = await end_of(wanted)
+        await bench.restart()
+        return found
+
+    monkeypatch.setattr(tool._history, "_end_of", lost_behind_it)
+    assert await within(tool.channel(CHANNEL).history()) == []
