@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .client_info import ClientInfo, create_flight_core_client_info
     from .connecting import establish_connection
+    from .counting import Counters
     from .enums import (
         Capability,
         ChannelType,
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
     from .letters import DeadLetter
     from .messages import MessageRouting, RealtimeMessage, RetryConfig, create_message_routing
     from .metrics import MetricsSample, MetricsStream, PlatformPerformance, RealtimeMetrics
-    from .observe import ConnectionState, Counters, Gap, Outcome, StateChange
+    from .observe import ConnectionState, Gap, Outcome, StateChange
     from .platform_config import (
         BatchingConfig,
         PlatformConfig,
@@ -240,7 +241,7 @@ _HOME = {
     "ComponentUpdate": "events",
     "ConnectionState": "observe",
     "CoreMissingError": "errors",
-    "Counters": "observe",
+    "Counters": "counting",
     "DeadLetter": "letters",
     "EventError": "errors",
     "EventStream": "streams",

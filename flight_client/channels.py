@@ -11,7 +11,6 @@ from ._tables import CHANNELS
 from .arguments import check_flag, check_key, check_kind, check_seconds, refuse, whole
 from .clock import monotonic_ms
 from .emitters import Buffers, Emitter, NumberEmitter, all_of, bind, bind_number, check_event_type, quick_events
-from .enums import MessagePriority
 from .errors import CallerError, FlightError, NotStoredError
 from .events import EVENT_TYPES, Event, MemoryUpdate, encode_event
 from .history import Wanted
@@ -215,10 +214,11 @@ class Channel:
         queued, lane = self._queued(layout, body, monotonic_ms(), ack or critical, expires_ms, key)
         return await self._deliver(queued, lane, ack, timeout_s)
 
-    async def _send(self, event: Event, message: RealtimeMessage, stamp_ms: int, timeout_s: float | None) -> Outcome:
+    async def _send(
+        self, event: Event, message: RealtimeMessage, ack: bool, stamp_ms: int, timeout_s: float | None
+    ) -> Outcome:
         """publish() of a message's event, which was made at `stamp_ms`, by the message's own routing."""
         routing = message.routing
-        ack = routing.requires_ack or message.priority is MessagePriority.CRITICAL
         layout, body = encode_event(event, self._wide)
         queued, lane = self._queued(layout, body, stamp_ms, ack or None, None, None)
         queued.rules = dataclasses.replace(

@@ -15,7 +15,6 @@ from .channels import Channel
 from .client_arguments import check_client
 from .clock import monotonic_ms
 from .commands import Commanding
-from .counting import count, queued_events
 from .driver import STOP_S, Driver
 from .error_handler import RealtimeErrorHandler
 from .errors import CallerError, FlightError, LinkError, RefusedError
@@ -25,7 +24,7 @@ from .identity import default_device_id, make_identity
 from .judgement import FatalJudge, Judgement
 from .lanes import QueuedEvent
 from .links import refusal
-from .observe import ConnectionState, Counters, Outcome, StateChange, connection_state
+from .observe import ConnectionState, Outcome, StateChange, connection_state
 from .outbox import Outbox
 from .packing import offer_flags
 from .platforms import Platform, fit_for_a_line, get_platform, session_profile
@@ -60,6 +59,7 @@ from .watching import Watching
 
 if TYPE_CHECKING:
     from .capture.record import Recorder
+    from .counting import Counters
 
 _log = logging.getLogger("flight.client")
 
@@ -408,11 +408,13 @@ class Client(Watching, Steering, Commanding, Sending):
     def counters(self) -> Counters:
         """A snapshot of all counters."""
         self._driver.check_thread()
+        from .counting import count  # the first time that somebody asks
+
         delivered, refused = self._subscriptions.delivered, self.threadsafe.refused
         return count(self._session, self._outbox, self._driver.nodes, delivered, refused, self._hooks.raised)
 
     def _queued(self) -> int:
-        return queued_events(self._session, self._outbox)
+        return self._outbox.waiting + self._session.store.events_held
 
     # What the driver reports
 

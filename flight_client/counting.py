@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from .nodes import Nodes
-from .observe import Counters, Outcome
+from .observe import Outcome
 from .outbox import Outbox
 from .session.device.machine import DeviceSession
 
 
-def queued_events(session: DeviceSession, outbox: Outbox) -> int:
-    """Events accepted and neither settled nor dropped."""
-    return outbox.waiting + session.store.events_held
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counters:
+    """A snapshot of a client's counters.
+
+    At any moment accepted == settled + queued + sum(dropped.values()). settled = critical events acknowledged + lossy
+    events handed to a transport. Refused emits were never accepted and stand apart. Of the dropped events the critical ones
+    lie among the dead letters: `dead_letters` are there now, `dead_letters_dropped` had no room there any more.
+    callback_errors: how often a hook, or another function that the application gave, raised.
+    """
+
+    accepted: int
+    acked: int
+    settled: int
+    queued: int
+    dropped: dict[str, int]
+    dead_letters: int
+    dead_letters_dropped: int
+    refused_emits: dict[str, int]
+    delivered: int
+    duplicates: int
+    resent_frames: int
+    connections: int
+    reconnects: int
+    transport_switches: int
+    forged: int = 0  # frames without their right authentication tag
+    callback_errors: int = 0
+
+    @property
+    def law_holds(self) -> bool:
+        """Whether every accepted event has exactly one visible fate."""
+        return self.accepted == self.settled + self.queued + sum(self.dropped.values())
 
 
 def count(
@@ -30,7 +60,7 @@ def count(
         accepted=outbox.accepted,
         acked=tally.critical_acked,
         settled=tally.critical_acked + tally.lossy_settled,
-        queued=queued_events(session, outbox),
+        queued=outbox.waiting + session.store.events_held,
         dropped=dropped,
         dead_letters=len(outbox.letters),
         dead_letters_dropped=outbox.letters.dropped,

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import json_text
 from .arguments import check_kind, refuse
+from .enums import MessagePriority
 from .errors import CallerError
 from .events import EVENT_TYPES, Event
 from .json_events import event_from_json
@@ -37,6 +38,11 @@ def event_of(message: RealtimeMessage, platform: Platform) -> tuple[Event, int]:
     now_ms = made_ms if platform.memory_bytes else time.time_ns() // 1_000_000
     event, age_ms = event_from_json(kind, data, now_ms)
     return event, age_ms
+
+
+def is_acknowledged(message: RealtimeMessage) -> bool:
+    """Whether its sender waits until it is stored; for a critical one always."""
+    return message.routing.requires_ack or message.priority is MessagePriority.CRITICAL
 
 
 def _object_in(payload: str) -> dict[str, Any]:

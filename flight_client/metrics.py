@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .clock import monotonic_ms
+from .counting import Counters
 from .events import FrameTime, MemoryUpdate, SystemMonitoring
-from .observe import ConnectionState, Counters
+from .observe import ConnectionState
 from .session.common.clock import elapsed
 from .streams import RealtimeEvent, Stream
 

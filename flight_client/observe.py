@@ -1,4 +1,4 @@
-"""What a client lets its user see: state, changes, counters, gaps."""
+"""What a client lets its user see: state, changes, gaps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .session.spec import (
     STATE_STOPPED,
 )
 
-__all__ = ["ConnectionState", "Counters", "Gap", "Outcome", "StateChange", "connection_state", "plain"]
+__all__ = ["ConnectionState", "Gap", "Outcome", "StateChange", "connection_state", "plain"]
 
 _STATES = {
     STATE_IDLE: ConnectionState.DISCONNECTED,
@@ -70,39 +70,6 @@ class Gap:
     after: int
     to: int
     epoch: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Counters:
-    """A snapshot of a client's counters.
-
-    At any moment accepted == settled + queued + sum(dropped.values()). settled = critical events acknowledged + lossy
-    events handed to a transport. Refused emits were never accepted and stand apart. Of the dropped events the critical ones
-    lie among the dead letters: `dead_letters` are there now, `dead_letters_dropped` had no room there any more.
-    callback_errors: how often a hook, or another function that the application gave, raised.
-    """
-
-    accepted: int
-    acked: int
-    settled: int
-    queued: int
-    dropped: dict[str, int]
-    dead_letters: int
-    dead_letters_dropped: int
-    refused_emits: dict[str, int]
-    delivered: int
-    duplicates: int
-    resent_frames: int
-    connections: int
-    reconnects: int
-    transport_switches: int
-    forged: int = 0  # frames without their right authentication tag
-    callback_errors: int = 0
-
-    @property
-    def law_holds(self) -> bool:
-        """Whether every accepted event has exactly one visible fate."""
-        return self.accepted == self.settled + self.queued + sum(self.dropped.values())
 
 
 def plain(text: str) -> str:

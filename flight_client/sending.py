@@ -8,13 +8,13 @@ from ._tables import CHANNELS
 from .arguments import check_seconds, refuse
 from .clock import monotonic_ms
 from .driver import Driver
-from .messages import RealtimeMessage
 from .observe import Outcome
 from .platforms import Platform
 from .session.common.clock import later
 
 if TYPE_CHECKING:
     from .channels import Channel
+    from .messages import RealtimeMessage
 
 _CHANNEL_OF = {channel["event"]: name for name, channel in CHANNELS.items()}
 
@@ -45,10 +45,12 @@ class Sending:
         """
         self._driver.check_thread()
         check_seconds("timeout_s", timeout_s)
-        from .message_events import event_of  # most programs never read JSON
+        from .message_events import event_of, is_acknowledged  # most programs never read JSON
 
         event, age_ms = event_of(message, self.platform)
         name = _CHANNEL_OF.get(event.event_name) if channel is None else channel
         if name is None:
             raise refuse("channel", "is needed: none is known to carry this type", event.event_name, "name one")
-        return await self.channel(name)._send(event, message, later(monotonic_ms(), -age_ms), timeout_s)
+        return await self.channel(name)._send(
+            event, message, is_acknowledged(message), later(monotonic_ms(), -age_ms), timeout_s
+        )

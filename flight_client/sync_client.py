@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from .arguments import check_seconds
 from .background import Background
@@ -27,15 +27,18 @@ from .events import Event
 from .handling import EventHandler
 from .judgement import FatalJudge
 from .letters import DeadLetter
-from .messages import RealtimeMessage
-from .observe import ConnectionState, Counters, Outcome
-from .platform_config import PlatformConfig
+from .observe import ConnectionState, Outcome
 from .session.spec import RETRY_COUNT, RETRY_INTERVAL_MS
 from .sources import AddressSource, TokenSource
 from .sync_channels import SyncChannel
 from .sync_steering import SyncSteering
 from .sync_streams import SyncEventStream, SyncMetricsStream, SyncPresenceStream
 from .transports import Address, TransportFactory
+
+if TYPE_CHECKING:
+    from .counting import Counters
+    from .messages import RealtimeMessage
+    from .platform_config import PlatformConfig
 
 _EventHandler = TypeVar("_EventHandler", bound=EventHandler)
 _CommandHandler = TypeVar("_CommandHandler", bound=CommandHandler)

@@ -1,4 +1,7 @@
-"""What a client listens to: events, metrics, presence, history, and the configuration of a platform."""
+"""What a client listens to: events, metrics, presence, history, and the configuration of a platform.
+
+What a program may never ask for is loaded when it asks: making its classes takes longer than to connect.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,18 @@ from .arguments import check_seconds, whole
 from .driver import Driver
 from .errors import CallerError, FlightError
 from .history import History
-from .metrics import LONGEST_MS, METRIC_TYPES, SHORTEST_MS, MetricsStream
-from .observe import ConnectionState, Counters
-from .platform_config import PlatformConfig, get_platform_config
+from .observe import ConnectionState
 from .platforms import Platform
-from .presence import PRESENCE, PRESENCE_HISTORY, PresenceStream
 from .session.device.machine import DeviceSession
 from .session.spec import MODE_SUBSCRIBE, STATE_READY
 from .streams import EventStream, Stream
 from .subscriptions import Subscriptions, channels_of
+
+if TYPE_CHECKING:
+    from .counting import Counters
+    from .metrics import MetricsStream
+    from .platform_config import PlatformConfig
+    from .presence import PresenceStream
 
 _AnyStream = TypeVar("_AnyStream", bound=Stream[Any])
 
@@ -97,6 +103,8 @@ class Watching:
         What the platforms report (memory-update, system-monitoring, frame-time) is subscribed to on their usual channels,
         beginning with the last values. Raises as events() does.
         """
+        from .metrics import LONGEST_MS, METRIC_TYPES, SHORTEST_MS, MetricsStream
+
         whole("interval_ms", interval_ms, SHORTEST_MS, LONGEST_MS)
         self._check_listening()
         kept = self._subscriptions
@@ -108,6 +116,8 @@ class Watching:
 
         Needs no connection and waits for nothing; also after close().
         """
+        from .platform_config import get_platform_config
+
         self._driver.check_thread()
         return get_platform_config(platform)
 
@@ -116,6 +126,8 @@ class Watching:
 
         Begins with what the gateway's log tells; the gateway looks every few seconds. Raises as events() does.
         """
+        from .presence import PRESENCE, PRESENCE_HISTORY, PresenceStream
+
         self._check_listening()
         kept = self._subscriptions
         stream = PresenceStream(kept.forget, kept.history_events, kept.check)

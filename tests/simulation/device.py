@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flight_client import Client, ConnectionState, DeadLetter, Gap, Payload
+from flight_client.counting import Counters
 from flight_client.errors import FlightError
 from flight_client.events import decode_event
-from flight_client.observe import Counters
 from flight_client.rules import POLICIES, PRIORITIES
 from flight_client.session.device import codes
 from flight_client.session.spec import LETTER_BYTES, LETTER_EVENTS
