@@ -308,9 +308,9 @@ class Channel:
         types: only of these types, among the newest `limit` entries. after: the first `limit` events behind this offset
         instead, such as the offset of an event of an earlier answer; 0: from the beginning of the log. Events that were sent
         together have one offset, and all with the last one's are given, beyond `limit` too: no page ends between them. What is
-        not there any more is told to on_gap() then. epoch: the client's `epoch` when that offset was read; where the gateway has
-        another log now, whose offsets mean something else, on_gap() is told so and the answer begins with that log. Waits for the connection, through outages, and as long as it takes or
-        `timeout_s`.
+        not there any more is told to on_gap() then. epoch: the client's `epoch` when that offset was read; where the gateway
+        has another log now, whose offsets mean something else, on_gap() is told so and the answer begins with that log.
+        Waits for the connection, through outages, and as long as it takes or `timeout_s`.
 
         Raises LinkError when that is over, RefusedError where the gateway does not allow the channel, CallerError for a bad
         argument, on a closed client, and on a platform with one connection per channel that listens there already.

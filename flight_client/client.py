@@ -411,7 +411,8 @@ class Client(Watching, Steering, Commanding, Sending):
         from .counting import count  # the first time that somebody asks
 
         delivered, refused = self._subscriptions.delivered, self.threadsafe.refused
-        return count(self._session, self._outbox, self._driver.nodes, delivered, refused, self._hooks.raised)
+        nodes, queued = self._driver.nodes, self._queued()
+        return count(self._session, self._outbox, nodes, queued, delivered, refused, self._hooks.raised)
 
     def _queued(self) -> int:
         return self._outbox.waiting + self._session.store.events_held

@@ -44,9 +44,15 @@ class Counters:
 
 
 def count(
-    session: DeviceSession, outbox: Outbox, nodes: Nodes | None, delivered: int, refused_from_threads: int, errors: int
+    session: DeviceSession,
+    outbox: Outbox,
+    nodes: Nodes | None,
+    queued: int,
+    delivered: int,
+    refused_from_threads: int,
+    errors: int,
 ) -> Counters:
-    """A snapshot. refused_from_threads: events that found no room on their way to the loop. errors: of callbacks."""
+    """A snapshot. queued: events accepted and neither settled nor dropped. refused_from_threads: events that found no room on their way to the loop. errors: of callbacks."""
     tally = session.tally
     dropped = {**outbox.dropped, "link": tally.link_dropped, "unconfirmed": tally.unconfirmed}
     dropped["refused"] = tally.refused
@@ -60,7 +66,7 @@ def count(
         accepted=outbox.accepted,
         acked=tally.critical_acked,
         settled=tally.critical_acked + tally.lossy_settled,
-        queued=outbox.waiting + session.store.events_held,
+        queued=queued,
         dropped=dropped,
         dead_letters=len(outbox.letters),
         dead_letters_dropped=outbox.letters.dropped,

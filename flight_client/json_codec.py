@@ -23,7 +23,6 @@ import dataclasses
 from typing import Any, TypeVar, cast
 
 from . import json_text
-from ._tables import CHANNELS
 from .channel_info import ChannelInfo
 from .client_info import ClientInfo
 from .errors import CallerError
@@ -31,6 +30,7 @@ from .events import Event, decode_event, encode_event
 from .json_events import camel, event_from_json, event_to_json, known_members
 from .messages import MessageRouting, RealtimeMessage, RetryConfig
 from .platform_config import BatchingConfig, PlatformConfig
+from .rules import usual_channel
 from .streams import RealtimeEvent, Source
 
 Jsonable = (
@@ -57,7 +57,6 @@ _PARTS: dict[tuple[type[Any], str], type[Any]] = {
     (MessageRouting, "retry_config"): RetryConfig,
     (PlatformConfig, "batching"): BatchingConfig,
 }
-_CHANNEL_OF = {channel["event"]: name for name, channel in CHANNELS.items()}
 
 
 def names_of(kind: type[Any]) -> dict[str, str]:
@@ -161,7 +160,7 @@ def _event_from_json(value: object, lenient: bool) -> RealtimeEvent:
     # By its own clock it has just happened: how old it is, is the gateway's question, who knows what time it is.
     event, _ = event_from_json(kind, data, made_ms if type(made_ms) is int else 0)
     source = Source("", _text(data, "platform"), _text(data, "sessionId"))
-    return RealtimeEvent(kind, _rounded(event), _CHANNEL_OF.get(kind, ""), source, 0, made_ms, 0, 0)
+    return RealtimeEvent(kind, _rounded(event), usual_channel(kind), source, 0, made_ms, 0, 0)
 
 
 def _rounded(event: Event) -> Event:

@@ -49,8 +49,8 @@ def _object_in(payload: str) -> dict[str, Any]:
     try:
         data = json_text.read(payload)
     except CallerError as error:
-        error.fault = "caller"
-        raise
+        problem = error.what.removeprefix("this ")
+        raise refuse("payload", problem, payload, "give the event's data as a JSON object") from None
     if not isinstance(data, dict):
         raise refuse("payload", "is no JSON object", payload, "give the event's data as one")
     return data

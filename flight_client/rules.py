@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ._tables import NAMES
+from ._tables import CHANNELS, NAMES
 from .arguments import check_text, whole
 from .errors import CallerError
 from .session.spec import CHANNEL_NAME_BYTES, NUMBER_LIMIT, RETRY_COUNT, RETRY_INTERVAL_MS
@@ -17,6 +17,14 @@ POLICIES = (DROP_OLDEST, LATEST_WINS, REFUSE)
 PRIORITIES: dict[str, int] = NAMES["priorities"]
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_/")
+
+
+_USUAL = {channel["event"]: name for name, channel in CHANNELS.items()}
+
+
+def usual_channel(event_name: str) -> str:
+    """The channel that carries this type of event where nothing else is said; empty where none does."""
+    return _USUAL.get(event_name, "")
 
 
 def check_name(name: str) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._tables import CHANNELS
 from .arguments import check_seconds, refuse
 from .clock import monotonic_ms
 from .driver import Driver
 from .observe import Outcome
 from .platforms import Platform
+from .rules import usual_channel
 from .session.common.clock import later
 
 if TYPE_CHECKING:
     from .channels import Channel
     from .messages import RealtimeMessage
-
-_CHANNEL_OF = {channel["event"]: name for name, channel in CHANNELS.items()}
 
 
 class Sending:
@@ -27,7 +25,7 @@ class Sending:
     if TYPE_CHECKING:
 
         def channel(self, name: str) -> Channel:
-            raise NotImplementedError
+            """Client.channel()."""
 
     async def send(
         self, message: RealtimeMessage, channel: str | None = None, *, timeout_s: float | None = None
@@ -48,8 +46,8 @@ class Sending:
         from .message_events import event_of, is_acknowledged  # most programs never read JSON
 
         event, age_ms = event_of(message, self.platform)
-        name = _CHANNEL_OF.get(event.event_name) if channel is None else channel
-        if name is None:
+        name = usual_channel(event.event_name) if channel is None else channel
+        if channel is None and not name:
             raise refuse("channel", "is needed: none is known to carry this type", event.event_name, "name one")
         return await self.channel(name)._send(
             event, message, is_acknowledged(message), later(monotonic_ms(), -age_ms), timeout_s

@@ -1,6 +1,6 @@
 """What a client listens to: events, metrics, presence, history, and the configuration of a platform.
 
-What a program may never ask for is loaded when it asks: making its classes takes longer than to connect.
+What a program may never ask for is loaded when it asks: making its classes takes time at every start.
 """
 
 from __future__ import annotations

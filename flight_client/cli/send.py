@@ -25,7 +25,7 @@ from flight_client.client import Client
 from flight_client.errors import CallerError, LinkError
 from flight_client.events import EVENT_TYPES, Event, encode_event
 from flight_client.observe import Outcome
-from flight_client.rules import check_name
+from flight_client.rules import check_name, usual_channel
 
 _QUEUED_LINES = 256
 
@@ -58,10 +58,9 @@ def _target(arguments: argparse.Namespace) -> tuple[str, str]:
     if kind is None:
         kind = CHANNELS[channel]["event"] if channel in CHANNELS else "log"
     if channel is None:
-        usual = [name for name, entry in CHANNELS.items() if entry["event"] == kind]
-        if not usual:
+        channel = usual_channel(kind)
+        if not channel:
             raise CallerError(what="no usual channel for this type", value=kind, next_step="give --channel NAME")
-        channel = usual[0]
     return kind, channel
 
 

@@ -59,14 +59,13 @@ def _platform(file: RuleFile, name: str, members: Any) -> tuple[PlatformConfig, 
     _check_names(file, where, members, _MEMBERS, _NEEDED)
     values = dict(members)
     more = {one: values.pop(one) for one in ("like", "number") if one in values}
+    given, batching = "batching" in values, values.pop("batching", None)
+    if given:
+        if not isinstance(batching, dict):
+            raise file.bad(f"has in {where} batching that is no table", f"give {' and '.join(_BATCHING)} in it")
+        _check_names(file, f"{where[:-1]}.batching]", batching, _BATCHING, _BATCHING)
     with _Told(file, name):
-        if "batching" in values:
-            batching = values["batching"]
-            if not isinstance(batching, dict):
-                raise CallerError(
-                    "batching is no table", value=batching, next_step=f"give {' and '.join(_BATCHING)} in it"
-                )
-            _check_names(file, f"[platforms.{printable(name)[1:-1]}.batching]", batching, _BATCHING, _BATCHING)
+        if given:
             values["batching"] = BatchingConfig(**batching)
         return PlatformConfig(name, **values), more
 
@@ -94,6 +93,6 @@ class _Told:
         """Nothing to do yet."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, CallerError) and " file " not in error.what:
+        if isinstance(error, CallerError):
             said = f"{error.what}: {printable(repr(error.value))}"
             raise self._file.bad(f"has in {self._where} what cannot be: {said}", error.next_step) from None

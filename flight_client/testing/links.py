@@ -16,6 +16,7 @@ from ..transports import Address, MemoryEnd, MemoryTransport, Transport, Transpo
 
 STREAMS = ("tcp", "websocket", "memory")
 TURNS_KEPT = 1000
+_COMES_BACK = "nothing: the client comes back by itself"
 MESSAGES_UNDER_WAY = 64
 """How many messages of one direction may be on a slow stream before its sender waits, as for the window of TCP."""
 
@@ -194,7 +195,6 @@ class _StreamInMemory(MemoryTransport):
         self._up = _UnderWay(link, "up")
         self._down = _UnderWay(link, "down")
         self._tasks: list[asyncio.Task[None]] = []
-        self._was_cut = False
 
     async def open(self) -> None:
         await until_gone(await self._link.travel("up", b""))
@@ -224,11 +224,14 @@ class _StreamInMemory(MemoryTransport):
 
     def cut(self) -> None:
         """Break it: both ends learn of it at once."""
-        self._was_cut = True
+        for task in self._tasks:
+            task.cancel()  # also what is only half on the line
         self._up.lose()
         self._down.lose()
         if self._end is not None:
             self._end.cut()
+        if self._tasks:
+            self._down.end(LinkError("the memory link was cut", value="cut()", next_step=_COMES_BACK), at_once=True)
 
     async def close(self) -> None:
         try:
@@ -260,7 +263,7 @@ class _StreamInMemory(MemoryTransport):
             while True:
                 await self._down.put(await MemoryTransport.receive(self))
         except LinkError as error:
-            self._down.end(error, at_once=self._was_cut)
+            self._down.end(error)
 
 
 class _PollingInMemory:
@@ -309,4 +312,4 @@ async def _as_coroutine(work: Awaitable[bytes]) -> bytes:
 
 def failed(what: str, value: str) -> NoReturn:
     """Raise LinkError."""
-    raise LinkError(what=what, value=value, next_step="nothing: the client comes back by itself")
+    raise LinkError(what=what, value=value, next_step=_COMES_BACK)

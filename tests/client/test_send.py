@@ -148,7 +148,7 @@ async def test_a_message_that_waits_for_room_grows_older_meanwhile(bench: Bench)
     [
         ({"kind": "save-game"}, "message_type is no type of event"),
         ({"kind": ""}, "message_type is missing"),
-        ({"payload": "{"}, "not JSON"),
+        ({"payload": "{"}, "payload is not JSON"),
         ({"payload": "[1]"}, "payload is no JSON object"),
         ({"payload": '{"text": 5}'}, "text"),
         ({"payload": '{"words": "x"}'}, "words is not a field of log"),

@@ -92,6 +92,7 @@ def test_json_says_the_same(tmp_path: Path) -> None:
         (SATURN.replace("saturn", "psp"), "part of the specification"),
         (SATURN.replace("saturn", '"Two Words"'), "Two Words"),
         (SATURN + SATURN, "neither TOML nor JSON"),
+        (SATURN.replace("saturn", '"a file b"'), "a file b"),
         ("\x00", "neither TOML nor JSON"),
     ],
 )

@@ -3,6 +3,7 @@
 import enum
 import inspect
 import math
+from collections.abc import Callable
 
 import pytest
 
@@ -31,8 +32,8 @@ def callables() -> list[str]:
     return found
 
 
-def required(thing: object) -> list[inspect.Parameter]:
-    parameters = inspect.signature(thing).parameters.values()  # type: ignore[arg-type]
+def required(thing: Callable[..., object]) -> list[inspect.Parameter]:
+    parameters = inspect.signature(thing).parameters.values()
     return [p for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD]
 
 

@@ -175,3 +175,20 @@ def test_a_close_waits_for_a_gateway_that_reads_and_a_cut_ends_that_too() -> Non
         far.begin()
 
     assert played(100, 0, scene).heard == []
+
+
+def test_a_cut_loses_what_is_only_half_on_a_slow_line_and_does_not_wait_for_it() -> None:
+    async def scene(link: MemoryLink, far: FarEnd, stream: Transport) -> None:
+        await far.end.send(bytes(1000))  # ten seconds of the line
+        receiving = asyncio.create_task(stream.receive())
+        sending = asyncio.create_task(stream.send(bytes(1000)))
+        await asyncio.sleep(1)
+        link.cut()
+        with pytest.raises(LinkError):
+            await receiving
+        assert round(asyncio.get_running_loop().time() - far.begun, 3) == 1
+        await sending
+        with pytest.raises(LinkError):  # and it stays so
+            await stream.receive()
+
+    assert played(0, 100, scene).heard == []

@@ -15,7 +15,7 @@ type held struct {
 func (h held) TypeOfEvent() EventType { return h.kind }
 
 // Send publishes a message as an event of its MessageType, with the JSON object in Payload as the event's data. Its priority and
-// its retries hold. channel: "" is the one that carries this type; a payload has none.
+// its retries hold: an empty Routing has none, CreateMessageRouting the platform's. channel: "" is the one that carries this type; a payload has none.
 func (c *Connection) Send(ctx context.Context, message RealtimeMessage, channel string) (Ack, error) {
 	if err := ValidateRealtimeMessage(message, time.Now()); err != nil {
 		return Ack{}, err
